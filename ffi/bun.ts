@@ -1,0 +1,53 @@
+/**
+ * Calls C through `bun:ffi`.
+ *
+ * @see https://bun.com/docs/runtime/ffi
+ * @module
+ */
+
+import { createRequire } from "node:module";
+import { openFirst } from "./open.ts";
+import type { CType, Ffi, Functions, Signatures } from "./types.ts";
+
+/** The part of `bun:ffi` that is used here. */
+interface BunFfi {
+  dlopen(
+    library: string,
+    symbols: Record<string, { args: string[]; returns: string }>,
+  ): { symbols: Record<string, (...parameters: never[]) => unknown> };
+  toArrayBuffer(address: number, byteOffset: number, byteLength: number): ArrayBuffer;
+}
+
+const PARAMETERS: Record<CType, string> = {
+  void: "void",
+  i32: "i32",
+  u32: "u32",
+  i64: "i64",
+  usize: "u64",
+  pointer: "u64",
+  bytes: "ptr",
+};
+
+// The "fast" integers arrive as numbers wherever they are exact; the plain ones would arrive as BigInt.
+const RESULTS: Record<CType, string> = { ...PARAMETERS, i64: "i64_fast", usize: "u64_fast", pointer: "i64_fast" };
+
+/** The largest ArrayBuffer that JavaScriptCore makes is 4 GiB long. */
+const MAX_VIEW_LENGTH = 2 ** 32;
+
+export function bunFfi(): Ffi {
+  const bun = createRequire(import.meta.url)("bun:ffi") as BunFfi;
+  return {
+    name: "bun",
+    maxViewLength: MAX_VIEW_LENGTH,
+    open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
+      const symbols = Object.fromEntries(
+        Object.entries(signatures).map(([name, { parameters, result }]) => [
+          name,
+          { args: parameters.map((type) => PARAMETERS[type]), returns: RESULTS[result] },
+        ]),
+      );
+      return openFirst(libraries, (library) => bun.dlopen(library, symbols).symbols) as Functions<S>;
+    },
+    view: (address, length) => bun.toArrayBuffer(address, 0, length),
+  };
+}

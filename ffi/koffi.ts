@@ -1,0 +1,54 @@
+/**
+ * Calls C from Node through the koffi package.
+ *
+ * @see https://koffi.dev
+ * @module
+ */
+
+import { createRequire } from "node:module";
+import { openFirst } from "./open.ts";
+import type { CType, Ffi, Functions, Signatures } from "./types.ts";
+
+/** The part of koffi that is used here. */
+interface Koffi {
+  load(library: string): { func(name: string, result: string, parameters: string[]): (...values: never[]) => unknown };
+  view(address: number, length: number): ArrayBuffer;
+}
+
+// uintptr_t and size_t take and give numbers; koffi's own pointer types would give opaque objects.
+const TYPES: Record<CType, string> = {
+  void: "void",
+  i32: "int32_t",
+  u32: "uint32_t",
+  i64: "int64_t",
+  usize: "size_t",
+  pointer: "uintptr_t",
+  bytes: "void *",
+};
+
+const RESULTS: Record<CType, string> = { ...TYPES, pointer: "int64_t" };
+
+/** Node 20 aborts the process on a longer ArrayBuffer; later ones were measured to take 2^46 bytes. */
+const MAX_VIEW_LENGTH = Number.parseInt(process.versions.node, 10) < 22 ? 2 ** 32 : 2 ** 40;
+
+/** @throws {Error} koffi is not installed, or has no build for this machine. */
+export function koffiFfi(): Ffi {
+  const koffi = createRequire(import.meta.url)("koffi") as Koffi;
+  return {
+    name: "koffi",
+    maxViewLength: MAX_VIEW_LENGTH,
+    open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
+      const library = openFirst(libraries, (name) => koffi.load(name));
+      const functions = Object.entries(signatures).map(([name, { parameters, result }]) => [
+        name,
+        library.func(
+          name,
+          RESULTS[result],
+          parameters.map((type) => TYPES[type]),
+        ),
+      ]);
+      return Object.fromEntries(functions) as Functions<S>;
+    },
+    view: (address, length) => koffi.view(address, length),
+  };
+}

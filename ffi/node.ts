@@ -1,0 +1,74 @@
+/**
+ * Calls C from Node's own `node:ffi` (26.1 and later). Needs `--allow-ffi` under Node's permission model.
+ *
+ * @see https://nodejs.org/api/ffi.html
+ * @module
+ */
+
+import { createRequire } from "node:module";
+import { openFirst } from "./open.ts";
+import type { CType, Ffi, Functions, Signature, Signatures } from "./types.ts";
+
+/** The part of `node:ffi` that is used here. */
+interface NodeFfi {
+  dlopen(
+    library: string,
+    definitions: Record<string, { arguments: string[]; return: string }>,
+  ): { functions: Record<string, Call> };
+  toArrayBuffer(address: bigint, length: number, copy: boolean): ArrayBuffer;
+}
+
+type Call = (...values: unknown[]) => unknown;
+
+const TYPES: Record<CType, string> = {
+  void: "void",
+  i32: "i32",
+  u32: "u32",
+  i64: "i64",
+  usize: "u64",
+  pointer: "u64",
+  bytes: "buffer",
+};
+
+const RESULTS: Record<CType, string> = { ...TYPES, pointer: "i64" };
+
+/** V8 was measured to take 2^46 bytes; one TiB is as much as this library promises. */
+const MAX_VIEW_LENGTH = 2 ** 40;
+
+/** @throws {Error} This Node has no `node:ffi`, or may not use it. */
+export function nodeFfi(): Ffi {
+  const node = createRequire(import.meta.url)("node:ffi") as NodeFfi;
+  return {
+    name: "node",
+    maxViewLength: MAX_VIEW_LENGTH,
+    open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
+      const definitions = Object.fromEntries(
+        Object.entries(signatures).map(([name, { parameters, result }]) => [
+          name,
+          { arguments: parameters.map((type) => TYPES[type]), return: RESULTS[result] },
+        ]),
+      );
+      const { functions } = openFirst(libraries, (library) => node.dlopen(library, definitions));
+      const converted = Object.entries(signatures).map(([name, signature]) => [
+        name,
+        withNumbers(functions[name] as Call, signature),
+      ]);
+      return Object.fromEntries(converted) as Functions<S>;
+    },
+    view: (address, length) => node.toArrayBuffer(BigInt(address), length, false),
+  };
+}
+
+/** Converts a function's 64-bit values, which `node:ffi` takes and gives as BigInt only, from and to numbers. */
+function withNumbers(call: Call, { parameters, result }: Signature): Call {
+  const wide = parameters.map((type) => TYPES[type] === "u64" || TYPES[type] === "i64");
+  const converted: Call = (...values) => {
+    for (let index = 0; index < values.length; index++) {
+      if (wide[index]) values[index] = BigInt(values[index] as number);
+    }
+    return call(...values);
+  };
+  return RESULTS[result] === "u64" || RESULTS[result] === "i64"
+    ? (...values) => Number(converted(...values))
+    : converted;
+}

@@ -1,0 +1,64 @@
+/**
+ * How the rest of the library calls C. Each runtime has one file beside this one that implements `Ffi`; none of them
+ * knows what the functions do.
+ *
+ * @module
+ */
+
+/**
+ * The C types that a signature may name.
+ *
+ * - `i32`, `u32`: a 32-bit integer, a JavaScript number.
+ * - `i64`, `usize`: a 64-bit integer, a JavaScript number within ±2^53.
+ * - `pointer`: an address, a JavaScript number (user space ends below 2^53). A result is read as a signed integer, so
+ *   that C's `(void *) -1` arrives as -1.
+ * - `bytes`: a non-empty `Uint8Array`, passed as the address of its first byte. Parameters only.
+ * - `void`: no result. Results only.
+ */
+export type CType = "void" | "i32" | "u32" | "i64" | "usize" | "pointer" | "bytes";
+
+/** One C function: the types of its parameters and of its result. */
+export interface Signature {
+  readonly parameters: readonly CType[];
+  readonly result: CType;
+}
+
+/** C functions by name. */
+export type Signatures = Readonly<Record<string, Signature>>;
+
+/** The JavaScript value that a parameter of type `T` takes. */
+export type Argument<T extends CType> = T extends "bytes" ? Uint8Array : number;
+
+/** The JavaScript value that a result of type `T` gives. */
+export type Result<T extends CType> = T extends "void" ? undefined : number;
+
+type Arguments<P extends readonly CType[]> = { [Index in keyof P]: Argument<P[Index]> };
+
+/** The callable functions that a table of signatures describes. */
+export type Functions<S extends Signatures> = {
+  readonly [Name in keyof S]: (...parameters: Arguments<S[Name]["parameters"]>) => Result<S[Name]["result"]>;
+};
+
+/** What every runtime offers. */
+export interface Ffi {
+  /** Which of the files beside this one it is. */
+  readonly name: "bun" | "deno" | "koffi" | "node";
+
+  /** The length in bytes of the largest `ArrayBuffer` that `view` can make. */
+  readonly maxViewLength: number;
+
+  /**
+   * Opens the first of the named libraries that exists and looks up every function of the table.
+   *
+   * @throws {Error} None of the libraries opens, or one of the functions is missing.
+   */
+  open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S>;
+
+  /** Makes an `ArrayBuffer` over memory that C owns, without a copy. The garbage collector never frees that memory. */
+  view(address: number, length: number): ArrayBuffer;
+}
+
+/** Thrown where C cannot be called: says why, and the one thing to do about it. */
+export class FfiUnavailable extends Error {
+  override readonly name = "FfiUnavailable";
+}

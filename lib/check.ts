@@ -1,0 +1,90 @@
+/**
+ * Checks of what users pass in. Each gives the value in the form that the rest of the library works with, or throws an
+ * error that names the argument.
+ *
+ * @module
+ */
+
+import { show } from "./errors.ts";
+
+/** What can be written and searched for: a string stands for its UTF-8 bytes. */
+export type BytesLike = string | ArrayBuffer | ArrayBufferView;
+
+const encoder = new TextEncoder();
+
+/** @throws {TypeError | RangeError} The value is not an integer, or is outside [min, max]. */
+export function integer(name: string, value: unknown, min: number, max: number): number {
+  const checked = anyInteger(name, value);
+  if (checked < min || checked > max) throw new RangeError(`${name} must be from ${min} to ${max}: got ${show(value)}`);
+  return checked;
+}
+
+function anyInteger(name: string, value: unknown): number {
+  if (!Number.isInteger(value)) throw new TypeError(`${name} must be an integer: got ${show(value)}`);
+  // Without the sign of -0.
+  return (value as number) + 0;
+}
+
+/** A byte: an integer from 0 to 255. */
+export function byte(name: string, value: unknown): number {
+  return integer(name, value, 0, 255);
+}
+
+/** One of the strings in `allowed`. */
+export function oneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {
+  if (!allowed.includes(value as T)) {
+    throw new TypeError(`${name} must be one of ${allowed.map((one) => show(one)).join(", ")}: got ${show(value)}`);
+  }
+  return value as T;
+}
+
+/** A bound of a range by the rules of slices: negative counts from the end, out of range is clamped. */
+export function bound(name: string, value: unknown, length: number, absent: number): number {
+  if (value === undefined) return absent;
+  const checked = anyInteger(name, value);
+  return checked < 0 ? Math.max(0, checked + length) : Math.min(checked, length);
+}
+
+/** Which elements a slice names: `count` of them, the first at `start`, each `step` after the one before. */
+export interface Slice {
+  start: number;
+  step: number;
+  count: number;
+}
+
+/** Reads a slice as Python does. */
+export function slice(start: unknown, end: unknown, step: unknown, length: number): Slice {
+  const by = step === undefined ? 1 : anyInteger("step", step);
+  if (by === 0) throw new RangeError("step must not be zero: got 0");
+  if (by > 0) {
+    const from = bound("start", start, length, 0);
+    const to = bound("end", end, length, length);
+    return { start: from, step: by, count: Math.max(0, Math.ceil((to - from) / by)) };
+  }
+  const from = backwardBound("start", start, length, length - 1);
+  const to = backwardBound("end", end, length, -1);
+  return { start: from, step: by, count: Math.max(0, Math.ceil((to - from) / by)) };
+}
+
+/** A bound of a slice that runs backwards: it may lie one before the first element. */
+function backwardBound(name: string, value: unknown, length: number, absent: number): number {
+  if (value === undefined) return absent;
+  const checked = anyInteger(name, value);
+  return checked < 0 ? Math.max(-1, checked + length) : Math.min(checked, length - 1);
+}
+
+/**
+ * The bytes of a `BytesLike`, not copied. The result is always a plain `Uint8Array` that the engine itself has measured:
+ * the properties of a user's own object may lie, and C would believe them.
+ */
+export function bytesOf(name: string, value: unknown): Uint8Array {
+  if (typeof value === "string") return encoder.encode(value);
+  try {
+    if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  } catch (error) {
+    // Only a detached buffer makes the constructor throw; its length reads 0 where there is a way to ask.
+    throw new TypeError(`${name} must not be detached: got bytes whose buffer was transferred away`, { cause: error });
+  }
+  throw new TypeError(`${name} must be a string, an ArrayBuffer or a view of one: got ${show(value)}`);
+}

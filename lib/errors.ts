@@ -1,0 +1,100 @@
+/**
+ * `MMapError`, and the functions that make errors. A message names the argument, the value it had and what was expected.
+ *
+ * @module
+ */
+
+import type { Failures } from "../platform/types.ts";
+
+/** What an `MMapError` says beyond its message. */
+export interface MMapErrorDetails {
+  /** "ENOMEM" and its like where the system refused; one of `ERR_MMAP_CLOSED`, `ERR_MMAP_TRUNCATED`, `ERR_MMAP_FFI`. */
+  code: string;
+  /** The system's number for the error. */
+  errno?: number;
+  /** The system call that failed. */
+  syscall?: string;
+  /** The path that was opened. */
+  path?: string;
+  /** The error that this one comes from. */
+  cause?: unknown;
+}
+
+/**
+ * What the library throws where neither `TypeError` nor `RangeError` fits: a closed map, a call that the system refused,
+ * a machine where C cannot be called.
+ *
+ * @example
+ * ```ts
+ * import { MMap, MMapError } from "mmap-ffi";
+ *
+ * try {
+ *   MMap.open("/no/such/file");
+ * } catch (error) {
+ *   if (error instanceof MMapError) console.log(error.code, error.path); // ENOENT /no/such/file
+ * }
+ * ```
+ */
+export class MMapError extends Error {
+  override readonly name = "MMapError";
+  /** "ENOMEM" and its like where the system refused; one of `ERR_MMAP_CLOSED`, `ERR_MMAP_TRUNCATED`, `ERR_MMAP_FFI`. */
+  readonly code: string;
+  /** The system's number for the error, where the system refused. */
+  readonly errno?: number;
+  /** The system call that failed ("mmap"), where the system refused. */
+  readonly syscall?: string;
+  /** The path that was opened, where it is known. */
+  readonly path?: string;
+
+  /** Makes an error from its message and details. */
+  constructor(message: string, details: MMapErrorDetails) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = details.code;
+    if (details.errno !== undefined) this.errno = details.errno;
+    if (details.syscall !== undefined) this.syscall = details.syscall;
+    if (details.path !== undefined) this.path = details.path;
+  }
+}
+
+/** The map was closed. */
+export function closedError(): MMapError {
+  return new MMapError("the map is closed", { code: "ERR_MMAP_CLOSED" });
+}
+
+/** There is no way to call C here. */
+export function ffiError(cause: unknown): MMapError {
+  return new MMapError(cause instanceof Error ? cause.message : String(cause), { code: "ERR_MMAP_FFI", cause });
+}
+
+/** The errors that the platform throws. */
+export const failures: Failures = {
+  system: (syscall, errno, code, meaning) =>
+    new MMapError(`${syscall}: ${meaning} (${code})`, { code, errno, syscall }),
+};
+
+/** The same error, saying which path was opened; errors that are not the system's stay as they are. */
+export function withPath(error: unknown, path: string): unknown {
+  const { code, errno, syscall, message } = error as Partial<MMapErrorDetails> & Error;
+  if (error instanceof RangeError || error instanceof TypeError || typeof errno !== "number" || code === undefined) {
+    return error;
+  }
+  // node:fs puts the path into its messages itself, and gives the negative of the system's number.
+  const said = message.includes(path) ? message : `${message}, ${show(path)}`;
+  return new MMapError(said, { code, errno: Math.abs(errno), syscall: syscall ?? "open", path, cause: error });
+}
+
+/** A value as a message shows it: short, and never calling code of the value's own. */
+export function show(value: unknown): string {
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
+    case "bigint":
+      return `${value}n`;
+    case "function":
+      return "a function";
+    case "object":
+      return value === null ? "null" : Array.isArray(value) ? "an array" : "an object";
+    default:
+      return Object.is(value, -0) ? "-0" : String(value);
+  }
+}

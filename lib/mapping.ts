@@ -1,0 +1,503 @@
+/**
+ * One mapped region: its address and length, the ArrayBuffers over it, and when it may be unmapped.
+ *
+ * This file alone decides that memory is unmapped, and these are its rules:
+ *
+ * - What the user holds are ArrayBuffers, so memory may go only once each of them is detached (length 0) or garbage.
+ * - A buffer found detached that was not detached here went to a new owner with its memory, which then stays for good.
+ * - The library's own reads and writes go through a small window, which the user never sees.
+ *
+ * @module
+ */
+
+import { openPlatform } from "../platform/mod.ts";
+import type { MapRequest, Platform, Protection, ProtectionRequest } from "../platform/types.ts";
+import { closedError, failures, ffiError, MMapError } from "./errors.ts";
+
+/** What a mapping is made from. */
+export interface MappingRequest extends ProtectionRequest {
+  /** -1: anonymous memory. */
+  readonly descriptor: number;
+  /** 0: to the end of the file. */
+  readonly length: number;
+  readonly offset: number;
+  /** Keep a duplicate of the descriptor, for `size` and `resize`? */
+  readonly trackDescriptor: boolean;
+}
+
+/**
+ * The window's size in bytes: large enough that sliding it costs nothing against the bytes that it shows, small enough
+ * that the engine, which counts it as garbage-collected memory, does not collect sooner for it.
+ */
+const WINDOW = 64 * 1024;
+
+const NOTHING = new Uint8Array(0);
+
+let opened: Platform | undefined;
+
+/** The running platform, opened when something is first mapped. */
+function platform(): Platform {
+  try {
+    opened ??= openPlatform(failures);
+  } catch (error) {
+    throw error instanceof MMapError ? error : ffiError(error);
+  }
+  return opened;
+}
+
+/** A mapping in the system's terms: whole pages, the first of which holds the first byte. */
+interface Region {
+  readonly address: number;
+  readonly length: number;
+}
+
+export class Mapping {
+  readonly protection: Protection;
+  /** Where in the file the mapping begins, in bytes. */
+  readonly offset: number;
+
+  readonly #platform: Platform;
+  #region: Region;
+  #length: number;
+  /** Ours alone, or -1. */
+  #descriptor: number;
+  readonly #anonymous: boolean;
+  #closed = false;
+
+  #window = NOTHING;
+  #windowStart = 0;
+
+  /** Every buffer that the user was given. Strong references: a collected buffer could not tell that it was transferred. */
+  #given: ArrayBuffer[] = [];
+  /** The buffers of `part`, by their range. */
+  #parts = new Map<string, ArrayBuffer>();
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
+
+  /** Maps a file, or anonymous memory. */
+  constructor(request: MappingRequest) {
+    const { descriptor, offset } = request;
+    const system = platform();
+    this.#platform = system;
+    this.#anonymous = descriptor === -1;
+    this.protection = system.protection(request);
+    this.offset = offset;
+    this.#length = this.#anonymous ? anonymousLength(request.length) : this.#fileLength(descriptor, request.length);
+    this.#descriptor = this.#ownDescriptor(descriptor, request.trackDescriptor);
+    try {
+      this.#region = this.#map(this.#descriptor === -1 ? descriptor : this.#descriptor, this.#length);
+    } catch (error) {
+      this.#closeDescriptor();
+      throw error;
+    }
+  }
+
+  /** The length in bytes. */
+  get length(): number {
+    this.check();
+    return this.#length;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The descriptor that belongs to this mapping, or -1. */
+  get descriptor(): number {
+    return this.#descriptor;
+  }
+
+  get pageSize(): number {
+    return this.#platform.pageSize;
+  }
+
+  /** @throws {MMapError} `ERR_MMAP_CLOSED` */
+  check(): void {
+    if (this.#closed) throw closedError();
+  }
+
+  // --- Bytes ---------------------------------------------------------------------------------------------------------
+  // The caller has checked that the range lies within the mapping.
+
+  /** The byte at an index. */
+  byte(index: number): number {
+    const at = index - this.#windowStart;
+    if (at >= 0 && at < this.#window.length) return this.#window[at] as number;
+    return this.window(index, 1)[index - this.#windowStart] as number;
+  }
+
+  setByte(index: number, value: number): void {
+    const window = this.window(index, 1);
+    window[index - this.#windowStart] = value;
+  }
+
+  /** A copy of the bytes from `start` to `end`. */
+  read(start: number, end: number): Uint8Array<ArrayBuffer> {
+    this.check();
+    const length = end - start;
+    if (length > WINDOW) {
+      const copy = new Uint8Array(length);
+      this.load(start, copy);
+      return copy;
+    }
+    if (length === 0) return new Uint8Array(0);
+    const window = this.window(start, length);
+    const at = start - this.#windowStart;
+    return window.slice(at, at + length);
+  }
+
+  /** Fills `target` with the bytes from `start` on. */
+  load(start: number, target: Uint8Array): void {
+    this.#platform.load(this.#address(start), target);
+  }
+
+  write(start: number, source: Uint8Array): void {
+    this.check();
+    if (source.length > WINDOW) this.#platform.store(this.#address(start), source);
+    else if (source.length > 0) this.window(start, source.length).set(source, start - this.#windowStart);
+  }
+
+  /** Copies within the mapping; the ranges may overlap. */
+  move(destination: number, source: number, count: number): void {
+    this.#platform.move(this.#address(destination), this.#address(source), count);
+  }
+
+  /**
+   * Slides the window over at least `count` bytes from `index` on, of at most `WINDOW`, and gives it. Its first byte is
+   * the one at `windowStart`.
+   */
+  window(index: number, count: number): Uint8Array<ArrayBuffer> {
+    const at = index - this.#windowStart;
+    if (at >= 0 && at + count <= this.#window.length) return this.#window;
+    this.check();
+    const aligned = index - (index % WINDOW);
+    const start = index + count <= aligned + WINDOW ? aligned : index;
+    const length = Math.min(WINDOW, this.#length - start);
+    this.#window = new Uint8Array(this.#platform.view(this.#address(start), length));
+    this.#windowStart = start;
+    return this.#window;
+  }
+
+  get windowStart(): number {
+    return this.#windowStart;
+  }
+
+  /** The index of the first byte equal to `byte` from `start` to `end`, or -1. */
+  findByte(start: number, end: number, byte: number): number {
+    if (start >= end) return -1;
+    return plus(start, this.#platform.findByte(this.#address(start), end - start, byte));
+  }
+
+  findLastByte(start: number, end: number, byte: number): number {
+    if (start >= end) return -1;
+    return plus(start, this.#platform.findLastByte(this.#address(start), end - start, byte));
+  }
+
+  /** The index of the first occurrence of `needle`, of at least one byte, that lies between `start` and `end`, or -1. */
+  findBytes(start: number, end: number, needle: Uint8Array): number {
+    if (end - start < needle.length) return -1;
+    return plus(start, this.#platform.findBytes(this.#address(start), end - start, needle));
+  }
+
+  // --- Views ---------------------------------------------------------------------------------------------------------
+
+  /** The whole mapping, without a copy; the same object each time. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    this.check();
+    const { maxViewLength } = this.#platform;
+    if (this.#length > maxViewLength) {
+      throw new RangeError(
+        `bytes and buffer reach at most ${maxViewLength} bytes in this runtime, and the map has ${this.#length}: ` +
+          "use view() for a part of it",
+      );
+    }
+    // A buffer that was transferred away belongs to somebody else: make another.
+    if (this.#bytes === undefined || isDetached(this.#bytes.buffer)) {
+      this.#bytes = new Uint8Array(this.#give(0, this.#length));
+    }
+    return this.#bytes;
+  }
+
+  /**
+   * A buffer that holds `length` bytes from `start` on, and where in it they begin. Its first byte lies at a multiple of
+   * 8 bytes in the file, and so in memory, wherever `start` does.
+   *
+   * Buffers are shared between parts: each power of two has a grid of buffers twice that long, so that every part fits
+   * into one. The user's buffers are held until the map is closed, and the grid keeps them few however many parts are
+   * asked for.
+   */
+  part(start: number, length: number): { buffer: ArrayBuffer; byteOffset: number } {
+    this.check();
+    const { maxViewLength } = this.#platform;
+    if (length > maxViewLength) {
+      throw new RangeError(`length must be at most ${maxViewLength} bytes in this runtime: got ${length}`);
+    }
+    const lead = (8 - (this.offset % 8)) % 8;
+    const cell = 2 ** Math.ceil(Math.log2(Math.max(WINDOW, length, this.#length / 4096)));
+    let first = start < lead ? start : lead + Math.floor((start - lead) / cell) * cell;
+    let span = Math.min(2 * cell, this.#length - first, maxViewLength);
+    if (start + length > first + span) {
+      first = start;
+      span = length;
+    }
+    const key = `${first}+${span}`;
+    let buffer = this.#parts.get(key);
+    if (buffer === undefined || isDetached(buffer)) {
+      buffer = this.#give(first, span);
+      this.#parts.set(key, buffer);
+    }
+    return { buffer, byteOffset: start - first };
+  }
+
+  #give(start: number, length: number): ArrayBuffer {
+    const buffer = this.#platform.view(this.#address(start), length);
+    this.#given.push(buffer);
+    return buffer;
+  }
+
+  // --- The file ------------------------------------------------------------------------------------------------------
+
+  /** The size of the file in bytes; of anonymous memory, its length. */
+  size(): number {
+    this.check();
+    if (this.#descriptor !== -1) return this.#platform.status(this.#descriptor).size;
+    if (this.#anonymous) return this.#length;
+    throw new TypeError("size() needs the file's descriptor, and the map was made with trackfd: false");
+  }
+
+  /** Writes changed pages of `length` bytes from `start` on, rounded out to pages. */
+  flush(start: number, length: number): void {
+    const address = this.#address(start);
+    const page = address - (address % this.#platform.pageSize);
+    this.#platform.flush(page, address + length - page);
+  }
+
+  /** @throws {RangeError} `start` is not where a page begins. */
+  advise(advice: number, start: number, length: number): void {
+    const address = this.#address(start);
+    const { pageSize } = this.#platform;
+    const lead = address % pageSize;
+    // The first byte of a map with an odd offset lies within a page, all of which belongs to this mapping.
+    if (lead !== 0 && start !== 0) {
+      throw new RangeError(
+        `start must be at a multiple of PAGESIZE (${pageSize}) in the file: got ${start}, at ${this.offset + start}`,
+      );
+    }
+    this.#platform.advise(address - lead, length + lead, advice);
+  }
+
+  /** Changes the length of the mapping, and the size of its file to the mapping's end. Detaches every view. */
+  resize(length: number): void {
+    this.check();
+    const descriptor = this.#descriptor;
+    if (descriptor === -1 && !this.#anonymous) {
+      throw new TypeError("resize() needs the file's descriptor, and the map was made with trackfd: false");
+    }
+    if (descriptor === -1 && this.protection.shared) {
+      throw new TypeError("resize() needs a descriptor, and this shared anonymous map has none");
+    }
+    const end = this.offset + length;
+    const sizeBefore = descriptor === -1 ? end : this.#platform.status(descriptor).size;
+    const old = this.#region;
+    // The order makes a refusal harmless: a file grows before the mapping does, and shrinks after it.
+    if (end > sizeBefore) this.#platform.truncate(descriptor, end);
+    let next: Region;
+    try {
+      next = this.#remap(length);
+    } catch (error) {
+      if (end > sizeBefore) this.#platform.truncate(descriptor, sizeBefore);
+      throw error;
+    }
+    try {
+      if (end < sizeBefore) this.#platform.truncate(descriptor, end);
+    } catch (error) {
+      if (this.#given.length > 0) this.#platform.unmap(next.address, next.length);
+      else this.#region = this.#remapInPlace(next, this.#length);
+      throw error;
+    }
+    this.#region = next;
+    this.#length = length;
+    try {
+      if (this.#given.length > 0) this.#retire(old, next.length);
+    } finally {
+      this.#forgetViews();
+    }
+  }
+
+  /** Makes the region anew with another length: beside the old one where views of that one exist. */
+  #remap(length: number): Region {
+    if (this.#given.length === 0) return this.#remapInPlace(this.#region, length);
+    const next = this.#map(this.#descriptor, length);
+    // Private changes are in the old pages alone.
+    if (!this.protection.shared && this.protection.writable) {
+      const lead = this.#address(0) - this.#region.address;
+      this.#platform.move(next.address, this.#region.address, lead + Math.min(length, this.#length));
+    }
+    return next;
+  }
+
+  #remapInPlace(region: Region, length: number): Region {
+    const request = this.#request(this.#descriptor, length);
+    return { address: this.#platform.remap(region.address, region.length, request), length: request.length };
+  }
+
+  // --- The end -------------------------------------------------------------------------------------------------------
+
+  /** Detaches every view and gives the memory back. A second call does nothing. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      this.#retire(this.#region, this.#region.length);
+    } finally {
+      this.#forgetViews();
+      this.#closeDescriptor();
+    }
+  }
+
+  /** What `close` does for a map that is garbage: its views may still be in use, so they are not detached. */
+  abandon(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const given = this.#given;
+    this.#forgetViews();
+    quietly(() => this.#closeDescriptor());
+    if (given.some(isDetached)) return;
+    if (given.length > 0) leaveToCollector(given, this.#platform, this.#region);
+    else quietly(() => this.#platform.unmap(this.#region.address, this.#region.length));
+  }
+
+  /** Gives back a region, of which the file still has the first `backed` bytes, as far as its views let it go. */
+  #retire(region: Region, backed: number): void {
+    const escaped = this.#given.some(isDetached);
+    const held = this.#given.filter((buffer) => !detach(buffer));
+    if (!escaped && held.length === 0) {
+      this.#platform.unmap(region.address, region.length);
+      return;
+    }
+    // Somebody can still see these pages; those that the file no longer has would kill the process on a touch.
+    if (backed < region.length) this.#platform.blank(region.address + backed, region.length - backed);
+    if (!escaped) leaveToCollector(held, this.#platform, region);
+  }
+
+  #forgetViews(): void {
+    this.#given = [];
+    this.#parts.clear();
+    this.#bytes = undefined;
+    this.#window = NOTHING;
+  }
+
+  // --- In the system's terms -----------------------------------------------------------------------------------------
+
+  #address(index: number): number {
+    return this.#region.address + (this.offset % this.#platform.allocationGranularity) + index;
+  }
+
+  #request(descriptor: number, length: number): MapRequest {
+    const { protection, offset } = this;
+    const lead = offset % this.#platform.allocationGranularity;
+    const whole = Math.ceil((lead + length) / protection.unit) * protection.unit;
+    return { descriptor, length: whole, offset: offset - lead, protection };
+  }
+
+  #map(descriptor: number, length: number): Region {
+    const request = this.#request(descriptor, length);
+    return { address: this.#platform.map(request), length: request.length };
+  }
+
+  /** How many bytes of the file a request for `length` maps. */
+  #fileLength(descriptor: number, length: number): number {
+    const { regular, size } = this.#platform.status(descriptor);
+    const { offset } = this;
+    if (!regular) return length === 0 ? this.#refuseEndless(descriptor) : length;
+    if (length === 0) {
+      if (size === 0) throw new RangeError("length 0 maps to the end of the file, and the file is empty");
+      if (offset >= size) throw new RangeError(`offset must be less than the file's size, ${size}: got ${offset}`);
+      return size - offset;
+    }
+    if (offset > size) throw new RangeError(`offset must be at most the file's size, ${size}: got ${offset}`);
+    if (length > size - offset) {
+      throw new RangeError(
+        `length must be at most ${size - offset}, what the file has from offset ${offset}: got ${length}`,
+      );
+    }
+    return length;
+  }
+
+  /** Length 0 of what has no size: the system says why it can't be mapped, or a length is what is missing. */
+  #refuseEndless(descriptor: number): never {
+    const { address, length } = this.#map(descriptor, 1);
+    this.#platform.unmap(address, length);
+    throw new RangeError("length must be given for what is not a regular file: got 0");
+  }
+
+  /** The descriptor that stays with the mapping, or -1. */
+  #ownDescriptor(descriptor: number, track: boolean): number {
+    if (!track) return -1;
+    if (!this.#anonymous) return this.#platform.duplicate(descriptor);
+    if (!this.protection.shared) return -1;
+    const file = this.#platform.anonymousFile(this.protection);
+    if (file === -1) return -1;
+    try {
+      this.#platform.truncate(file, this.offset + this.#length);
+    } catch (error) {
+      this.#platform.closeDescriptor(file);
+      throw error;
+    }
+    return file;
+  }
+
+  #closeDescriptor(): void {
+    const descriptor = this.#descriptor;
+    // Forgotten first: a descriptor is closed once, whatever close says, for its number may be somebody else's already.
+    this.#descriptor = -1;
+    if (descriptor !== -1) this.#platform.closeDescriptor(descriptor);
+  }
+}
+
+function anonymousLength(length: number): number {
+  if (length === 0) throw new RangeError("length must be positive for an anonymous map: got 0");
+  return length;
+}
+
+/** An index within a range that begins at `start`, or -1. */
+function plus(start: number, index: number): number {
+  return index === -1 ? -1 : start + index;
+}
+
+// The engine's own functions, taken before any code could replace them or hide them behind an object's own properties.
+const byteLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")?.get as () => number;
+const transfer = (ArrayBuffer.prototype as { transfer?: (length: number) => ArrayBuffer }).transfer;
+
+/** No buffer is made with length 0, so one that has it was detached. */
+function isDetached(buffer: ArrayBuffer): boolean {
+  return byteLength.call(buffer) === 0;
+}
+
+/** Detaches a buffer, where the runtime can; says whether it is detached now. */
+function detach(buffer: ArrayBuffer): boolean {
+  if (!isDetached(buffer)) transfer?.call(buffer, 0);
+  return isDetached(buffer);
+}
+
+/** Buffers whose mapping is gone, and what they keep alive together. */
+const owners = new WeakMap<ArrayBuffer, object>();
+
+const orphans = new FinalizationRegistry<{ system: Platform; region: Region }>(({ system, region }) => {
+  quietly(() => system.unmap(region.address, region.length));
+});
+
+/** Runs what the garbage collector asked for: nobody is there to catch an error, and an uncaught one ends the process. */
+function quietly(release: () => void): void {
+  try {
+    release();
+  } catch {
+    // The system kept the memory or the descriptor: it stays with the process until it ends.
+  }
+}
+
+/** Unmaps a region once the last of the buffers over it is garbage. */
+function leaveToCollector(buffers: ArrayBuffer[], system: Platform, region: Region): void {
+  const owner = {};
+  for (const buffer of buffers) owners.set(buffer, owner);
+  orphans.register(owner, { system, region });
+}

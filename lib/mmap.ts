@@ -1,0 +1,886 @@
+/**
+ * The class `MMap`: checks what users pass in, keeps the position, and leaves the memory to `Mapping`.
+ *
+ * @module
+ */
+
+import { channel } from "node:diagnostics_channel";
+import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type BytesLike, bound, byte, bytesOf, integer, oneOf, slice } from "./check.ts";
+import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
+import { show, withPath } from "./errors.ts";
+import { Mapping } from "./mapping.ts";
+import { type ByteMatch, find, findLast, lineEnd, lines, matches } from "./search.ts";
+
+/** What may be done with a map, and where its writes go. */
+export type Access = "default" | "read" | "write" | "copy";
+
+/** How to make a map. */
+export interface MMapOptions {
+  /**
+   * "read": writes throw. "write": shared, writes reach the file. "copy": private, writes never reach the file. "default":
+   * what `flags` and `prot` say; without them, as "write".
+   */
+  access?: Access | undefined;
+  /** `MAP_*` constants (POSIX), by default `MAP_SHARED`. Not together with `access`. */
+  flags?: number | undefined;
+  /** `PROT_*` constants (POSIX), by default `PROT_READ | PROT_WRITE`. Not together with `access`. */
+  prot?: number | undefined;
+  /** Where in the file the map begins, in bytes: any non-negative integer. By default 0. */
+  offset?: number | undefined;
+  /** The name of the mapping object. Windows only. */
+  tagname?: string | undefined;
+  /** false keeps no descriptor of the file: `size()` and `resize()` then throw. By default true. */
+  trackfd?: boolean | undefined;
+}
+
+/** How to open a path. */
+export interface OpenOptions extends MMapOptions {
+  /** How many bytes to map; by default, and for 0, to the end of the file. */
+  length?: number | undefined;
+  /** Make the file where there is none, and extend it to `offset + length` where it is shorter. By default false. */
+  create?: boolean | undefined;
+  /** The permissions of a new file, less the process's umask. By default 0o666. */
+  mode?: number | undefined;
+}
+
+/** The classes that `view` makes objects of. */
+export type ViewConstructor =
+  | Int8ArrayConstructor
+  | Uint8ArrayConstructor
+  | Uint8ClampedArrayConstructor
+  | Int16ArrayConstructor
+  | Uint16ArrayConstructor
+  | Int32ArrayConstructor
+  | Uint32ArrayConstructor
+  | Float32ArrayConstructor
+  | Float64ArrayConstructor
+  | BigInt64ArrayConstructor
+  | BigUint64ArrayConstructor
+  | DataViewConstructor;
+
+const MAX = Number.MAX_SAFE_INTEGER;
+const ACCESSES: readonly Access[] = ["default", "read", "write", "copy"];
+
+/** Every map that is made is told here, as Python's audit event `mmap.__new__`. */
+const opening = channel("mmap:open");
+
+/** Gives back what maps that nobody closed had. Its held values must not lead to the maps. */
+const abandoned = new FinalizationRegistry<Mapping>((mapping) => mapping.abandon());
+
+/**
+ * A file, or memory that belongs to no file, mapped into memory. It is an array of bytes (`mm[3]`), a file with a position
+ * (`read`, `seek`), and memory that other code can work on without a copy (`bytes`, `view`).
+ *
+ * A closed map throws `MMapError` with the code `ERR_MMAP_CLOSED` from everything but `close`, `closed`, `access` and
+ * `offset`. A call that throws has changed nothing.
+ *
+ * @example
+ * ```ts
+ * import { MMap } from "mmap-ffi";
+ * import { writeFileSync } from "node:fs";
+ *
+ * writeFileSync("hello.txt", "Hello Python!\n");
+ * using mm = MMap.open("hello.txt", { access: "write" });
+ * console.log(new TextDecoder().decode(mm.readline())); // Hello Python!
+ * mm.assign(" world!\n", 6);
+ * ```
+ *
+ * @see https://docs.python.org/3.13/library/mmap.html
+ * @see https://man7.org/linux/man-pages/man2/mmap.2.html
+ */
+export class MMap implements Disposable, Iterable<number> {
+  readonly #mapping: Mapping;
+  readonly #access: Access;
+  #position = 0;
+
+  /**
+   * The byte at an index; a negative one counts from the end. Slower than `bytes[index]`.
+   *
+   * Throws `RangeError` for an index outside of the map, `TypeError` for one that is not an integer; setting throws
+   * `TypeError` on a map for reading, and `RangeError` for a value that is not from 0 to 255.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(10);
+   * mm[-1] = 97;
+   * console.log(mm[9]); // 97
+   * ```
+   */
+  [index: number]: number;
+
+  /**
+   * Maps `length` bytes of an open file, which stays open and can be closed at once. The map keeps a duplicate of the
+   * descriptor.
+   *
+   * Publishes `{ fd, length, access, offset }` to the `node:diagnostics_channel` "mmap:open" first.
+   *
+   * @param fd A file's descriptor, or -1 for memory that belongs to no file and begins as zeros.
+   * @param length How many bytes to map. 0: to the end of the file.
+   * @param options How to map them.
+   * @throws {TypeError} An argument of a wrong type; `access` together with `flags` or `prot`; `tagname` off Windows.
+   * @throws {RangeError} The file is empty, or has not the bytes that are asked for.
+   * @throws {MMapError} The system refused; or there is no way to call C here (`ERR_MMAP_FFI`).
+   *
+   * @example
+   * ```ts
+   * import { ACCESS_READ, MMap } from "mmap-ffi";
+   * import { closeSync, openSync } from "node:fs";
+   *
+   * const fd = openSync("package.json", "r");
+   * using mm = new MMap(fd, 0, { access: ACCESS_READ });
+   * closeSync(fd);
+   * console.log(mm.length);
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man2/mmap.2.html
+   */
+  constructor(fd: number, length: number, options: MMapOptions = {}) {
+    const descriptor = integer("fd", fd, -1, 2 ** 31 - 1);
+    const bytes = integer("length", length, 0, MAX);
+    const checked = checkOptions(options, bytes);
+    this.#access = checked.access;
+    if (opening.hasSubscribers) {
+      opening.publish({ fd: descriptor, length: bytes, access: checked.access, offset: checked.offset });
+    }
+    this.#mapping = new Mapping({ ...checked, descriptor, length: bytes });
+    abandoned.register(this, this.#mapping, this.#mapping);
+  }
+
+  /**
+   * Opens a file, maps it and closes it again. Opens it for reading unless `access` is "write", or `create` is set, or
+   * `flags` and `prot` make a map whose writes reach the file.
+   *
+   * @throws {MMapError} The system refused to open or to map the file; the error has its `path`.
+   * @throws {RangeError} The file is empty, or has not the bytes that are asked for; `create` of a new file without `length`.
+   * @throws {TypeError} As the constructor.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
+   * mm.view(Float64Array, 0, 2).set([3.14, 2.72]);
+   * mm.flush();
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man2/open.2.html
+   */
+  static open<T extends MMap = MMap>(
+    this: new (
+      fd: number,
+      length: number,
+      options?: MMapOptions,
+    ) => T,
+    path: string | URL,
+    options: OpenOptions = {},
+  ): T {
+    const name = pathOf(path);
+    const { length: wanted, create, mode = 0o666, ...rest } = checkObject(options);
+    const length = wanted === undefined ? 0 : integer("length", wanted, 0, MAX);
+    const checked = checkOptions(rest, length);
+    if (create !== undefined && typeof create !== "boolean") {
+      throw new TypeError(`create must be true or false: got ${show(create)}`);
+    }
+    integer("mode", mode, 0, 0o7777);
+    const plain = rest.access === undefined && rest.flags === undefined && rest.prot === undefined;
+    const access = plain ? (create ? "write" : "read") : rest.access;
+    const writable = reachesFile(access ?? "default", checked);
+    try {
+      const { fd, made } = openPath(name, writable, create === true, length, mode);
+      const before = create ? fstatSync(fd).size : 0;
+      const grows = create === true && before < checked.offset + length;
+      try {
+        if (grows) ftruncateSync(fd, checked.offset + length);
+        return new this(fd, length, { ...rest, access });
+      } catch (error) {
+        if (made) unlinkSync(name);
+        else if (grows) ftruncateSync(fd, before);
+        throw error;
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      throw withPath(error, name);
+    }
+  }
+
+  /**
+   * Maps memory that belongs to no file and begins as zeros. The same as the constructor with the descriptor -1.
+   *
+   * By default it is shared: a process that inherits the map's `fd` can map the same memory.
+   *
+   * @throws {RangeError} `length` is 0.
+   * @throws {MMapError} The system refused.
+   * @throws {TypeError} As the constructor.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(13);
+   * mm.write("Hello world!");
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man2/memfd_create.2.html
+   */
+  static anonymous<T extends MMap = MMap>(
+    this: new (
+      fd: number,
+      length: number,
+      options?: MMapOptions,
+    ) => T,
+    length: number,
+    options?: MMapOptions,
+  ): T {
+    return new this(-1, length, options);
+  }
+
+  /** The number of bytes. */
+  get length(): number {
+    return this.#mapping.length;
+  }
+
+  /** Where in the file the map begins, in bytes. */
+  get offset(): number {
+    return this.#mapping.offset;
+  }
+
+  /** What may be done with the map, as it was asked for. */
+  get access(): Access {
+    return this.#access;
+  }
+
+  /** Was the map closed? */
+  get closed(): boolean {
+    return this.#mapping.closed;
+  }
+
+  /**
+   * The map's own descriptor of its file, or -1 where it has none (`trackfd: false`, private anonymous memory, a closed
+   * map). For handing it to a child process, which can then map the same memory; it is closed with the map.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   * import { spawn } from "node:child_process";
+   *
+   * using mm = MMap.anonymous(4096);
+   * spawn("node", ["child.js"], { stdio: [mm.fd, "inherit", "inherit"] }); // the child maps descriptor 0
+   * ```
+   */
+  get fd(): number {
+    return this.#mapping.descriptor;
+  }
+
+  /**
+   * All bytes, without a copy: reading and writing it reads and writes the map. The same array each time, made at the
+   * first use. This is the fast way to loop over bytes, and what to pass to functions that take a `Uint8Array`.
+   *
+   * `close` and `resize` detach it: it then has length 0. (Node 20 cannot detach; there it keeps the old memory alive.)
+   * Writes to the array of a map with `access: "read"` stay in this process.
+   *
+   * @throws {RangeError} The map is longer than any ArrayBuffer of the runtime: use `view` for parts of it.
+   * @throws {TypeError} The map cannot be read.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("package.json");
+   * let sum = 0;
+   * for (const byte of mm.bytes) sum += byte;
+   * ```
+   */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    this.#checkReadable();
+    return this.#mapping.bytes();
+  }
+
+  /**
+   * The `ArrayBuffer` of `bytes`, which begins with the map's first byte.
+   *
+   * @throws {RangeError} As `bytes`.
+   * @throws {TypeError} As `bytes`.
+   */
+  get buffer(): ArrayBuffer {
+    return this.bytes.buffer;
+  }
+
+  /**
+   * A typed array or `DataView` over a part of the map, without a copy. It works on maps of any size.
+   *
+   * @param type The class to make an object of: `Float64Array`, `DataView`, …
+   * @param byteOffset Where the part begins, in bytes from the start of the map. By default 0.
+   * @param length How many elements (of a `DataView`: bytes) it has. By default, all up to the end of the map.
+   * @throws {RangeError} The part is not within the map; the byte of the file where it begins is not a multiple of the
+   * element's size; or it is longer than any ArrayBuffer of the runtime.
+   * @throws {TypeError} An argument of a wrong type; the map cannot be read.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(816);
+   * const column = mm.view(Float64Array, 16, 100);
+   * column.fill(0.5);
+   * ```
+   */
+  view<T extends ViewConstructor>(type: T, byteOffset = 0, length?: number): InstanceType<T> {
+    if (!VIEWS.has(type)) throw new TypeError(`type must be a typed array's class or DataView: got ${show(type)}`);
+    const size = "BYTES_PER_ELEMENT" in type ? type.BYTES_PER_ELEMENT : 1;
+    const start = integer("byteOffset", byteOffset, 0, MAX);
+    const wanted = length === undefined ? undefined : integer("length", length, 0, MAX);
+    this.#checkReadable();
+    const room = this.length - start;
+    if (room < 0) throw new RangeError(`byteOffset must be from 0 to ${this.length}: got ${start}`);
+    if ((this.offset + start) % size !== 0) {
+      const place = this.offset === 0 ? "" : `, at ${this.offset + start} in the file`;
+      throw new RangeError(
+        `byteOffset must be at a multiple of ${size} in the file for ${type.name}: got ${start}${place}; ` +
+          "a DataView reads and writes at any offset",
+      );
+    }
+    if (wanted === undefined && room % size !== 0) {
+      throw new RangeError(`length must be given: the ${room} bytes from ${start} on are no multiple of ${size}`);
+    }
+    const count = wanted ?? room / size;
+    if (count * size > room) {
+      throw new RangeError(`length must be at most ${Math.floor(room / size)}, from byteOffset ${start}: got ${count}`);
+    }
+    // The types of the constructors do not meet in one call.
+    const View = type as unknown as new (buffer: ArrayBuffer, byteOffset: number, length: number) => InstanceType<T>;
+    if (count === 0) return new View(new ArrayBuffer(0), 0, 0);
+    const part = this.#mapping.part(start, count * size);
+    return new View(part.buffer, part.byteOffset, count);
+  }
+
+  /**
+   * The byte at an index, `undefined` outside of the map; a negative index counts from the end.
+   *
+   * @throws {TypeError} The index is not an integer; the map cannot be read.
+   */
+  at(index: number): number | undefined {
+    const place = integer("index", index, -MAX, MAX);
+    this.#checkReadable();
+    const { length } = this;
+    const from = place < 0 ? place + length : place;
+    return from >= 0 && from < length ? this.#mapping.byte(from) : undefined;
+  }
+
+  /**
+   * A copy of the bytes from `start` up to `end`, or of every `step`th of them, by the rules of Python's slices: negative
+   * bounds count from the end, those out of range are clamped, a negative step goes backwards.
+   *
+   * @throws {RangeError} `step` is 0.
+   * @throws {TypeError} An argument is not an integer; the map cannot be read.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(6);
+   * mm.write("abcdef");
+   * console.log(new TextDecoder().decode(mm.slice(undefined, undefined, -2))); // fdb
+   * ```
+   */
+  slice(start?: number, end?: number, step?: number): Uint8Array<ArrayBuffer> {
+    const part = slice(start, end, step, this.length);
+    this.#checkReadable();
+    if (part.step === 1) return this.#mapping.read(part.start, part.start + part.count);
+    const copy = new Uint8Array(part.count);
+    for (let index = 0; index < part.count; index++) copy[index] = this.#mapping.byte(part.start + index * part.step);
+    return copy;
+  }
+
+  /**
+   * Writes bytes to a slice: Python's `mm[start:end:step] = bytes`. The source must have exactly the slice's length.
+   *
+   * @throws {RangeError} The source has another length than the slice; `step` is 0.
+   * @throws {TypeError} An argument of a wrong type; the map is for reading.
+   */
+  assign(bytes: BytesLike, start?: number, end?: number, step?: number): void {
+    const source = bytesOf("bytes", bytes);
+    this.#checkWritable();
+    const part = slice(start, end, step, this.length);
+    if (source.length !== part.count) {
+      throw new RangeError(`bytes must have the slice's length, ${part.count}: got ${source.length}`);
+    }
+    if (part.step === 1) {
+      this.#mapping.write(part.start, source);
+      return;
+    }
+    // A copy first: the source may be a view of this map, and change as it is read.
+    let index = part.start;
+    for (const value of source.slice()) {
+      this.#mapping.setByte(index, value);
+      index += part.step;
+    }
+  }
+
+  /** The bytes, one after the other. Slower than a loop over `bytes`, but not bound by its length. */
+  *[Symbol.iterator](): Generator<number, void> {
+    this.#checkReadable();
+    for (let index = 0; index < this.length; index++) yield this.#mapping.byte(index);
+  }
+
+  /**
+   * A copy of the next `n` bytes, past which the position moves. `undefined`, `null` or a negative number: all bytes up to
+   * the end. Past the end, what is left.
+   *
+   * @throws {TypeError} `n` is not an integer; the map cannot be read.
+   */
+  read(n?: number | null): Uint8Array<ArrayBuffer> {
+    const count = n === undefined || n === null ? -1 : integer("n", n, -MAX, MAX);
+    this.#checkReadable();
+    const start = this.#position;
+    const rest = Math.max(0, this.length - start);
+    const bytes = this.#mapping.read(start, start + (count < 0 ? rest : Math.min(count, rest)));
+    this.#position = start + bytes.length;
+    return bytes;
+  }
+
+  /**
+   * The byte at the position, which moves by one.
+   *
+   * @throws {RangeError} The position is at the end.
+   * @throws {TypeError} The map cannot be read.
+   */
+  readByte(): number {
+    this.#checkReadable();
+    if (this.#position >= this.length)
+      throw new RangeError(`the position is at the end, ${this.length}: no byte to read`);
+    return this.#mapping.byte(this.#position++);
+  }
+
+  /**
+   * A copy of the bytes up to and including the next newline, or up to the end, past which the position moves.
+   *
+   * @throws {TypeError} The map cannot be read.
+   */
+  readline(): Uint8Array<ArrayBuffer> {
+    this.#checkReadable();
+    const end = lineEnd(this.#mapping, this.#position, this.length);
+    const line = this.#mapping.read(this.#position, end);
+    this.#position = end;
+    return line;
+  }
+
+  /**
+   * The lines from `start` up to `end`, by the rules of slices, each with its newline. The position stays.
+   *
+   * @throws {TypeError} A bound is not an integer; the map cannot be read.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("package.json");
+   * const decoder = new TextDecoder();
+   * for (const line of mm.lines()) console.log(decoder.decode(line).trimEnd());
+   * ```
+   */
+  lines(start?: number, end?: number): IterableIterator<Uint8Array<ArrayBuffer>> {
+    const [from, to] = this.#range(start, end);
+    return lines(this.#mapping, from, to);
+  }
+
+  /**
+   * Writes bytes at the position, which moves past them; a string is written as UTF-8. Gives their number.
+   *
+   * @throws {RangeError} The bytes do not fit: none is written.
+   * @throws {TypeError} `bytes` has a wrong type; the map is for reading.
+   */
+  write(bytes: BytesLike): number {
+    const source = bytesOf("bytes", bytes);
+    this.#checkWritable();
+    const room = this.length - this.#position;
+    if (source.length > room) {
+      throw new RangeError(
+        `bytes must fit behind the position ${this.#position}, ${room} at most: got ${source.length}`,
+      );
+    }
+    this.#mapping.write(this.#position, source);
+    this.#position += source.length;
+    return source.length;
+  }
+
+  /**
+   * Writes one byte at the position, which moves by one.
+   *
+   * @throws {RangeError} `value` is not from 0 to 255; the position is at the end.
+   * @throws {TypeError} `value` is not an integer; the map is for reading.
+   */
+  writeByte(value: number): void {
+    const checked = byte("value", value);
+    this.#checkWritable();
+    if (this.#position >= this.length)
+      throw new RangeError(`the position is at the end, ${this.length}: no room for value`);
+    this.#mapping.setByte(this.#position++, checked);
+  }
+
+  /**
+   * Moves the position, and gives the new one.
+   *
+   * @param pos How far, in bytes.
+   * @param whence From where: `SEEK_SET` (0, the start; the default), `SEEK_CUR` (1, the position) or `SEEK_END` (2, the end).
+   * @throws {RangeError} The new position would be before the start or behind the end; `whence` is none of the three.
+   * @throws {TypeError} An argument is not an integer.
+   */
+  seek(pos: number, whence: number = SEEK_SET): number {
+    const distance = integer("pos", pos, -MAX, MAX);
+    const from = integer("whence", whence, SEEK_SET, SEEK_END);
+    const { length } = this;
+    const base = from === SEEK_SET ? 0 : from === SEEK_CUR ? this.#position : length;
+    const target = base + distance;
+    if (target < 0 || target > length) {
+      throw new RangeError(
+        `pos must lead to a position from 0 to ${length}: got ${distance}, which leads to ${target}`,
+      );
+    }
+    this.#position = target;
+    return target;
+  }
+
+  /** The position, in bytes from the start. */
+  tell(): number {
+    this.#mapping.check();
+    return this.#position;
+  }
+
+  /** A map can always seek. */
+  seekable(): true {
+    this.#mapping.check();
+    return true;
+  }
+
+  /**
+   * The index of the first occurrence of `sub` between `start` and `end`, by the rules of slices, or -1. An empty `sub` is
+   * found at `start`.
+   *
+   * @throws {TypeError} An argument of a wrong type; the map cannot be read.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("package.json");
+   * for (let at = mm.find('"'); at !== -1; at = mm.find('"', at + 1)) console.log(at);
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man3/memmem.3.html
+   */
+  find(sub: BytesLike, start?: number, end?: number): number {
+    const needle = bytesOf("sub", sub);
+    const [from, to] = this.#range(start, end);
+    return find(this.#mapping, needle, from, to);
+  }
+
+  /**
+   * The index of the last occurrence of `sub` between `start` and `end`, by the rules of slices, or -1. An empty `sub` is
+   * found at `end`.
+   *
+   * @throws {TypeError} An argument of a wrong type; the map cannot be read.
+   */
+  rfind(sub: BytesLike, start?: number, end?: number): number {
+    const needle = bytesOf("sub", sub);
+    const [from, to] = this.#range(start, end);
+    return findLast(this.#mapping, needle, from, to);
+  }
+
+  /**
+   * The first match of a regular expression between `start` and `end`, by the rules of slices, or `undefined`.
+   *
+   * Each byte is one character from U+0000 to U+00FF, as Python's `re` takes bytes. `^` and `$` stand for `start` and `end`,
+   * with the flag `m` for the lines' too. The flag `y` wants the match at `start`; `g` and `lastIndex` mean nothing here. A
+   * lookbehind sees at most 64 KiB.
+   *
+   * @throws {TypeError} An argument of a wrong type; the map cannot be read.
+   * @throws {RangeError} The expression needs more than 512 MiB at once to know where its match ends.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("package.json");
+   * const match = mm.search(/"version":\s*"(?<version>[^"]*)"/);
+   * if (match?.groups?.version) console.log(new TextDecoder().decode(match.groups.version));
+   * ```
+   */
+  search(pattern: RegExp, start?: number, end?: number): ByteMatch | undefined {
+    for (const match of this.matchAll(pattern, start, end)) return match;
+    return undefined;
+  }
+
+  /**
+   * All matches of a regular expression between `start` and `end`, one behind the other, as `search` finds them. The map
+   * is read as the matches are asked for, a window at a time.
+   *
+   * @throws {TypeError} As `search`.
+   * @throws {RangeError} As `search`.
+   */
+  matchAll(pattern: RegExp, start?: number, end?: number): IterableIterator<ByteMatch> {
+    if (!(pattern instanceof RegExp)) throw new TypeError(`pattern must be a RegExp: got ${show(pattern)}`);
+    const { source, flags } = pattern;
+    const [from, to] = this.#range(start, end);
+    return matches(this.#mapping, { source, flags }, from, to);
+  }
+
+  /**
+   * Copies `count` bytes from `src` to `dest` within the map; the two ranges may overlap.
+   *
+   * @throws {RangeError} A range is not within the map.
+   * @throws {TypeError} An argument is not an integer; the map is for reading.
+   */
+  move(dest: number, src: number, count: number): void {
+    integer("dest", dest, 0, MAX);
+    integer("src", src, 0, MAX);
+    integer("count", count, 0, MAX);
+    this.#checkWritable();
+    this.#checkReadable();
+    const { length } = this;
+    if (dest + count > length) throw new RangeError(`dest + count must be at most ${length}: got ${dest} + ${count}`);
+    if (src + count > length) throw new RangeError(`src + count must be at most ${length}: got ${src} + ${count}`);
+    this.#mapping.move(dest, src, count);
+  }
+
+  /**
+   * Changes the length of the map, and with it the size of its file, which then ends where the map does. What both lengths
+   * have in common is kept, what is new is zeros. A position behind the new end moves to it.
+   *
+   * Detaches every view; `bytes` is a new array afterwards.
+   *
+   * @throws {RangeError} `newSize` is not positive.
+   * @throws {TypeError} The map has `access` "read" or "copy", or was made with `trackfd: false`.
+   * @throws {MMapError} The system refused.
+   *
+   * @see https://man7.org/linux/man-pages/man2/mremap.2.html
+   */
+  resize(newSize: number): void {
+    const length = integer("newSize", newSize, 1, MAX - this.offset);
+    this.#mapping.check();
+    if (this.#access === "read" || this.#access === "copy") {
+      throw new TypeError(`a map with access "${this.#access}" cannot be resized: its file is not its own to change`);
+    }
+    this.#mapping.resize(length);
+    this.#position = Math.min(this.#position, length);
+  }
+
+  /**
+   * The size of the file in bytes, which may be more than the map's length. Of anonymous memory, the map's length.
+   *
+   * @throws {TypeError} The map was made with `trackfd: false`.
+   * @throws {MMapError} The system refused.
+   */
+  size(): number {
+    return this.#mapping.size();
+  }
+
+  /**
+   * Writes changed bytes to the file and waits until they are there. The range is rounded out to pages.
+   *
+   * @param offset Where the range begins, in bytes from the start of the map. By default 0.
+   * @param size Its length in bytes. By default, up to the end of the map.
+   * @throws {RangeError} The range is not within the map.
+   * @throws {TypeError} An argument is not an integer.
+   * @throws {MMapError} The system refused.
+   *
+   * @see https://man7.org/linux/man-pages/man2/msync.2.html
+   */
+  flush(offset = 0, size?: number): void {
+    const { length } = this;
+    const start = integer("offset", offset, 0, length);
+    const count = size === undefined ? length - start : integer("size", size, 0, length - start);
+    // Private pages have nowhere to go.
+    if (count > 0 && this.#mapping.protection.shared) this.#mapping.flush(start, count);
+  }
+
+  /**
+   * Tells the system how the memory will be used.
+   *
+   * @param option One of the system's `MADV_*` constants.
+   * @param start Where the range begins, in bytes from the start of the map: where a page begins. By default 0.
+   * @param length Its length in bytes, cut at the end of the map; the system rounds it up to pages. By default, to the end.
+   * @throws {TypeError} The running system lacks the constant; an argument is not an integer.
+   * @throws {RangeError} `start` is not where a page begins, or not within the map; `option` is not one of the constants, or
+   * is one that makes the memory unusable.
+   * @throws {MMapError} The system refused.
+   *
+   * @example
+   * ```ts
+   * import { MADV_SEQUENTIAL, MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("package.json");
+   * if (MADV_SEQUENTIAL !== undefined) mm.madvise(MADV_SEQUENTIAL);
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man2/madvise.2.html
+   */
+  madvise(option: number | undefined, start = 0, length?: number): void {
+    if (option === undefined) {
+      throw new TypeError("option must be a MADV_* constant that this system has: got undefined");
+    }
+    const advice = integer("option", option, -(2 ** 31), 2 ** 31 - 1);
+    const from = integer("start", start, 0, this.length - 1);
+    const rest = this.length - from;
+    const count = length === undefined ? rest : Math.min(integer("length", length, 0, MAX), rest);
+    this.#mapping.advise(advice, from, count);
+  }
+
+  /**
+   * Detaches every view and gives the memory and the descriptor back. Changes are not lost: the system writes those of a
+   * shared map to its file. A second call does nothing.
+   *
+   * @throws {MMapError} The system refused; the map is closed all the same.
+   *
+   * @see https://man7.org/linux/man-pages/man2/munmap.2.html
+   */
+  close(): void {
+    abandoned.unregister(this.#mapping);
+    this.#mapping.close();
+  }
+
+  /** `close`, for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #range(start: unknown, end: unknown): [from: number, to: number] {
+    const { length } = this;
+    const from = bound("start", start, length, 0);
+    const to = bound("end", end, length, length);
+    this.#checkReadable();
+    return [from, to];
+  }
+
+  #checkReadable(): void {
+    this.#mapping.check();
+    if (!this.#mapping.protection.readable) throw new TypeError("the map cannot be read: its prot lacks PROT_READ");
+  }
+
+  #checkWritable(): void {
+    this.#mapping.check();
+    if (this.#mapping.protection.writable) return;
+    const why = this.#access === "read" ? 'its access is "read"' : "its prot lacks PROT_WRITE";
+    throw new TypeError(`the map cannot be written: ${why}`);
+  }
+
+  static {
+    const describe = {
+      configurable: true,
+      value(this: MMap): string {
+        const { closed, access } = this;
+        if (closed) return `MMap { closed: true, access: "${access}" }`;
+        return (
+          `MMap { closed: false, access: "${access}", length: ${this.length}, pos: ${this.#position}, ` +
+          `offset: ${this.offset} }`
+        );
+      },
+    };
+    Object.defineProperty(MMap.prototype, Symbol.for("nodejs.util.inspect.custom"), describe);
+    Object.defineProperty(MMap.prototype, Symbol.for("Deno.customInspect"), describe);
+    Object.defineProperty(MMap.prototype, Symbol.toStringTag, { configurable: true, value: "MMap" });
+
+    const placeOf = (map: MMap, index: number): number => {
+      const { length } = map;
+      const place = index < 0 ? index + length : index;
+      if (!Number.isInteger(index)) throw new TypeError(`index must be an integer: got ${show(index)}`);
+      if (place < 0 || place >= length)
+        throw new RangeError(`index must be from ${-length} to ${length - 1}: got ${index}`);
+      return place;
+    };
+
+    // Behind the prototype, a Proxy is asked only for what is found nowhere else: it gives mm[index] without a cost for the
+    // methods, where one around the object would slow down everything.
+    const behind = new Proxy(Object.create(Object.prototype), {
+      get(target, key, receiver) {
+        const index = indexOf(key);
+        if (index === undefined || !isMap(receiver)) return Reflect.get(target, key, receiver);
+        receiver.#checkReadable();
+        return receiver.#mapping.byte(placeOf(receiver, index));
+      },
+      set(target, key, value, receiver) {
+        const index = indexOf(key);
+        if (index === undefined || !isMap(receiver)) return Reflect.set(target, key, value, receiver);
+        const checked = byte("value", value);
+        receiver.#checkWritable();
+        receiver.#mapping.setByte(placeOf(receiver, index), checked);
+        return true;
+      },
+    });
+    const isMap = (value: unknown): value is MMap => typeof value === "object" && value !== null && #mapping in value;
+    Object.setPrototypeOf(MMap.prototype, behind);
+  }
+}
+
+const VIEWS = new Set<unknown>([
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+  DataView,
+]);
+
+/** The number that a property's key stands for, if it does: "3", "-1", but also "1.5" and "NaN", which are no indices. */
+function indexOf(key: string | symbol): number | undefined {
+  if (typeof key !== "string") return undefined;
+  const index = Number(key);
+  return String(index) === key || key === "-0" ? index : undefined;
+}
+
+function checkObject(options: OpenOptions): OpenOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`options must be an object: got ${show(options)}`);
+  }
+  return options;
+}
+
+function checkOptions(options: MMapOptions, length: number) {
+  const { access = "default", prot, flags, offset = 0, tagname, trackfd = true } = checkObject(options);
+  oneOf("access", access, ACCESSES);
+  if (prot !== undefined) integer("prot", prot, 0, 2 ** 31 - 1);
+  if (flags !== undefined) integer("flags", flags, -(2 ** 31), 2 ** 32 - 1);
+  integer("offset", offset, 0, MAX - length);
+  if (tagname !== undefined && typeof tagname !== "string") {
+    throw new TypeError(`tagname must be a string: got ${show(tagname)}`);
+  }
+  if (typeof trackfd !== "boolean") throw new TypeError(`trackfd must be true or false: got ${show(trackfd)}`);
+  return { access, prot, flags, offset, tagname, trackDescriptor: trackfd };
+}
+
+function pathOf(path: unknown): string {
+  if (path instanceof URL) return fileURLToPath(path);
+  if (typeof path === "string") return path;
+  throw new TypeError(`path must be a string or a file URL: got ${show(path)}`);
+}
+
+/** Do writes to such a map reach the file? Then the file must be open for writing. */
+function reachesFile(
+  access: Access,
+  { flags, prot }: { flags: number | undefined; prot: number | undefined },
+): boolean {
+  if (access !== "default") return access === "write";
+  const shared = flags === undefined || (flags & ((MAP_SHARED ?? 0) | (MAP_PRIVATE ?? 0))) !== MAP_PRIVATE;
+  return shared && (prot === undefined || (prot & (PROT_WRITE ?? 0)) !== 0);
+}
+
+/** Opens a path; says whether it made the file. */
+function openPath(path: string, writable: boolean, create: boolean, length: number, mode: number) {
+  try {
+    return { fd: openSync(path, writable || create ? "r+" : "r"), made: false };
+  } catch (error) {
+    if (!create || (error as { code?: string }).code !== "ENOENT") throw error;
+  }
+  if (length === 0) throw new RangeError("length must be given for create to make a new file: got 0");
+  return { fd: openSync(path, "wx+", mode), made: true };
+}

@@ -1,0 +1,160 @@
+/**
+ * Searches over a mapped region: bytes, lines, regular expressions. None of them copies more than a window at a time.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import type { Mapping } from "./mapping.ts";
+import { preparePattern } from "./pattern.ts";
+
+const NEWLINE = 10;
+
+/**
+ * A match of a regular expression: an array of the matched bytes and those of the numbered groups, as
+ * `RegExp.prototype.exec` gives of a string, with bytes in the place of strings.
+ */
+export interface ByteMatch extends Array<Uint8Array | undefined> {
+  /** Where the match begins, in bytes from the start of the map. */
+  index: number;
+  /** Where it ends: the index of the first byte behind it. */
+  end: number;
+  /** The matched bytes, a copy. The same as element 0. */
+  bytes: Uint8Array;
+  /** The bytes of the named groups, where the expression has any; those that took no part are `undefined`. */
+  groups: Record<string, Uint8Array | undefined> | undefined;
+}
+
+/** The first occurrence of `needle` between `start` and `end`, or -1. */
+export function find(mapping: Mapping, needle: Uint8Array, start: number, end: number): number {
+  if (end - start < needle.length) return -1;
+  if (needle.length === 0) return start;
+  if (needle.length === 1) return mapping.findByte(start, end, needle[0] as number);
+  return mapping.findBytes(start, end, needle);
+}
+
+/** The last occurrence of `needle` between `start` and `end`, or -1. */
+export function findLast(mapping: Mapping, needle: Uint8Array, start: number, end: number): number {
+  if (end - start < needle.length) return -1;
+  if (needle.length === 0) return end;
+  if (needle.length === 1) return mapping.findLastByte(start, end, needle[0] as number);
+  // C searches forwards only. Blocks of doubling size, from the end, cost no more than the last of them does; each reaches
+  // into the one behind it, for occurrences across the edge.
+  let size = Math.max(4096, 4 * needle.length);
+  for (let high = end; high - start >= needle.length; size *= 2) {
+    const low = Math.max(start, high - size);
+    const first = mapping.findBytes(low, high, needle);
+    if (first !== -1) return lastWithin(mapping, needle, first, high);
+    high = low + needle.length - 1;
+  }
+  return -1;
+}
+
+/** The last occurrence that ends before `end`, when there is one at `known`: halves the rest until it is empty. */
+function lastWithin(mapping: Mapping, needle: Uint8Array, known: number, end: number): number {
+  let last = known;
+  let high = end - needle.length;
+  while (last < high) {
+    const middle = last + Math.ceil((high - last) / 2);
+    const later = mapping.findBytes(middle, high + needle.length, needle);
+    if (later === -1) high = middle - 1;
+    else last = later;
+  }
+  return last;
+}
+
+/** Where the line that begins at `start` ends: behind its newline, or at `end`. */
+export function lineEnd(mapping: Mapping, start: number, end: number): number {
+  if (start >= end) return end;
+  // Most lines end within the window, where no call into C is needed to see it.
+  const window = mapping.window(start, 1);
+  const from = mapping.windowStart;
+  const near = window.indexOf(NEWLINE, start - from);
+  if (near !== -1) return Math.min(from + near + 1, end);
+  const far = mapping.findByte(from + window.length, end, NEWLINE);
+  return far === -1 ? end : far + 1;
+}
+
+/** The lines between `start` and `end`, each with its newline. */
+export function* lines(mapping: Mapping, start: number, end: number): Generator<Uint8Array<ArrayBuffer>, void> {
+  for (let from = start; from < Math.min(end, mapping.length); ) {
+    const to = lineEnd(mapping, from, Math.min(end, mapping.length));
+    yield mapping.read(from, to);
+    from = to;
+  }
+}
+
+/** How much text a regular expression sees at first, in bytes. */
+const WINDOW = 1024 * 1024;
+
+/**
+ * The matches between `start` and `end`. Each byte is one character, U+0000 to U+00FF. The text is seen through a window,
+ * which grows where a match could reach beyond it.
+ */
+export function* matches(
+  mapping: Mapping,
+  expression: { source: string; flags: string },
+  start: number,
+  end: number,
+): Generator<ByteMatch, void> {
+  const { regexp, lookbehind, finalUpTo } = preparePattern(expression);
+  let size = WINDOW;
+  for (let from = start; ; ) {
+    // The map may have been resized between two matches.
+    const limit = Math.min(end, mapping.length);
+    if (from > limit) return;
+    const left = Math.max(start, from - lookbehind);
+    const right = Math.min(limit, from + size);
+    const text = textOf(mapping, left, right);
+    const final = right === limit ? Number.POSITIVE_INFINITY : finalUpTo(text, from - left);
+    const began = from;
+    regexp.lastIndex = from - left;
+    let match = regexp.exec(text);
+    while (match !== null && match.index < final) {
+      if (match[0] === "") regexp.lastIndex++;
+      from = left + regexp.lastIndex;
+      yield byteMatch(match, left);
+      mapping.check();
+      regexp.lastIndex = from - left;
+      match = regexp.exec(text);
+    }
+    if (right === limit || (regexp.sticky && from - left < final)) return;
+    if (!regexp.sticky) from = Math.max(from, left + final);
+    size = from === began ? size * 2 : WINDOW;
+  }
+}
+
+/** Bytes as text, one character a byte. */
+function textOf(mapping: Mapping, start: number, end: number): string {
+  if (end - start > MAX_TEXT) {
+    throw new RangeError(
+      `pattern needs more than ${MAX_TEXT} bytes at once, from index ${start}: bound what it repeats`,
+    );
+  }
+  const buffer = Buffer.allocUnsafe(end - start);
+  mapping.load(start, buffer);
+  return buffer.toString("latin1");
+}
+
+/** The longest string of every runtime: V8's has 2^29 - 24 characters. */
+const MAX_TEXT = 2 ** 29 - 24;
+
+function byteMatch(match: RegExpExecArray, left: number): ByteMatch {
+  const groups = match.map(bytesOfText);
+  const named = match.groups && Object.entries(match.groups).map(([name, group]) => [name, bytesOfText(group)]);
+  const bytes = groups[0] as Uint8Array;
+  const index = left + match.index;
+  return Object.assign(groups, {
+    index,
+    end: index + bytes.length,
+    bytes,
+    groups: named && (Object.fromEntries(named) as Record<string, Uint8Array | undefined>),
+  });
+}
+
+function bytesOfText(text: string | undefined): Uint8Array | undefined {
+  if (text === undefined) return undefined;
+  const bytes = new Uint8Array(text.length);
+  for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
+  return bytes;
+}

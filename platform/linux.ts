@@ -1,0 +1,151 @@
+/**
+ * Linux, with glibc or musl.
+ *
+ * @see https://man7.org/linux/man-pages/man2/mmap.2.html
+ * @module
+ */
+
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import type { Ffi } from "../ffi/types.ts";
+import { errnoReader, type Fail, found, posixPlatform } from "./posix.ts";
+import type { Constants, Failures, Platform } from "./types.ts";
+
+/** From the kernel's uapi headers: asm-generic/mman.h, asm-generic/mman-common.h and linux/mman.h. */
+export const constants: Constants = {
+  PROT_NONE: 0x0,
+  PROT_READ: 0x1,
+  PROT_WRITE: 0x2,
+  PROT_EXEC: 0x4,
+  MAP_SHARED: 0x01,
+  MAP_PRIVATE: 0x02,
+  MAP_SHARED_VALIDATE: 0x03,
+  MAP_FIXED: 0x10,
+  MAP_ANON: 0x20,
+  MAP_ANONYMOUS: 0x20,
+  // The x86 architecture alone has it.
+  ...(process.arch === "x64" ? { MAP_32BIT: 0x40 } : {}),
+  MAP_GROWSDOWN: 0x100,
+  MAP_DENYWRITE: 0x800,
+  MAP_EXECUTABLE: 0x1000,
+  MAP_LOCKED: 0x2000,
+  MAP_NORESERVE: 0x4000,
+  MAP_POPULATE: 0x8000,
+  MAP_NONBLOCK: 0x10000,
+  MAP_STACK: 0x20000,
+  MAP_HUGETLB: 0x40000,
+  MAP_SYNC: 0x80000,
+  MAP_FIXED_NOREPLACE: 0x100000,
+  MAP_HUGE_SHIFT: 26,
+  MADV_NORMAL: 0,
+  MADV_RANDOM: 1,
+  MADV_SEQUENTIAL: 2,
+  MADV_WILLNEED: 3,
+  MADV_DONTNEED: 4,
+  MADV_FREE: 8,
+  MADV_REMOVE: 9,
+  MADV_DONTFORK: 10,
+  MADV_DOFORK: 11,
+  MADV_MERGEABLE: 12,
+  MADV_UNMERGEABLE: 13,
+  MADV_HUGEPAGE: 14,
+  MADV_NOHUGEPAGE: 15,
+  MADV_DONTDUMP: 16,
+  MADV_DODUMP: 17,
+  MADV_WIPEONFORK: 18,
+  MADV_KEEPONFORK: 19,
+  MADV_COLD: 20,
+  MADV_PAGEOUT: 21,
+  MADV_POPULATE_READ: 22,
+  MADV_POPULATE_WRITE: 23,
+  MADV_DONTNEED_LOCKED: 24,
+  MADV_COLLAPSE: 25,
+  MADV_HWPOISON: 100,
+  MADV_SOFT_OFFLINE: 101,
+  MS_ASYNC: 0x1,
+  MS_INVALIDATE: 0x2,
+  MS_SYNC: 0x4,
+  _SC_PAGESIZE: 30,
+};
+
+const MREMAP_MAYMOVE = 1;
+const MFD_CLOEXEC = 1;
+const F_DUPFD_CLOEXEC = 1030;
+const AT_EMPTY_PATH = 0x1000;
+const STATX_TYPE = 0x1;
+const STATX_SIZE = 0x200;
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
+
+const SIGNATURES = {
+  // int *__errno_location(void);
+  __errno_location: { parameters: [], result: "pointer" },
+  // void *mremap(void *old_address, size_t old_size, size_t new_size, int flags, ... /* void *new_address */);
+  mremap: { parameters: ["pointer", "usize", "usize", "i32"], result: "pointer" },
+  // int fcntl(int fd, int cmd, ... /* int arg */);
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  // int statx(int dirfd, const char *pathname, int flags, unsigned int mask, struct statx *statxbuf);
+  statx: { parameters: ["i32", "bytes", "i32", "u32", "bytes"], result: "i32" },
+  // int memfd_create(const char *name, unsigned int flags);
+  memfd_create: { parameters: ["bytes", "u32"], result: "i32" },
+  // void *memrchr(const void *s, int c, size_t n);
+  memrchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
+} as const;
+
+/** The architectures as musl names its library's file. */
+const MUSL_ARCHITECTURES: Record<string, string> = { x64: "x86_64", arm64: "aarch64" };
+
+export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
+  const libraries = ["libc.so.6", `libc.musl-${MUSL_ARCHITECTURES[process.arch] ?? process.arch}.so.1`];
+  const c = ffi.open(libraries, SIGNATURES);
+  const fail: Fail = errnoReader(ffi, c.__errno_location(), failures);
+
+  const noPath = Uint8Array.of(0);
+  // struct statx is the same on every architecture: stx_mode is 16 bits at byte 28, stx_size 64 bits at byte 40.
+  const statx = new Uint8Array(256);
+  const statx16 = new Uint16Array(statx.buffer);
+  const statx64 = new BigUint64Array(statx.buffer);
+
+  const posix = posixPlatform(ffi, { libraries, constants }, fail);
+  return {
+    ...posix,
+    protection(request) {
+      const protection = posix.protection(request);
+      const huge = (protection.flags & (constants.MAP_HUGETLB as number)) !== 0;
+      return huge ? { ...protection, unit: hugePageSize(protection.flags) } : protection;
+    },
+    remap(address, length, request) {
+      const moved = c.mremap(address, length, request.length, MREMAP_MAYMOVE);
+      if (moved === -1) fail("mremap");
+      return moved;
+    },
+    status(descriptor) {
+      if (c.statx(descriptor, noPath, AT_EMPTY_PATH, STATX_TYPE | STATX_SIZE, statx) !== 0) fail("statx");
+      const regular = ((statx16[14] as number) & S_IFMT) === S_IFREG;
+      return { regular, size: Number(statx64[5]) };
+    },
+    duplicate(descriptor) {
+      const copy = c.fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+      if (copy === -1) fail("fcntl");
+      return copy;
+    },
+    anonymousFile(protection) {
+      // Huge pages come from a pool of their own, which a memfd made here would not draw from.
+      if ((protection.flags & (constants.MAP_HUGETLB as number)) !== 0) return -1;
+      const descriptor = c.memfd_create(MEMFD_NAME, MFD_CLOEXEC);
+      if (descriptor === -1) fail("memfd_create");
+      return descriptor;
+    },
+    findLastByte: (address, length, byte) => found(address, c.memrchr(address, byte, length)),
+  };
+}
+
+const MEMFD_NAME = new TextEncoder().encode("mmap-ffi\0");
+
+/** The size in bytes of the huge pages that `flags` ask for: its power of two is in them, or they want the default. */
+function hugePageSize(flags: number): number {
+  const power = (flags >>> (constants.MAP_HUGE_SHIFT as number)) & 0x3f;
+  if (power !== 0) return 2 ** power;
+  const kibibytes = /^Hugepagesize:\s+(\d+) kB$/m.exec(readFileSync("/proc/meminfo", "latin1"))?.[1];
+  return kibibytes === undefined ? 2 ** 21 : Number(kibibytes) * 1024;
+}

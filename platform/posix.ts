@@ -1,0 +1,186 @@
+/**
+ * What the POSIX systems share. A system's own file adds what its C library calls differently.
+ *
+ * @module
+ */
+
+import { getSystemErrorMap } from "node:util";
+import type { Ffi } from "../ffi/types.ts";
+import type { Constants, Failures, MapRequest, Platform, Protection, ProtectionRequest } from "./types.ts";
+
+/** What a POSIX system's own file says of it. */
+export interface PosixSystem {
+  /** The C library's file names, the likeliest first. */
+  readonly libraries: readonly string[];
+  readonly constants: Constants;
+}
+
+// Each entry has its C prototype beside it; size_t and off_t have 64 bits on every system that has a file here.
+const SIGNATURES = {
+  // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
+  mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
+  // int munmap(void *addr, size_t length);
+  munmap: { parameters: ["pointer", "usize"], result: "i32" },
+  // int msync(void *addr, size_t length, int flags);
+  msync: { parameters: ["pointer", "usize", "i32"], result: "i32" },
+  // int madvise(void *addr, size_t length, int advice);
+  madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
+  // int ftruncate(int fd, off_t length);
+  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
+  // int close(int fd);
+  close: { parameters: ["i32"], result: "i32" },
+  // long sysconf(int name);
+  sysconf: { parameters: ["i32"], result: "i64" },
+  // void *memchr(const void *s, int c, size_t n);
+  memchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
+  // void *memmem(const void *haystack, size_t haystacklen, const void *needle, size_t needlelen);
+  memmem: { parameters: ["pointer", "usize", "bytes", "usize"], result: "pointer" },
+  // void *memmove(void *dest, const void *src, size_t n);
+  memmove: { parameters: ["pointer", "pointer", "usize"], result: "pointer" },
+  // void *memcpy(void *dest, const void *src, size_t n); here out of mapped memory
+  memcpy: { parameters: ["bytes", "pointer", "usize"], result: "pointer" },
+} as const;
+
+// The same functions with other types, for which the library is opened a second time.
+const STORE_SIGNATURES = {
+  // void *memcpy(void *dest, const void *src, size_t n); here into mapped memory
+  memcpy: { parameters: ["pointer", "bytes", "usize"], result: "pointer" },
+} as const;
+
+/** The advice that makes memory unusable: a later read of it would kill the process. */
+const DEADLY_ADVICE = ["MADV_HWPOISON", "MADV_SOFT_OFFLINE"];
+
+/** What `posixPlatform` leaves to the system's own file. */
+type SystemsOwn = "remap" | "status" | "duplicate" | "anonymousFile" | "findLastByte";
+
+/** Throws what the thread's errno says about the call `syscall`. */
+export type Fail = (syscall: string) => never;
+
+/** Makes the function that reads errno, which is at `address`, right after a call that failed. */
+export function errnoReader(ffi: Ffi, address: number, failures: Failures): Fail {
+  // One view for good: the address is the thread's, and each thread has its own instance of this module.
+  const errno = new Int32Array(ffi.view(address, 4));
+  return (syscall) => {
+    const number = errno[0] as number;
+    const [code, meaning] = getSystemErrorMap().get(-number) ?? [`E${number}`, "unknown error"];
+    throw failures.system(syscall, number, code, meaning);
+  };
+}
+
+/** The part of a platform that is the same on every POSIX system. */
+export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<Platform, SystemsOwn> {
+  const { constants } = system;
+  const c = ffi.open(system.libraries, SIGNATURES);
+  const store = ffi.open(system.libraries, STORE_SIGNATURES);
+  const pageSize = c.sysconf(constants._SC_PAGESIZE as number);
+  const advices = new Map(
+    Object.entries(constants).flatMap(([name, value]) => (/^MADV_/.test(name) ? [[value, name]] : [])),
+  );
+  const zeros = flags(constants, "MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_FIXED", "MAP_NORESERVE");
+
+  function map({ length, protection, descriptor, offset }: MapRequest): number {
+    const anonymous = descriptor === -1 ? flags(constants, "MAP_ANONYMOUS") : 0;
+    const address = c.mmap(0, length, protection.prot, protection.flags | anonymous, descriptor, offset);
+    if (address === -1) fail("mmap");
+    return address;
+  }
+
+  return {
+    pageSize,
+    allocationGranularity: pageSize,
+    maxViewLength: ffi.maxViewLength,
+    protection: (request) => posixProtection(constants, pageSize, request),
+    map,
+    unmap(address, length) {
+      if (c.munmap(address, length) !== 0) fail("munmap");
+    },
+    blank(address, length) {
+      const { PROT_READ, PROT_WRITE } = constants as { PROT_READ: number; PROT_WRITE: number };
+      // MAP_FIXED replaces what is there, in one step that other threads cannot see the middle of. The range is the
+      // caller's own mapping, so nothing else can be there.
+      if (c.mmap(address, length, PROT_READ | PROT_WRITE, zeros, -1, 0) === -1) fail("mmap");
+    },
+    flush(address, length) {
+      if (c.msync(address, length, constants.MS_SYNC as number) !== 0) fail("msync");
+    },
+    advise(address, length, advice) {
+      const name = advices.get(advice);
+      if (name === undefined || DEADLY_ADVICE.includes(name)) {
+        const why = name === undefined ? "is not one" : `is ${name}, after which reading the memory kills the process`;
+        throw new RangeError(`option must be one of this system's MADV_* constants: ${advice} ${why}`);
+      }
+      if (c.madvise(address, length, advice) !== 0) fail("madvise");
+    },
+    truncate(descriptor, size) {
+      if (c.ftruncate(descriptor, size) !== 0) fail("ftruncate");
+    },
+    closeDescriptor(descriptor) {
+      if (c.close(descriptor) !== 0) fail("close");
+    },
+    view: (address, length) => ffi.view(address, length),
+    findByte(address, length, byte) {
+      return found(address, c.memchr(address, byte, length));
+    },
+    findBytes(address, length, needle) {
+      return found(address, c.memmem(address, length, needle, needle.length));
+    },
+    move(destination, source, length) {
+      c.memmove(destination, source, length);
+    },
+    load(address, target) {
+      if (target.length > 0) c.memcpy(target, address, target.length);
+    },
+    store(address, source) {
+      if (source.length > 0) store.memcpy(address, source, source.length);
+    },
+  };
+}
+
+/** Turns the address that C's search functions give, NULL for nothing, into an index. */
+export function found(address: number, result: number): number {
+  return result === 0 ? -1 : result - address;
+}
+
+/** The named constants, joined; those that the system lacks add nothing. */
+function flags(constants: Constants, ...names: string[]): number {
+  return names.reduce((joined, name) => joined | (constants[name] ?? 0), 0);
+}
+
+function posixProtection(constants: Constants, unit: number, request: ProtectionRequest): Protection {
+  const { access, prot, flags: wanted, tagname } = request;
+  if (tagname !== undefined) {
+    throw new TypeError(`tagname names a mapping on Windows; this system has none: got ${JSON.stringify(tagname)}`);
+  }
+  if (access !== "default") {
+    if (prot !== undefined) throw new TypeError(`prot ${prot} cannot be given together with access "${access}"`);
+    if (wanted !== undefined) throw new TypeError(`flags ${wanted} cannot be given together with access "${access}"`);
+  }
+  const { PROT_READ, PROT_WRITE, MAP_SHARED, MAP_PRIVATE } = constants as Record<string, number> & {
+    PROT_READ: number;
+    PROT_WRITE: number;
+    MAP_SHARED: number;
+    MAP_PRIVATE: number;
+  };
+  const both = PROT_READ | PROT_WRITE;
+  if (access === "read") {
+    // A private page takes a stray write without passing it on, where a page without PROT_WRITE would kill the process.
+    // Without MAP_NORESERVE, a file larger than memory would not map.
+    const joined = flags(constants, "MAP_PRIVATE", "MAP_NORESERVE");
+    return { prot: both, flags: joined, readable: true, writable: false, unit, shared: false };
+  }
+  if (access === "copy") return { prot: both, flags: MAP_PRIVATE, readable: true, writable: true, unit, shared: false };
+  const chosen = prot ?? both;
+  const joined = wanted ?? MAP_SHARED;
+  const fixed = flags(constants, "MAP_FIXED", "MAP_FIXED_NOREPLACE", "MAP_EXCL");
+  if ((joined & fixed) !== 0) {
+    throw new RangeError(`flags must leave the address to the system: ${joined} has MAP_FIXED or its like`);
+  }
+  return {
+    prot: chosen,
+    flags: joined,
+    readable: (chosen & PROT_READ) !== 0,
+    writable: (chosen & PROT_WRITE) !== 0,
+    unit,
+    shared: (joined & MAP_PRIVATE) === 0 || (joined & MAP_SHARED) !== 0,
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * What the library asks of an operating system. Each system has one file beside this one that implements `Platform`;
+ * `lib/mapping.ts` alone decides when its functions are called.
+ *
+ * Addresses are JavaScript numbers, lengths and offsets are in bytes. Every function that calls the system throws what
+ * `Failures` makes when the system refuses.
+ *
+ * @module
+ */
+
+/** A system's constants by their C names; those that it lacks are absent. */
+export type Constants = Readonly<Record<string, number>>;
+
+/** Makes the errors that a platform throws; `lib` owns their classes. */
+export interface Failures {
+  /** The system refused the call `syscall`, with its error number, that number's name ("ENOMEM") and meaning. */
+  system(syscall: string, errno: number, code: string, meaning: string): Error;
+}
+
+/** How the user asks for a map to be protected. */
+export interface ProtectionRequest {
+  readonly access: "default" | "read" | "write" | "copy";
+  readonly prot: number | undefined;
+  readonly flags: number | undefined;
+  readonly tagname: string | undefined;
+}
+
+/** How a map is protected. */
+export interface Protection {
+  /** The system's own words for it: `PROT_*` and `MAP_*` on POSIX. */
+  readonly prot: number;
+  readonly flags: number;
+  /** May the library read the memory, and write to it? */
+  readonly readable: boolean;
+  readonly writable: boolean;
+  /** The system maps in multiples of this many bytes: a page, or a huge one. */
+  readonly unit: number;
+  /** Do writes reach the file (or, in an anonymous map, the processes that share it)? */
+  readonly shared: boolean;
+}
+
+/** What a map is made of: `length` bytes of a file from `offset`, a multiple of `allocationGranularity`. */
+export interface MapRequest {
+  readonly length: number;
+  readonly protection: Protection;
+  /** -1: no file, memory that begins as zeros. */
+  readonly descriptor: number;
+  readonly offset: number;
+}
+
+/** What a descriptor stands for. */
+export interface FileStatus {
+  /** Is it a regular file, whose size says how much of it can be mapped? */
+  readonly regular: boolean;
+  readonly size: number;
+}
+
+/** One operating system, as the library uses it. */
+export interface Platform {
+  /** The unit of protection and flushing, in bytes. */
+  readonly pageSize: number;
+  /** What the offset of a mapping must be a multiple of, in bytes. */
+  readonly allocationGranularity: number;
+  /** The length in bytes of the largest `ArrayBuffer` that `view` can make. */
+  readonly maxViewLength: number;
+
+  /** @throws {TypeError} The options contradict each other, or this system lacks one. */
+  protection(request: ProtectionRequest): Protection;
+
+  /** Maps memory and gives its address, which `allocationGranularity` divides. */
+  map(request: MapRequest): number;
+  unmap(address: number, length: number): void;
+  /** Changes the length of a mapping that nothing else refers to, and gives its address, which may be a new one. */
+  remap(address: number, length: number, request: MapRequest): number;
+  /** Puts private zeros in place of mapped pages. */
+  blank(address: number, length: number): void;
+  /** Writes changed pages to the file and waits for it. */
+  flush(address: number, length: number): void;
+  /** @throws {RangeError} The advice is not one that this system has, or one that would make the memory unusable. */
+  advise(address: number, length: number, advice: number): void;
+
+  status(descriptor: number): FileStatus;
+  truncate(descriptor: number, size: number): void;
+  /** Duplicates a descriptor; child processes do not inherit the copy. */
+  duplicate(descriptor: number): number;
+  closeDescriptor(descriptor: number): void;
+  /** A descriptor of an empty file that lives in memory, by which an anonymous map can be resized; -1 where there is none. */
+  anonymousFile(protection: Protection): number;
+
+  /** An `ArrayBuffer` over mapped memory, without a copy. */
+  view(address: number, length: number): ArrayBuffer;
+  /** The index of the first or last byte equal to `byte`, or -1. */
+  findByte(address: number, length: number, byte: number): number;
+  findLastByte(address: number, length: number, byte: number): number;
+  /** The index of the first occurrence of `needle`, of at least one byte, or -1. */
+  findBytes(address: number, length: number, needle: Uint8Array): number;
+  /** Copies within mapped memory; the ranges may overlap. */
+  move(destination: number, source: number, length: number): void;
+  /** Copies out of and into mapped memory. */
+  load(address: number, target: Uint8Array): void;
+  store(address: number, source: Uint8Array): void;
+}
+
+/** Opens a system's platform. */
+export type OpenPlatform = (failures: Failures) => Platform;
+
+/** Thrown by `openPlatform` where there is no platform: says why, and the one thing to do about it. */
+export class PlatformUnavailable extends Error {
+  override readonly name = "PlatformUnavailable";
+}

@@ -1,0 +1,134 @@
+import { closeSync, openSync } from "node:fs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { MMap } from "../lib/mod.ts";
+import { newFile, refuses, text } from "./support.ts";
+
+const test = suite("reading");
+
+test("reads from the position on, which moves", () => {
+  using mm = MMap.open(newFile("abcdefgh"));
+  assert.is(text(mm.read(3)), "abc");
+  assert.is(mm.tell(), 3);
+  assert.is(text(mm.read()), "defgh");
+  assert.is(mm.read(5).length, 0);
+  mm.seek(6);
+  assert.is(text(mm.read(100)), "gh");
+});
+
+test("undefined, null and negative counts read to the end", () => {
+  using mm = MMap.open(newFile("abcdefgh"));
+  for (const count of [undefined, null, -1, -1000]) {
+    mm.seek(2);
+    assert.is(text(mm.read(count)), "cdefgh");
+    assert.is(mm.tell(), 8);
+  }
+});
+
+test("what is read is a copy", () => {
+  using mm = MMap.open(newFile("abcd"), { access: "write" });
+  const copy = mm.read(2);
+  mm[0] = 122;
+  assert.is(text(copy), "ab");
+  copy[1] = 122;
+  assert.is(mm[1], 98);
+});
+
+test("readByte gives bytes until the end, where it throws and the position stays", () => {
+  using mm = MMap.open(newFile(Uint8Array.of(0, 127, 255)));
+  assert.equal([mm.readByte(), mm.readByte(), mm.readByte()], [0, 127, 255]);
+  refuses(RangeError, () => mm.readByte(), "position", "3");
+  assert.is(mm.tell(), 3);
+});
+
+test("readline gives lines with their newlines, and the last without", () => {
+  using mm = MMap.open(newFile("one\n\ntwo\r\nlast"));
+  const read = [mm.readline(), mm.readline(), mm.readline(), mm.readline(), mm.readline()].map(text);
+  assert.equal(read, ["one\n", "\n", "two\r\n", "last", ""]);
+  assert.is(mm.tell(), 14);
+});
+
+test("readline begins in the middle of a line, where the position is", () => {
+  using mm = MMap.open(newFile("one two\nthree"));
+  mm.seek(4);
+  assert.is(text(mm.readline()), "two\n");
+});
+
+test("lines longer than any window come out whole", () => {
+  const long = `${"x".repeat(200_000)}\n`;
+  using mm = MMap.open(newFile(`a\n${long}b\n${long.slice(0, -1)}`));
+  const lengths = [mm.readline(), mm.readline(), mm.readline(), mm.readline()].map((line) => line.length);
+  assert.equal(lengths, [2, 200_001, 2, 200_000]);
+});
+
+test("lines() covers the map and leaves the position alone", () => {
+  using mm = MMap.open(newFile("one\ntwo\n\nfour"));
+  mm.seek(5);
+  assert.equal([...mm.lines()].map(text), ["one\n", "two\n", "\n", "four"]);
+  assert.is(mm.tell(), 5);
+});
+
+test("lines() takes the bounds of a slice", () => {
+  using mm = MMap.open(newFile("one\ntwo\nthree\n"));
+  assert.equal([...mm.lines(1)].map(text), ["ne\n", "two\n", "three\n"]);
+  assert.equal([...mm.lines(-6, -1)].map(text), ["three"]);
+  assert.equal([...mm.lines(4, 6)].map(text), ["tw"]);
+  assert.equal([...mm.lines(6, 4)].map(text), []);
+  assert.equal([...mm.lines(-100, 100)].length, 3);
+});
+
+test("lines() reads a file of many windows as split does", () => {
+  const content = Array.from({ length: 30_000 }, (_, index) => `${"-".repeat(index % 97)}${index}`).join("\n");
+  using mm = MMap.open(newFile(content));
+  const read = [...mm.lines()].map((line) => text(line).replace("\n", ""));
+  assert.equal(read, content.split("\n"));
+});
+
+test("seek moves from the start, the position and the end, and gives the new position", () => {
+  using mm = MMap.open(newFile("0123456789"));
+  assert.is(mm.seek(4), 4);
+  assert.is(mm.seek(3, 1), 7);
+  assert.is(mm.seek(-2, 1), 5);
+  assert.is(mm.seek(-1, 2), 9);
+  assert.is(mm.seek(0, 2), 10);
+  assert.is(mm.seek(10), 10);
+  assert.is(mm.seekable(), true);
+});
+
+test("seek outside of the map throws, and the position stays", () => {
+  using mm = MMap.open(newFile("0123456789"));
+  mm.seek(4);
+  refuses(RangeError, () => mm.seek(-1), "pos", "-1");
+  refuses(RangeError, () => mm.seek(11), "pos", "11");
+  refuses(RangeError, () => mm.seek(-5, 1), "pos", "-5");
+  refuses(RangeError, () => mm.seek(1, 2), "pos", "1");
+  refuses(RangeError, () => mm.seek(0, 3), "whence", "3");
+  assert.is(mm.tell(), 4);
+});
+
+test("reads across windows and in one large piece", () => {
+  const content = Uint8Array.from({ length: 300_000 }, (_, index) => (index * 7) % 251);
+  using mm = MMap.open(newFile(content));
+  assert.equal(mm.read(65_000), content.slice(0, 65_000));
+  assert.equal(mm.read(2000), content.slice(65_000, 67_000));
+  assert.equal(mm.read(), content.slice(67_000));
+  assert.is(mm[65_535], content[65_535]);
+  assert.is(mm[65_536], content[65_536]);
+});
+
+test("an offset need not be aligned", () => {
+  const content = Uint8Array.from({ length: 20_000 }, (_, index) => index % 251);
+  const fd = openSync(newFile(content), "r");
+  for (const offset of [0, 1, 4095, 4096, 4097, 19_999]) {
+    using mm = new MMap(fd, 0, { access: "read", offset });
+    assert.is(mm.offset, offset);
+    assert.is(mm.length, 20_000 - offset);
+    assert.equal(mm.read(), content.slice(offset));
+    assert.equal(mm.bytes.slice(), content.slice(offset));
+  }
+  using part = new MMap(fd, 10, { access: "read", offset: 5000 });
+  assert.equal(part.read(), content.slice(5000, 5010));
+  closeSync(fd);
+});
+
+test.run();

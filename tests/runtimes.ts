@@ -1,0 +1,99 @@
+/**
+ * The runtimes of the matrix: where npm put them, and how each runs a TypeScript file.
+ *
+ * @module
+ */
+
+import { existsSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** The folder of the project. */
+export const ROOT: string = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** One runtime of the matrix. */
+export interface Runtime {
+  readonly name: string;
+  /** The runtime's program, and what it needs before the file. */
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Why it can't be run on this machine, where it can't. */
+  readonly missing?: string;
+}
+
+const require = createRequire(import.meta.url);
+
+/** The folder of an installed package, or undefined. */
+function packageFolder(name: string): string | undefined {
+  try {
+    return dirname(require.resolve(`${name}/package.json`));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first of the files that is a program, and not the script that npm's packages have in its place until they install. */
+function program(...files: (string | undefined)[]): string | undefined {
+  return files.find((file) => file !== undefined && existsSync(file) && statSync(file).size > 1_000_000);
+}
+
+function inPackage(name: string, file: string): string | undefined {
+  const folder = packageFolder(name);
+  return folder && join(folder, file);
+}
+
+function runtime(name: string, found: string | undefined, flags: string[], env: Record<string, string> = {}): Runtime {
+  if (found !== undefined) return { name, command: [found, ...flags], env };
+  const missing = `no package of it is installed for ${process.platform}-${process.arch}`;
+  return { name, command: [], env, missing };
+}
+
+function node(major: number): string | undefined {
+  return program(inPackage(`node${major}-${process.platform}-${process.arch}`, "bin/node"));
+}
+
+/** Node 20 and 22 take TypeScript through tsx; later ones by themselves. */
+function flagsOf(major: number): string[] {
+  return ["--expose-gc", ...(major < 24 ? ["--import", "tsx"] : [])];
+}
+
+function bun(): string | undefined {
+  const system = `bun-${process.platform}-${process.arch === "arm64" ? "aarch64" : process.arch}`;
+  return program(
+    inPackage("bun", "bin/bun.exe"),
+    inPackage(`@oven/${system}`, "bin/bun"),
+    inPackage(`@oven/${system}-baseline`, "bin/bun"),
+  );
+}
+
+function deno(): string | undefined {
+  const system = `${process.platform}-${process.arch}`;
+  return program(
+    inPackage("deno", "deno"),
+    inPackage(`@deno/${system}-glibc`, "deno"),
+    inPackage(`@deno/${system}`, "deno"),
+  );
+}
+
+/** The matrix. */
+export const RUNTIMES: readonly Runtime[] = [
+  ...[20, 22, 24, 26].map((major) => runtime(`node${major}`, node(major), flagsOf(major))),
+  runtime("node26-ffi", node(26), flagsOf(26), { MMAP_FFI: "node" }),
+  runtime("bun", bun(), []),
+  runtime("deno", deno(), ["run", "-A", "--v8-flags=--expose-gc"]),
+];
+
+/** The runtime that this file runs in. */
+export function currentRuntime(): Runtime {
+  const name = process.env.MMAP_TEST_RUNTIME ?? guess();
+  return RUNTIMES.find((one) => one.name === name) ?? { name, command: [process.execPath], env: {} };
+}
+
+function guess(): string {
+  const { bun: bunVersion, deno: denoVersion, node: nodeVersion } = process.versions;
+  if (bunVersion !== undefined) return "bun";
+  if (denoVersion !== undefined) return "deno";
+  return `node${Number.parseInt(nodeVersion, 10)}${process.env.MMAP_FFI === "node" ? "-ffi" : ""}`;
+}

@@ -1,0 +1,151 @@
+/**
+ * What the tests share: folders and files to work on, other processes, the garbage collector, errors to expect.
+ *
+ * @module
+ */
+
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { setImmediate, setTimeout } from "node:timers/promises";
+import * as assert from "uvu/assert";
+import { MMapError } from "../lib/mod.ts";
+import { currentRuntime, ROOT, type Runtime } from "./runtimes.ts";
+
+/** A folder of this process's own, gone when it ends. */
+export const FOLDER: string = mkdtempSync(join(tmpdir(), "mmap-ffi-"));
+process.on("exit", () => rmSync(FOLDER, { recursive: true, force: true }));
+
+let files = 0;
+
+/** A path that no other file has. */
+export function newPath(): string {
+  return join(FOLDER, `file-${files++}`);
+}
+
+/** The path of a new file with the given content. */
+export function newFile(content: string | Uint8Array): string {
+  const path = newPath();
+  writeFileSync(path, content);
+  return path;
+}
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+/** Bytes as text, and text as bytes. */
+export const text = (bytes: Uint8Array | undefined): string => decoder.decode(bytes);
+export const bytes = (string: string): Uint8Array => encoder.encode(string);
+
+/** What `act` throws; fails when it does not throw. */
+export function thrown(act: () => unknown): Error {
+  try {
+    act();
+  } catch (error) {
+    return error as Error;
+  }
+  assert.unreachable(`${act} should have thrown`);
+  throw new Error("unreachable");
+}
+
+/** Fails unless `act` throws an error of this class (an `MMapError` with this code), whose message contains the parts. */
+export function refuses(
+  kind: typeof TypeError | typeof RangeError | string,
+  act: () => unknown,
+  ...parts: string[]
+): void {
+  const error = thrown(act);
+  const said = `${error.name}: ${error.message}`;
+  if (typeof kind === "string") {
+    assert.instance(error, MMapError, `${said} is no MMapError with the code ${kind}`);
+    assert.is((error as MMapError).code, kind);
+  } else {
+    assert.instance(error, kind, `${said} is no ${kind.name}`);
+  }
+  for (const part of parts) assert.ok(error.message.includes(part), `"${error.message}" does not contain "${part}"`);
+}
+
+/** Prints why a case is skipped, where `reason` is given; says whether it is to run. */
+export function runs(name: string, reason: string | false | undefined): boolean {
+  if (!reason) return true;
+  console.log(`\nskipped: ${name}: ${reason}`);
+  return false;
+}
+
+/** Collects garbage, and lets finalizers run. */
+export async function collectGarbage(): Promise<void> {
+  const collect = (globalThis as { gc?: () => void }).gc ?? (() => Bun.gc(true));
+  for (let round = 0; round < 10; round++) {
+    collect();
+    await setImmediate();
+    await setTimeout(5);
+  }
+}
+
+/** How many mappings and descriptors this process has. */
+export function resources(): { maps: number; descriptors: number } {
+  const maps = readFileSync("/proc/self/maps", "latin1").split("\n").length - 1;
+  return { maps, descriptors: readdirSync("/proc/self/fd").length };
+}
+
+/** What a child process did. */
+export interface Ended {
+  code: number | null;
+  signal: string | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** How a child process is run. */
+export interface ChildOptions {
+  runtime?: Runtime;
+  args?: string[];
+  env?: Record<string, string>;
+  /** In the place of the runtime's flags. */
+  flags?: string[];
+  stdio?: (number | "ignore" | "pipe" | "inherit")[];
+}
+
+/** The address of the library, for a child's program to import. */
+export const LIBRARY: string = new URL("../lib/mod.ts", import.meta.url).href;
+
+/** Writes a program that imports all of the library as its first line, and gives its path. */
+export function newProgram(source: string): string {
+  mkdirSync(FOLDER, { recursive: true });
+  const path = `${newPath()}.mts`;
+  writeFileSync(
+    path,
+    `import * as library from ${JSON.stringify(LIBRARY)};\nconst { MMap, MMapError } = library;\n${source}\n`,
+  );
+  return path;
+}
+
+/** The command line that runs a file, and its environment. */
+export function commandFor(file: string, { runtime = currentRuntime(), args = [], env = {}, flags }: ChildOptions) {
+  const [program, ...own] = runtime.command as [string, ...string[]];
+  return {
+    program,
+    args: [...(flags ?? own), file, ...args],
+    env: { ...process.env, ...runtime.env, MMAP_TEST_RUNTIME: runtime.name, NODE_NO_WARNINGS: "1", ...env },
+  };
+}
+
+/** Runs a program in a child process, to its end. */
+export function runChild(source: string, options: ChildOptions = {}): Ended {
+  return runFile(newProgram(source), options);
+}
+
+export function runFile(file: string, options: ChildOptions = {}): Ended {
+  const { program, args, env } = commandFor(file, options);
+  const ended = spawnSync(program, args, { cwd: ROOT, env, encoding: "utf8", timeout: 120_000, maxBuffer: 2 ** 26 });
+  return { code: ended.status, signal: ended.signal, stdout: ended.stdout ?? "", stderr: ended.stderr ?? "" };
+}
+
+/** Runs a program in a child process and gives what it printed; fails unless it ended well. */
+export function printedBy(source: string, options: ChildOptions = {}): string {
+  const { code, signal, stdout, stderr } = runChild(source, options);
+  assert.is(signal ?? code, 0, `the child ended with ${signal ?? code}: ${stdout}${stderr}`);
+  return stdout.trim();
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from "tsup";
+
+export default defineConfig({
+  entry: ["lib/mod.ts"],
+  format: ["esm", "cjs"],
+  target: "es2022",
+  // tsup sets baseUrl, which TypeScript 6 deprecates.
+  dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
+  clean: true,
+  sourcemap: true,
+  // import.meta.url, from which koffi is found, in the CommonJS build.
+  shims: true,
+  // "node:fs" and not "fs", which Deno and Bun would look for in a registry.
+  removeNodeProtocol: false,
+});
