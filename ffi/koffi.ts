@@ -6,6 +6,7 @@
  */
 
 import { createRequire } from "node:module";
+import process from "node:process";
 import { openFirst } from "./open.ts";
 import type { CType, Ffi, Functions, Signatures } from "./types.ts";
 

@@ -29,22 +29,48 @@ export function openFfi(): Ffi {
   return openNode();
 }
 
+/** What to do where a way was refused with a code. */
+const ADVICE: Record<string, Record<string, string>> = {
+  koffi: {
+    MODULE_NOT_FOUND: "nothing to call C with: install koffi (npm install koffi)",
+    ERR_DLOPEN_DISABLED: "Node may not load koffi: run it with --allow-addons",
+    ERR_ACCESS_DENIED: "Node may not read koffi: run it with --allow-fs-read for its folder",
+  },
+  "node:ffi": {
+    ERR_UNKNOWN_BUILTIN_MODULE: "this Node has no node:ffi: unset MMAP_FFI, or run Node 26.1 or later",
+    ERR_ACCESS_DENIED: "Node may not call C: run it with --allow-ffi",
+  },
+};
+
 /** koffi comes first, for `node:ffi` is experimental and slower; `MMAP_FFI=node` asks for `node:ffi`. */
 function openNode(): Ffi {
-  const refused: string[] = [];
-  for (const open of process.env.MMAP_FFI === "node" ? [nodeFfi] : [koffiFfi, nodeFfi]) {
-    try {
-      return open();
-    } catch (error) {
-      refused.push((error as { code?: string }).code ?? String(error));
-    }
-  }
-  throw new FfiUnavailable(`${adviceForNode(refused)} (${refused.join(", ")})`);
+  const koffi = process.env.MMAP_FFI === "node" ? undefined : attempt("koffi", koffiFfi);
+  if (koffi !== undefined && !(koffi instanceof Refusal)) return koffi;
+  const node = attempt("node:ffi", nodeFfi);
+  if (!(node instanceof Refusal)) return node;
+  // Where koffi is not installed but node:ffi is there, allowing that one is less to do.
+  const first = koffi === undefined || (koffi.code === "MODULE_NOT_FOUND" && node.code === "ERR_ACCESS_DENIED");
+  const { way, code, cause } = first ? node : koffi;
+  throw new FfiUnavailable(ADVICE[way]?.[code] ?? `${way} does not work here: ${cause}`, { cause });
 }
 
-function adviceForNode(refused: string[]): string {
-  if (refused.includes("ERR_DLOPEN_DISABLED")) return "Node may not load koffi: run it with --allow-addons";
-  if (refused.includes("ERR_ACCESS_DENIED")) return "Node may not call C here: run it with --allow-ffi";
-  if (process.env.MMAP_FFI === "node") return "this Node has no node:ffi: unset MMAP_FFI, or run Node 26.1 or later";
-  return "nothing to call C with: install koffi (npm install koffi)";
+/** Why a way to call C was refused. */
+class Refusal {
+  readonly way: string;
+  readonly code: string;
+  readonly cause: unknown;
+
+  constructor(way: string, cause: unknown) {
+    this.way = way;
+    this.code = (cause as { code?: string }).code ?? "";
+    this.cause = cause;
+  }
+}
+
+function attempt(way: string, open: () => Ffi): Ffi | Refusal {
+  try {
+    return open();
+  } catch (error) {
+    return new Refusal(way, error);
+  }
 }

@@ -6,6 +6,7 @@
  */
 
 import { createRequire } from "node:module";
+import process from "node:process";
 import { openFirst } from "./open.ts";
 import type { CType, Ffi, Functions, Signature, Signatures } from "./types.ts";
 
@@ -35,8 +36,12 @@ const RESULTS: Record<CType, string> = { ...TYPES, pointer: "i64" };
 /** V8 was measured to take 2^46 bytes; one TiB is as much as this library promises. */
 const MAX_VIEW_LENGTH = 2 ** 40;
 
-/** @throws {Error} This Node has no `node:ffi`, or may not use it. */
+/** @throws {Error} This Node has no `node:ffi` (`ERR_UNKNOWN_BUILTIN_MODULE`), or may not use it (`ERR_ACCESS_DENIED`). */
 export function nodeFfi(): Ffi {
+  const { permission } = process as { permission?: { has(scope: string): boolean } };
+  // node:ffi itself would say so at the first call only.
+  if (permission?.has("ffi") === false)
+    throw Object.assign(new Error("FFI is restricted"), { code: "ERR_ACCESS_DENIED" });
   const node = createRequire(import.meta.url)("node:ffi") as NodeFfi;
   return {
     name: "node",

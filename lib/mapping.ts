@@ -298,6 +298,7 @@ export class Mapping {
     const end = this.offset + length;
     const sizeBefore = descriptor === -1 ? end : this.#platform.status(descriptor).size;
     const old = this.#region;
+    const shrinks = length < this.#length;
     // The order makes a refusal harmless: a file grows before the mapping does, and shrinks after it.
     if (end > sizeBefore) this.#platform.truncate(descriptor, end);
     let next: Region;
@@ -316,11 +317,19 @@ export class Mapping {
     }
     this.#region = next;
     this.#length = length;
+    if (shrinks) this.#clearTail();
     try {
       if (this.#given.length > 0) this.#retire(old, next.length);
     } finally {
       this.#forgetViews();
     }
+  }
+
+  /** What a private mapping leaves in its last page would come back when it grows; of a shared one, the system clears it. */
+  #clearTail(): void {
+    if (this.protection.shared || !this.protection.writable) return;
+    const end = this.#address(this.#length);
+    this.#platform.store(end, new Uint8Array(this.#region.address + this.#region.length - end));
   }
 
   /** Makes the region anew with another length: beside the old one where views of that one exist. */

@@ -2,154 +2,191 @@
  * Prepares a regular expression for text that is seen through a window: which of the matches found there would be the same
  * in the whole text?
  *
- * A match may depend on what lies behind the window's end: it could be longer, or another alternative could have matched.
- * The engine does not tell how far it looked, so a second expression, the probe, is derived from the first. It matches
- * wherever some way through the first reaches the end of the text: each atom `a` becomes `(?:a|END)`, and the whole is
- * followed by END, so that from a place where the text runs out the rest of the expression matches nothing. Matches that
- * begin before the probe's first match have not looked at the end, and are final.
+ * A match may depend on what lies behind the window's end: it could be longer, or another way through the expression could
+ * have matched first. The engine does not tell how far it looked, so the expression is rewritten to stop where the text
+ * runs out: each atom `a` becomes `(?:a|END)`, so that the first way that reaches the end of the text matches nothing from
+ * there on, and is the match. A match that does not end there is the one that the whole text has, for the ways are tried
+ * in the same order and none before it has seen the end.
  *
  * @module
  */
 
 /** A regular expression, and how to run it over a window. */
 export interface Pattern {
-  /** A copy of the user's, with its own `lastIndex`. */
-  readonly regexp: RegExp;
+  /** The expression for text that nothing follows. */
+  readonly whole: RegExp;
+  /**
+   * The expression for text that goes on behind its end. A match that ends where the text does says only from where on
+   * more text is needed; every other match is final.
+   */
+  readonly cut: RegExp;
+  /** No match reaches beyond its line: text must be cut behind a newline. */
+  readonly withinLines: boolean;
   /** How many characters before its start a match may look at. */
   readonly lookbehind: number;
-  /** The index from which on matches may depend on what follows `text`; those from `from` up to it are final. */
-  finalUpTo(text: string, from: number): number;
 }
 
 /** How far back a lookbehind sees, in bytes. */
 export const MAX_LOOKBEHIND = 64 * 1024;
 
-/** How long the group of a backreference may be for matches across the end of a window to be found, in bytes. */
-export const MAX_BACKREFERENCE = 1000;
-
 /** Prepares a regular expression. Its `lastIndex` is neither used nor changed. */
 export function preparePattern({ source, flags }: { source: string; flags: string }): Pattern {
   const plain = flags.replace(/[dgy]/g, "");
-  const reader = new SourceReader(source, plain);
-  const probeSource = reader.read();
-  const sticky = flags.includes("y");
-  const regexp = new RegExp(source, sticky ? `${plain}y` : `${plain}g`);
-  const lookbehind = reader.hasLookbehind ? MAX_LOOKBEHIND : 1;
-  // Within a line nothing looks further than its end, and the probe is not needed.
-  if (!reader.matchesNewline) return { regexp, lookbehind, finalUpTo: (text) => text.lastIndexOf("\n") + 1 };
-  const probe = new RegExp(`(?:${probeSource})${END}`, `${plain}${sticky ? "y" : "g"}`);
-  return {
-    regexp,
-    lookbehind,
-    finalUpTo(text, from) {
-      probe.lastIndex = from;
-      return probe.exec(text)?.index ?? text.length;
-    },
-  };
+  const stepping = `${plain}${flags.includes("y") ? "y" : "g"}`;
+  const whole = new RegExp(source, stepping);
+  const first = new SourceReader(source, plain);
+  first.read();
+  const lookbehind = first.hasLookbehind ? MAX_LOOKBEHIND : 1;
+  // Within a line nothing looks further than its end, and the expression can stay as it is.
+  if (!first.matchesNewline) return { whole, cut: whole, withinLines: true, lookbehind };
+  const cut = new RegExp(new SourceReader(source, plain, first.groups).read(), stepping);
+  return { whole, cut, withinLines: false, lookbehind };
 }
 
 /** Matches at the end of the text alone, whatever the flags. */
 const END = "(?![^])";
 
-/** Reads a regular expression that the engine has accepted, and writes the probe for it. */
+/** A numbered group: the text between its parentheses. */
+interface Group {
+  readonly name: string | undefined;
+  source: string;
+}
+
+/** Reads a regular expression that the engine has accepted, and rewrites it to stop at the end of the text. */
 class SourceReader {
   hasLookbehind = false;
   matchesNewline = false;
+  readonly groups: Group[] = [];
 
   readonly #source: string;
   readonly #flags: string;
   readonly #unicode: boolean;
-  readonly #groups: number;
-  readonly #named: boolean;
+  readonly #groupCount: number;
+  /** The groups as another reader found them: a backreference may come before its group. */
+  readonly #known: readonly Group[];
+  /** "loose" leaves assertions out, for text that was matched in another place. "copy" and it number no groups. */
+  #mode: "full" | "copy" | "loose";
   #at = 0;
-  /** Inside of a lookaround, where groups must not be numbered a second time. */
-  #copying = false;
 
-  constructor(source: string, flags: string) {
+  constructor(source: string, flags: string, known: readonly Group[] = [], mode: "full" | "loose" = "full") {
     this.#source = source;
     this.#flags = flags;
     this.#unicode = /[uv]/.test(flags);
-    this.#groups = (new RegExp(`${source}|`, flags).exec("") as RegExpExecArray).length - 1;
-    this.#named = /\(\?<(?![=!])/.test(source);
-  }
-
-  read(): string {
-    return this.#disjunction();
+    this.#groupCount = known.length || (new RegExp(`${source}|`, flags).exec("") as RegExpExecArray).length - 1;
+    this.#known = known;
+    this.#mode = mode;
   }
 
   /** Everything up to the parenthesis that closes the current group, or the end. */
-  #disjunction(): string {
-    let probe = "";
-    while (this.#at < this.#source.length && this.#source[this.#at] !== ")") probe += this.#term();
-    return probe;
+  read(): string {
+    let rewritten = "";
+    while (this.#at < this.#source.length && this.#source[this.#at] !== ")") rewritten += this.#term();
+    return rewritten;
   }
 
   #term(): string {
-    const first = this.#source[this.#at] as string;
-    if (first === "|" || first === "^" || first === "$") {
-      this.#at++;
-      return first;
-    }
-    const term = first === "(" ? this.#group() : first === "\\" ? this.#escape() : this.#atom(this.#characterOrClass());
-    return term + (this.#take(/(?:[*+?]|\{\d+(?:,\d*)?\})\??/y) ?? "");
+    const alternative = this.#take(/\|/y);
+    if (alternative !== undefined) return alternative;
+    const assertion = this.#take(/[$^]|\\[bB]/y);
+    if (assertion !== undefined) return this.#orEnd(assertion);
+    if (this.#source[this.#at] === "(") return this.#group() + (this.#quantifier() ?? "");
+    const references = this.#references();
+    if (references !== undefined) return this.#backreference(references) + (this.#quantifier() ?? "");
+    return this.#atom();
+  }
+
+  /** An assertion: at the end of the text, what follows would decide. */
+  #orEnd(assertion: string): string {
+    return this.#mode === "loose" ? "" : `(?:${assertion}|${END})`;
   }
 
   #group(): string {
     const start = this.#at;
     if (this.#take(/\(\?<[=!]/y) !== undefined) {
       this.hasLookbehind = true;
-      this.#closed();
-      return this.#copying ? "" : this.#source.slice(start, this.#at);
+      this.#inside();
+      const lookbehind = this.#source.slice(start, this.#at);
+      return this.#orEnd(this.#mode === "full" ? lookbehind : withoutGroups(lookbehind));
     }
-    if (this.#take(/\(\?[=!]/y) !== undefined) {
-      // Where the lookahead itself can run into the end, go there: the match depends on what follows.
-      const inside = this.#closed();
-      const lookahead = this.#copying ? "" : this.#source.slice(start, this.#at);
-      return `(?:${lookahead}|(?=${inside}${END})[^]*)`;
-    }
-    const named = this.#take(/\(\?<[^>]*>/y);
-    const opening = named ?? this.#take(/\(\?[ims-]*:/y) ?? (this.#take(/\(/y) as string);
+    if (this.#take(/\(\?[=!]/y) !== undefined) return this.#lookahead(start);
+    const modifiers = this.#take(/\(\?[ims-]*:/y);
     // (?s:.) may match what the dot does not match elsewhere: take the slow way.
-    if (/^\(\?[ims-]/.test(opening)) this.matchesNewline = true;
-    const captures = named !== undefined || opening === "(";
-    const inside = this.#disjunction();
-    this.#at++;
-    return `${captures && this.#copying ? "(?:" : opening}${inside})`;
+    if (modifiers !== undefined && modifiers !== "(?:") this.matchesNewline = true;
+    if (modifiers !== undefined) return `${modifiers}${this.#inside()})`;
+    const opening = this.#take(/\((?:\?<[^>]*>)?/y) as string;
+    const group: Group = { name: opening === "(" ? undefined : opening.slice(3, -1), source: "" };
+    this.groups.push(group);
+    const from = this.#at;
+    const inside = this.#inside();
+    group.source = this.#source.slice(from, this.#at - 1);
+    return `${this.#mode === "full" ? opening : "(?:"}${inside})`;
   }
 
-  /** The inside of a lookaround, without numbered groups, up to behind its parenthesis. */
-  #closed(): string {
-    const copying = this.#copying;
-    this.#copying = true;
-    const inside = this.#disjunction();
-    this.#copying = copying;
+  /** A lookahead: where it can itself run into the end, that is where the match goes. */
+  #lookahead(start: number): string {
+    const inside = this.#at;
+    const mode = this.#mode;
+    const rewritten = this.#inside();
+    if (mode === "loose") return "(?:)";
+    this.#at = inside;
+    this.#mode = "copy";
+    const found = this.groups.length;
+    const copy = this.#inside();
+    this.groups.length = found;
+    this.#mode = mode;
+    const negative = this.#source[start + 2] === "!";
+    const full = negative ? this.#source.slice(inside, this.#at - 1) : rewritten;
+    const lookahead = `(?${negative ? "!" : "="}${mode === "full" ? full : copy})`;
+    return `(?:(?=(?:${copy})${END})[^]*|${lookahead})`;
+  }
+
+  /** The inside of a group, rewritten, up to behind its parenthesis. */
+  #inside(): string {
+    const inside = this.read();
     this.#at++;
     return inside;
   }
 
-  #escape(): string {
-    const boundary = this.#take(/\\[bB]/y);
-    if (boundary !== undefined) return `(?:${boundary}|${END})`;
-    const reference = this.#backreference();
-    // How much of the group is still to come is unknown: near the end, any of it may be.
-    if (reference !== undefined) return `(?:${reference}|[^]{0,${MAX_BACKREFERENCE}}${END})`;
-    const unicode = /\\(?:u\{[0-9a-fA-F]+\}|[pP]\{[^}]*\})/y;
-    const octal = /\\(?:[0-3][0-7]{0,2}|[4-7][0-7]?)/y;
-    const common = /\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|c[A-Za-z]|[\s\S])/y;
-    return this.#atom((this.#unicode ? this.#take(unicode) : this.#take(octal)) ?? (this.#take(common) as string));
-  }
-
-  #backreference(): string | undefined {
-    if (this.#unicode || this.#named) {
-      const named = this.#take(/\\k<[^>]*>/y);
-      if (named !== undefined) return named;
-    }
+  /** The groups that a backreference at this place stands for; undefined where there is none. */
+  #references(): readonly Group[] | undefined {
+    const named = this.#unicode || /\(\?<(?![=!])/.test(this.#source);
+    const name = named ? this.#take(/\\k<[^>]*>/y) : undefined;
+    if (name !== undefined) return this.#known.filter((group) => group.name === name.slice(3, -1));
     const number = /\\([1-9]\d*)/y;
     number.lastIndex = this.#at;
     const match = number.exec(this.#source);
-    if (match === null || Number(match[1]) > this.#groups) return undefined;
+    if (match === null || Number(match[1]) > this.#groupCount) return undefined;
     this.#at = number.lastIndex;
-    return match[0];
+    const group = this.#known[Number(match[1]) - 1];
+    return group === undefined ? [] : [group];
+  }
+
+  /** A backreference: its beginning may be at the end of the text. It is something that its group's source matches. */
+  #backreference(groups: readonly Group[]): string {
+    const start = this.#source.lastIndexOf("\\", this.#at);
+    const reference = this.#source.slice(start, this.#at);
+    // Within a group that is referred to, anything.
+    if (this.#mode === "loose") return "[^]*";
+    const sources = groups.map(({ source }) => new SourceReader(source, this.#flags, this.#known, "loose").read());
+    return `(?:${reference}|(?=(?:${sources.join("|") || END})${END})[^]*)`;
+  }
+
+  /** What matches one character (of a class of strings: a few), with its quantifier. */
+  #atom(): string {
+    const atom = this.#source[this.#at] === "\\" ? this.#escape() : this.#characterOrClass();
+    this.matchesNewline ||= new RegExp(`^(?:${atom})$`, this.#flags).test("\n");
+    const quantifier = this.#quantifier();
+    if (quantifier === undefined) return `(?:${atom}|${END})`;
+    // What may be repeated no times can end at the end of the text as it is.
+    if (/^(?:[*?]|\{0*[,}])/.test(quantifier)) return atom + quantifier;
+    return `(?:${atom}${quantifier}|${atom}*${END})`;
+  }
+
+  #escape(): string {
+    const unicode = /\\(?:u\{[0-9a-fA-F]+\}|[pP]\{[^}]*\})/y;
+    const octal = /\\(?:[0-3][0-7]{0,2}|[4-7][0-7]?)/y;
+    const common = /\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|c[A-Za-z]|[\s\S])/y;
+    return (this.#unicode ? this.#take(unicode) : this.#take(octal)) ?? (this.#take(common) as string);
   }
 
   #characterOrClass(): string {
@@ -164,10 +201,8 @@ class SourceReader {
     return this.#source.slice(start, this.#at);
   }
 
-  /** The probe for what matches one character (or, of a class of strings, a few). */
-  #atom(source: string): string {
-    this.matchesNewline ||= new RegExp(`^(?:${source})$`, this.#flags).test("\n");
-    return `(?:${source}|${END})`;
+  #quantifier(): string | undefined {
+    return this.#take(/(?:[*+?]|\{\d+(?:,\d*)?\})\??/y);
   }
 
   #take(token: RegExp): string | undefined {
@@ -177,4 +212,9 @@ class SourceReader {
     this.#at = token.lastIndex;
     return match[0];
   }
+}
+
+/** A lookbehind for a place where groups are not numbered; one that has groups, or refers to one, is left out there. */
+function withoutGroups(lookbehind: string): string {
+  return /\\[1-9k]|\((?!\?(?:[:=!]|<[=!]))/.test(lookbehind) ? "(?:)" : lookbehind;
 }

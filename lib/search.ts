@@ -97,29 +97,36 @@ export function* matches(
   start: number,
   end: number,
 ): Generator<ByteMatch, void> {
-  const { regexp, lookbehind, finalUpTo } = preparePattern(expression);
+  const { whole, cut, withinLines, lookbehind } = preparePattern(expression);
   let size = WINDOW;
   for (let from = start; ; ) {
     // The map may have been resized between two matches.
     const limit = Math.min(end, mapping.length);
     if (from > limit) return;
+    const began = from;
     const left = Math.max(start, from - lookbehind);
     const right = Math.min(limit, from + size);
-    const text = textOf(mapping, left, right);
-    const final = right === limit ? Number.POSITIVE_INFINITY : finalUpTo(text, from - left);
-    const began = from;
-    regexp.lastIndex = from - left;
-    let match = regexp.exec(text);
-    while (match !== null && match.index < final) {
-      if (match[0] === "") regexp.lastIndex++;
-      from = left + regexp.lastIndex;
+    const last = right === limit;
+    const regexp = last ? whole : cut;
+    const seen = textOf(mapping, left, right);
+    const text = last || !withinLines ? seen : seen.slice(0, seen.lastIndexOf("\n") + 1);
+    for (;;) {
+      regexp.lastIndex = from - left;
+      const match = regexp.exec(text);
+      if (match === null) {
+        if (last || (regexp.sticky && from - left < text.length)) return;
+        from = Math.max(from, left + text.length);
+        break;
+      }
+      const matchEnd = match.index + match[0].length;
+      if (!last && matchEnd === text.length) {
+        from = left + match.index;
+        break;
+      }
       yield byteMatch(match, left);
       mapping.check();
-      regexp.lastIndex = from - left;
-      match = regexp.exec(text);
+      from = left + matchEnd + (match[0] === "" ? 1 : 0);
     }
-    if (right === limit || (regexp.sticky && from - left < final)) return;
-    if (!regexp.sticky) from = Math.max(from, left + final);
     size = from === began ? size * 2 : WINDOW;
   }
 }

@@ -128,9 +128,30 @@ export function commandFor(file: string, { runtime = currentRuntime(), args = []
   return {
     program,
     args: [...(flags ?? own), file, ...args],
-    env: { ...process.env, ...runtime.env, MMAP_TEST_RUNTIME: runtime.name, NODE_NO_WARNINGS: "1", ...env },
+    env: { ...plainEnvironment(), ...runtime.env, MMAP_TEST_RUNTIME: runtime.name, ...env },
   };
 }
+
+/** This process's environment, without what would colour a child's output or ask for another way to call C. */
+function plainEnvironment(): Record<string, string | undefined> {
+  const { FORCE_COLOR: _color, MMAP_FFI: _way, ...rest } = process.env;
+  return { ...rest, NO_COLOR: "1", NODE_NO_WARNINGS: "1" };
+}
+
+/**
+ * The start of a program that runs itself in workers: `startWorker(data)` gives a promise that is kept when the worker ends.
+ * Node 20 and 22 take TypeScript through tsx, which each worker must load.
+ */
+export const WORKERS = `
+  import { Worker, isMainThread, workerData } from "node:worker_threads";
+  const needsTsx = !process.versions.bun && !process.versions.deno && Number.parseInt(process.versions.node) < 24;
+  const startWorker = (data) => {
+    const file = new URL(import.meta.url);
+    const boot = 'import("tsx/esm/api").then(({ register }) => { register(); return import(' + JSON.stringify(file.href) + '); })';
+    const worker = needsTsx ? new Worker(boot, { eval: true, workerData: data }) : new Worker(file, { workerData: data });
+    return new Promise((resolve, reject) => { worker.on("exit", resolve); worker.on("error", reject); });
+  };
+`;
 
 /** Runs a program in a child process, to its end. */
 export function runChild(source: string, options: ChildOptions = {}): Ended {

@@ -1,0 +1,72 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { ROOT } from "./runtimes.ts";
+import { LIBRARY, newFile, newPath, runFile } from "./support.ts";
+
+const test = suite("examples");
+
+function printedByExample(name: string, args: string[] = []): string {
+  const { code, signal, stdout, stderr } = runFile(join(ROOT, "examples", name), { args });
+  assert.is(signal ?? code, 0, `${name} ended with ${signal ?? code}: ${stdout}${stderr}`);
+  return stdout.trim();
+}
+
+test("the Python page's first example", () => {
+  assert.is(printedByExample("python-page.ts"), "Hello Python!\nHello\nHello  world!\nHello  world!");
+});
+
+test("grep over a file", () => {
+  const path = newFile("one fish\ntwo fish\nred\n\nblue fish fish");
+  assert.is(printedByExample("grep.ts", ["f[a-z]sh$", path]), "1: one fish\n2: two fish\n5: blue fish fish");
+  assert.is(printedByExample("grep.ts", ["^$", path]), "4:");
+  assert.is(printedByExample("grep.ts", ["nothing", path]), "");
+});
+
+test("columns of a binary file", () => {
+  assert.is(printedByExample("columns.ts"), "1000000 rows\nx: 499999500000\ny: 249999750000");
+});
+
+test("parent and child", () => {
+  const printed = printedByExample("parent-and-child.ts");
+  assert.is(printed, "child reads: Hello world!\nfile: from the child\nmemory: Hello parent");
+});
+
+/** The programs in a Markdown file or in doc comments: fenced code that imports the library. */
+function programsIn(content: string): string[] {
+  const plain = content.replace(/^ *\* ?/gm, "");
+  const blocks = [...plain.matchAll(/```(?:ts|js)\n([\s\S]*?)```/g)].map((match) => match[1] as string);
+  return blocks.filter((block) => /from "(mmap-ffi|@mmap-ffi\/mmap|jsr:@mmap-ffi\/mmap)"/.test(block));
+}
+
+test("every program in the README and in the doc comments runs", () => {
+  const sources = ["README.md", "lib/mod.ts", "lib/mmap.ts", "lib/errors.ts"].filter((file) =>
+    existsSync(join(ROOT, file)),
+  );
+  const programs = sources.flatMap((file) => programsIn(readFileSync(join(ROOT, file), "utf8")));
+  assert.ok(programs.length >= 10, `${programs.length} programs`);
+  // Each runs in a folder of its own that has the files the programs speak of.
+  const folder = newPath();
+  mkdirSync(folder);
+  for (const name of ["package.json", "CHANGELOG.md"]) {
+    writeFileSync(join(folder, name), readFileSync(join(ROOT, name)));
+  }
+  writeFileSync(join(folder, "child.js"), "");
+  for (const [index, program] of programs.entries()) {
+    const runnable = program.replace(
+      /from "(?:jsr:)?(?:@mmap-ffi\/mmap|mmap-ffi)"/g,
+      `from ${JSON.stringify(LIBRARY)}`,
+    );
+    writeFileSync(join(folder, `program-${index}.ts`), `${runnable}\nexport {};\n`);
+  }
+  const names = readdirSync(folder).filter((name) => name.startsWith("program-"));
+  assert.is(names.length, programs.length);
+  const all = join(folder, "all.mts");
+  const imports = names.map((name) => `await import("./${name}");`).join("\n");
+  writeFileSync(all, `process.chdir(${JSON.stringify(folder)});\n${imports}\nconsole.log("all ran");\n`);
+  const { code, stdout, stderr } = runFile(all);
+  assert.ok(code === 0 && stdout.endsWith("all ran\n"), `${stdout}${stderr}`);
+});
+
+test.run();

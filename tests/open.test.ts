@@ -1,0 +1,338 @@
+import { channel } from "node:diagnostics_channel";
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  ACCESS_COPY,
+  ACCESS_DEFAULT,
+  ACCESS_READ,
+  ACCESS_WRITE,
+  MADV_DONTNEED,
+  MADV_HWPOISON,
+  MADV_NORMAL,
+  MADV_PROTECT,
+  MADV_RANDOM,
+  MADV_SEQUENTIAL,
+  MADV_WILLNEED,
+  MAP_ANONYMOUS,
+  MAP_FIXED,
+  MAP_NORESERVE,
+  MAP_POPULATE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  MMap,
+  MMapError,
+  PAGESIZE,
+  PROT_NONE,
+  PROT_READ,
+  PROT_WRITE,
+} from "../lib/mod.ts";
+import { newFile, newPath, refuses, resources, text, thrown } from "./support.ts";
+
+const test = suite("opening");
+
+test("open maps a path for reading, and closes what it opened", () => {
+  const path = newFile("content");
+  const before = resources().descriptors;
+  const mm = MMap.open(path);
+  assert.is(mm.access, ACCESS_READ);
+  assert.is(mm.length, 7);
+  assert.is(mm.offset, 0);
+  assert.is(text(mm.slice()), "content");
+  assert.is(resources().descriptors, before + 1);
+  mm.close();
+  assert.is(resources().descriptors, before);
+});
+
+test("open takes file URLs, a length and an offset", () => {
+  using mm = MMap.open(pathToFileURL(newFile("0123456789")), { offset: 3, length: 4 });
+  assert.is(text(mm.slice()), "3456");
+  assert.is(mm.offset, 3);
+});
+
+test("open fails with the path and the code in the error, and leaves nothing open", () => {
+  const { descriptors, maps } = resources();
+  const missing = newPath();
+  const error = thrown(() => MMap.open(missing)) as MMapError;
+  assert.instance(error, MMapError);
+  assert.equal([error.code, error.errno, error.syscall, error.path], ["ENOENT", 2, "open", missing]);
+  assert.ok(error.message.includes(missing));
+  assert.is(error.name, "MMapError");
+  const folder = newPath();
+  mkdirSync(folder);
+  const notMapped = thrown(() => MMap.open(folder)) as MMapError;
+  assert.equal([notMapped.code, notMapped.errno, notMapped.syscall, notMapped.path], ["ENODEV", 19, "mmap", folder]);
+  assert.ok(notMapped.message.includes(folder));
+  refuses("EISDIR", () => MMap.open(folder, { access: "write" }), folder);
+  refuses("ENOTDIR", () => MMap.open(`${newFile("x")}/y`));
+  refuses(RangeError, () => MMap.open(newFile("")), "length", "empty");
+  refuses(RangeError, () => MMap.open(newFile("abc"), { length: 4 }), "length", "3", "4");
+  refuses(RangeError, () => MMap.open("/proc/self/status"), "length", "empty");
+  assert.equal([resources().descriptors, resources().maps], [descriptors, maps]);
+});
+
+test("create makes and sizes a new file, for writing", () => {
+  const path = newPath();
+  {
+    using mm = MMap.open(path, { create: true, length: 5000, mode: 0o640 });
+    assert.is(mm.access, ACCESS_WRITE);
+    assert.is(mm.length, 5000);
+    mm.write("made");
+  }
+  assert.is(statSync(path).size, 5000);
+  assert.is(statSync(path).mode & 0o777, 0o640 & ~process.umask());
+  assert.is(readFileSync(path, "latin1").slice(0, 5), "made\0");
+});
+
+test("create opens a file that exists, and extends one that is too short", () => {
+  const path = newFile("abcdef");
+  {
+    using whole = MMap.open(path, { create: true });
+    assert.is(text(whole.slice()), "abcdef");
+    using part = MMap.open(path, { create: true, length: 3 });
+    assert.is(part.size(), 6);
+    using longer = MMap.open(path, { create: true, length: 10, offset: 2 });
+    longer[9] = 122;
+  }
+  assert.is(readFileSync(path, "latin1"), "abcdef\0\0\0\0\0z");
+});
+
+test("a create that fails leaves nothing behind", () => {
+  const path = newPath();
+  refuses(RangeError, () => MMap.open(path, { create: true }), "length");
+  refuses(TypeError, () => MMap.open(path, { create: true, length: 10, tagname: "x" }), "tagname");
+  refuses(RangeError, () => MMap.open(path, { create: true, length: 10, flags: MAP_FIXED }), "flags");
+  assert.not.ok(existsSync(path));
+  const present = newFile("abc");
+  refuses(RangeError, () => MMap.open(present, { create: true, length: 10, flags: MAP_FIXED }), "flags");
+  assert.is(statSync(present).size, 3);
+  refuses("ENOENT", () => MMap.open(`${newPath()}/file`, { create: true, length: 10 }));
+});
+
+test("the constructor's default is shared, readable and writable", () => {
+  const path = newFile("abcdef");
+  const fd = openSync(path, "r+");
+  using mm = new MMap(fd, 0);
+  assert.is(mm.access, ACCESS_DEFAULT);
+  mm[0] = 88;
+  closeSync(fd);
+  mm[1] = 89;
+  assert.is(readFileSync(path, "latin1"), "XYcdef");
+  assert.is(mm.size(), 6);
+});
+
+test("the user's descriptor stays open", () => {
+  const fd = openSync(newFile("abcdef"), "r");
+  new MMap(fd, 0, { access: ACCESS_READ }).close();
+  assert.is(fstatSync(fd).size, 6);
+  refuses(TypeError, () => new MMap(fd, 0, { tagname: "x" }));
+  assert.is(fstatSync(fd).size, 6);
+  closeSync(fd);
+});
+
+test("a file that is open for reading only maps for reading and copying, not for writing", () => {
+  const fd = openSync(newFile("abcdef"), "r");
+  using read = new MMap(fd, 0, { access: ACCESS_READ });
+  using copy = new MMap(fd, 0, { access: ACCESS_COPY });
+  copy[0] = 88;
+  assert.is(read[0], 97);
+  refuses("EACCES", () => new MMap(fd, 0, { access: ACCESS_WRITE }), "mmap");
+  refuses("EACCES", () => new MMap(fd, 0), "mmap");
+  closeSync(fd);
+  refuses("EBADF", () => new MMap(fd, 0));
+  refuses("EBADF", () => new MMap(2 ** 31 - 1, 0));
+});
+
+test("flags and prot are the system's own", () => {
+  const path = newFile("abcdef");
+  const fd = openSync(path, "r+");
+  using privately = new MMap(fd, 0, { flags: MAP_PRIVATE });
+  privately[0] = 88;
+  using populated = new MMap(fd, 0, { flags: (MAP_SHARED as number) | (MAP_POPULATE as number), prot: PROT_READ });
+  assert.is(populated[0], 97);
+  using both = new MMap(fd, 0, { prot: (PROT_READ as number) | (PROT_WRITE as number) });
+  both[1] = 89;
+  assert.is(readFileSync(path, "latin1"), "aYcdef");
+  using reserved = MMap.anonymous(2 ** 40, { flags: (MAP_PRIVATE as number) | (MAP_NORESERVE as number) });
+  assert.is(reserved.at(-1), 0);
+  refuses("EINVAL", () => new MMap(fd, 0, { flags: 0 }), "mmap");
+  closeSync(fd);
+});
+
+test("a map without PROT_READ cannot be read", () => {
+  const fd = openSync(newFile("abcdef"), "r+");
+  using none = new MMap(fd, 0, { prot: PROT_NONE });
+  using writeOnly = new MMap(fd, 0, { prot: PROT_WRITE });
+  closeSync(fd);
+  for (const mm of [none, writeOnly]) {
+    const reads = [
+      () => mm[0],
+      () => mm.at(0),
+      () => mm.slice(),
+      () => mm.read(),
+      () => mm.readByte(),
+      () => mm.readline(),
+      () => mm.lines(),
+      () => mm.find("a"),
+      () => mm.rfind("a"),
+      () => mm.search(/a/),
+      () => mm.bytes,
+      () => mm.buffer,
+      () => mm.view(Uint8Array),
+      () => [...mm],
+    ];
+    for (const read of reads) refuses(TypeError, read, "cannot be read", "PROT_READ");
+    assert.is(mm.length, 6);
+    assert.is(mm.tell(), 0);
+  }
+  refuses(TypeError, () => none.write("x"), "PROT_WRITE");
+  writeOnly.write("xy");
+  assert.is(writeOnly.tell(), 2);
+});
+
+test("access excludes flags and prot", () => {
+  const fd = openSync(newFile("abcdef"), "r+");
+  refuses(TypeError, () => new MMap(fd, 0, { access: "read", prot: PROT_READ }), "prot", "access");
+  refuses(TypeError, () => new MMap(fd, 0, { access: "copy", flags: MAP_PRIVATE }), "flags", "access");
+  using mm = new MMap(fd, 0, { access: "default", flags: MAP_PRIVATE });
+  assert.is(mm.access, "default");
+  closeSync(fd);
+});
+
+test("flags that would replace other memory are refused", () => {
+  refuses(RangeError, () => MMap.anonymous(10, { flags: (MAP_FIXED as number) | (MAP_PRIVATE as number) }), "flags");
+  const noReplace = 0x10_0000;
+  refuses(RangeError, () => MMap.anonymous(10, { flags: noReplace | (MAP_PRIVATE as number) }), "flags");
+});
+
+test("anonymous maps begin as zeros, shared or private", () => {
+  for (const mm of [MMap.anonymous(5000), MMap.anonymous(5000, { access: "copy" }), new MMap(-1, 5000)]) {
+    assert.equal(mm.slice(), new Uint8Array(5000));
+    mm.write("hello");
+    assert.is(text(mm.slice(0, 5)), "hello");
+    mm.close();
+  }
+  using read = MMap.anonymous(10, { access: "read" });
+  assert.equal(read.slice(), new Uint8Array(10));
+  using explicit = new MMap(-1, 10, { flags: (MAP_PRIVATE as number) | (MAP_ANONYMOUS as number) });
+  explicit[0] = 1;
+  assert.is(explicit.fd, -1);
+  refuses(RangeError, () => MMap.anonymous(0), "length", "0");
+});
+
+test("length must fit the file, and offset lie within it", () => {
+  const fd = openSync(newFile("0123456789"), "r");
+  const access = "read";
+  refuses(RangeError, () => new MMap(fd, 11, { access }), "length", "10", "11");
+  refuses(RangeError, () => new MMap(fd, 8, { access, offset: 3 }), "length", "7", "8");
+  refuses(RangeError, () => new MMap(fd, 0, { access, offset: 10 }), "offset", "10");
+  refuses(RangeError, () => new MMap(fd, 1, { access, offset: 11 }), "offset", "11");
+  refuses(RangeError, () => new MMap(fd, 0, { access, offset: 2 ** 52 }), "offset");
+  using last = new MMap(fd, 0, { access, offset: 9 });
+  assert.is(text(last.slice()), "9");
+  closeSync(fd);
+});
+
+test("devices map by length", () => {
+  const fd = openSync("/dev/zero", "r+");
+  using mm = new MMap(fd, 100, { access: "write" });
+  assert.equal(mm.slice(), new Uint8Array(100));
+  refuses(RangeError, () => new MMap(fd, 0), "length");
+  closeSync(fd);
+  const nothing = openSync("/dev/null", "r");
+  refuses("ENODEV", () => new MMap(nothing, 100, { access: "read" }), "mmap");
+  refuses("ENODEV", () => new MMap(nothing, 0, { access: "read" }), "mmap");
+  closeSync(nothing);
+});
+
+test("trackfd: false keeps no descriptor", () => {
+  const path = newFile("abcdef");
+  const before = resources().descriptors;
+  using mm = MMap.open(path, { trackfd: false });
+  assert.is(resources().descriptors, before);
+  assert.is(mm.fd, -1);
+  assert.is(text(mm.read()), "abcdef");
+  refuses(TypeError, () => mm.size(), "trackfd");
+  using anonymous = MMap.anonymous(10, { trackfd: false });
+  assert.is(anonymous.fd, -1);
+  anonymous.write("works");
+  refuses(TypeError, () => anonymous.resize(20), "descriptor");
+});
+
+test("each map is told to the diagnostics channel before it is made", () => {
+  const told: unknown[] = [];
+  const listen = (message: unknown) => told.push(message);
+  channel("mmap:open").subscribe(listen);
+  const fd = openSync(newFile("0123456789"), "r");
+  try {
+    new MMap(fd, 4, { access: ACCESS_READ, offset: 2 }).close();
+    new MMap(-1, 10).close();
+    thrown(() => new MMap(fd, 100, { access: ACCESS_READ }));
+  } finally {
+    channel("mmap:open").unsubscribe(listen);
+    closeSync(fd);
+  }
+  assert.equal(told, [
+    { fd, length: 4, access: "read", offset: 2 },
+    { fd: -1, length: 10, access: "default", offset: 0 },
+    { fd, length: 100, access: "read", offset: 0 },
+  ]);
+  new MMap(-1, 10).close();
+  assert.is(told.length, 3);
+});
+
+test("madvise takes the system's advice, for the whole map or a part", () => {
+  const path = newFile(new Uint8Array(PAGESIZE * 4).fill(1));
+  using mm = MMap.open(path);
+  for (const advice of [MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED]) {
+    mm.madvise(advice);
+    mm.madvise(advice, PAGESIZE);
+    mm.madvise(advice, PAGESIZE, 100);
+    mm.madvise(advice, 0, PAGESIZE * 100);
+  }
+  assert.is(mm[PAGESIZE], 1);
+});
+
+test("madvise discards no more than what is asked for", () => {
+  const path = newFile(new Uint8Array(PAGESIZE * 4).fill(1));
+  using mm = MMap.open(path, { access: "copy" });
+  mm.bytes.fill(2);
+  mm.madvise(MADV_DONTNEED, PAGESIZE, PAGESIZE);
+  assert.equal([mm[PAGESIZE - 1], mm[PAGESIZE], mm[2 * PAGESIZE - 1], mm[2 * PAGESIZE]], [2, 1, 1, 2]);
+  refuses(RangeError, () => mm.madvise(MADV_DONTNEED, 1), "start", "1", "PAGESIZE");
+  refuses(RangeError, () => mm.madvise(MADV_DONTNEED, PAGESIZE * 4), "start");
+  assert.equal([mm[0], mm[2 * PAGESIZE]], [2, 2]);
+});
+
+test("madvise counts pages in the file where the offset is odd", () => {
+  const path = newFile(new Uint8Array(PAGESIZE * 4));
+  using mm = MMap.open(path, { offset: 100 });
+  mm.madvise(MADV_RANDOM);
+  mm.madvise(MADV_RANDOM, PAGESIZE - 100, PAGESIZE);
+  refuses(RangeError, () => mm.madvise(MADV_RANDOM, PAGESIZE), "start", String(PAGESIZE));
+});
+
+test("madvise refuses what the system lacks, and what would make memory deadly", () => {
+  using mm = MMap.open(newFile(new Uint8Array(PAGESIZE)));
+  assert.is(MADV_PROTECT, undefined);
+  refuses(TypeError, () => mm.madvise(MADV_PROTECT), "option", "undefined");
+  refuses(RangeError, () => mm.madvise(12345), "option", "12345");
+  // MADV_GUARD_INSTALL, after which a touch is a SIGSEGV.
+  refuses(RangeError, () => mm.madvise(102), "option", "102");
+  refuses(RangeError, () => mm.madvise(MADV_HWPOISON), "option", "MADV_HWPOISON");
+  using anonymous = MMap.anonymous(PAGESIZE);
+  refuses("EINVAL", () => anonymous.madvise(8), "madvise");
+});
+
+test("a file without a name, and one that is deleted, map as others do", () => {
+  const path = newPath();
+  writeFileSync(path, "abcdef");
+  using mm = MMap.open(path, { access: "write" });
+  mm[0] = 65;
+  assert.is(mm.size(), 6);
+  using again = new MMap(mm.fd, 0);
+  assert.is(again[0], 65);
+});
+
+test.run();
