@@ -31,6 +31,9 @@ export interface MappingRequest extends ProtectionRequest {
  */
 const WINDOW = 64 * 1024;
 
+/** The size of the first window: many a map is opened for a few bytes of its beginning. */
+const FIRST_WINDOW = 4 * 1024;
+
 const NOTHING = new Uint8Array(0);
 
 let opened: Platform | undefined;
@@ -169,9 +172,10 @@ export class Mapping {
     const at = index - this.#windowStart;
     if (at >= 0 && at + count <= this.#window.length) return this.#window;
     this.check();
-    const aligned = index - (index % WINDOW);
-    const start = index + count <= aligned + WINDOW ? aligned : index;
-    const length = Math.min(WINDOW, this.#length - start);
+    const size = this.#window === NOTHING && count <= FIRST_WINDOW ? FIRST_WINDOW : WINDOW;
+    const aligned = index - (index % size);
+    const start = index + count <= aligned + size ? aligned : index;
+    const length = Math.min(size, this.#length - start);
     this.#window = new Uint8Array(this.#platform.view(this.#address(start), length));
     this.#windowStart = start;
     return this.#window;

@@ -76,7 +76,8 @@ export function runs(name: string, reason: string | false | undefined): boolean 
 
 /** Collects garbage, and lets finalizers run. */
 export async function collectGarbage(): Promise<void> {
-  const collect = (globalThis as { gc?: () => void }).gc ?? (() => Bun.gc(true));
+  const { gc, Bun } = globalThis as { gc?: () => void; Bun?: { gc(force: boolean): void } };
+  const collect = gc ?? (() => Bun?.gc(true));
   for (let round = 0; round < 10; round++) {
     collect();
     await setImmediate();

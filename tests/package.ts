@@ -1,0 +1,129 @@
+/**
+ * Tests what is published, and not only the sources: packs the package, installs it into an empty folder, imports and
+ * requires it in every runtime that npm packages are for, and lets TypeScript see its types.
+ *
+ *     npm run test:package
+ *
+ * @module
+ */
+
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { ROOT, RUNTIMES } from "./runtimes.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "mmap-ffi-package-"));
+let passed = 0;
+let failed = 0;
+
+function check(name: string, command: string, args: string[], expected: RegExp, cwd = folder): void {
+  const { status, signal, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8", timeout: 120_000 });
+  const output = `${stdout}${stderr}`;
+  const good = status === 0 && expected.test(output);
+  if (good) passed++;
+  else failed++;
+  console.log(`${good ? "ok  " : "FAIL"} ${name}`);
+  if (!good) console.log(`ended with ${signal ?? status}, expected ${expected}:\n${output}`);
+}
+
+const npm = (args: string[], cwd: string) =>
+  execFileSync("npm", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+
+const tool = (name: string) => join(ROOT, "node_modules", ".bin", name);
+
+const [packed] = JSON.parse(
+  npm(["pack", "--json", "--pack-destination", folder], ROOT).replace(/^[^[{]*(?=[[{])/, ""),
+) as {
+  filename: string;
+  files: { path: string }[];
+}[];
+if (packed === undefined) throw new Error("npm packed nothing");
+const tarball = join(folder, packed.filename);
+
+const USE = `
+const path = require("node:path").join(__dirname, "package.json");
+const mm = MMap.open(path);
+const text = new TextDecoder().decode(mm.read(1));
+mm.close();
+console.log(text, PAGESIZE, typeof MAP_SHARED);`;
+
+const PROGRAM = `
+import { MMap, MMapError, MADV_RANDOM, type Access, type ByteMatch, type BytesLike, type MMapOptions } from "mmap-ffi";
+const options: MMapOptions = { access: "read" satisfies Access };
+const mm: MMap = MMap.open("package.json", options);
+const byte: number = mm[0]!;
+const floats: Float64Array = mm.view(Float64Array, 0, 1);
+const needle: BytesLike = "x";
+const match: ByteMatch | undefined = mm.search(/a/);
+const advice: number | undefined = MADV_RANDOM;
+mm.madvise(advice);
+// @ts-expect-error a map finds no numbers
+mm.find(3);
+// @ts-expect-error there is no such access
+MMap.anonymous(1, { access: "reed" });
+export { byte, floats, needle, match, MMapError };
+`;
+
+try {
+  writeFileSync(join(folder, "package.json"), '{ "name": "user", "private": true, "type": "commonjs" }\n');
+  npm(["install", "--no-fund", "--no-audit", tarball], folder);
+  const bare = USE.replace(/require\("node:path"\)\.join\(__dirname, "package.json"\)/, '"package.json"');
+  writeFileSync(join(folder, "use.cjs"), `const { MMap, PAGESIZE, MAP_SHARED } = require("mmap-ffi");${USE}`);
+  writeFileSync(join(folder, "use.mjs"), `import { MMap, PAGESIZE, MAP_SHARED } from "mmap-ffi";${bare}`);
+  for (const { name, command, env, missing } of RUNTIMES) {
+    if (name === "deno") continue;
+    if (missing !== undefined) {
+      console.log(`skipped: ${name}: ${missing}`);
+      continue;
+    }
+    const program = command[0] as string;
+    const set = Object.entries(env).map(([key, value]) => `${key}=${value}`);
+    for (const file of ["use.mjs", "use.cjs"]) {
+      check(`${name} ${file}`, "env", [...set, program, file], /^\{ \d+ number$/m);
+    }
+  }
+
+  mkdirSync(join(folder, "types"));
+  writeFileSync(join(folder, "types", "program.mts"), PROGRAM);
+  writeFileSync(join(folder, "types", "program.cts"), PROGRAM);
+  for (const resolution of ["bundler", "node16", "nodenext"]) {
+    const module = resolution === "bundler" ? "esnext" : resolution;
+    const options = [
+      "--noEmit",
+      "--strict",
+      "--target",
+      "es2022",
+      "--lib",
+      "es2024,esnext.disposable",
+      "--types",
+      "node",
+    ];
+    const roots = ["--typeRoots", join(ROOT, "node_modules", "@types")];
+    const files = resolution === "bundler" ? ["types/program.mts"] : ["types/program.mts", "types/program.cts"];
+    const args = [...options, ...roots, "--module", module, "--moduleResolution", resolution, ...files];
+    check(`types under ${resolution}`, tool("tsc"), args, /^$/);
+  }
+
+  check("publint", tool("publint"), ["--strict", ROOT], /All good/);
+  check("are the types wrong?", tool("attw"), [tarball, "--no-color"], /No problems found/);
+  check("deno publish --dry-run", tool("deno"), ["publish", "--dry-run", "--allow-dirty"], /Dry run complete/, ROOT);
+
+  const contents = packed.files.map(({ path }) => path).sort();
+  const expected =
+    /^(CHANGELOG\.md|LICENSE|README\.md|package\.json|dist\/mod\.(js|cjs|d\.ts|d\.cts|js\.map|cjs\.map))$/;
+  const strange = contents.filter((path) => !expected.test(path));
+  const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
+  const jsr = JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8")) as { version: string };
+  const whole = strange.length === 0 && contents.length >= 10 && version === jsr.version;
+  if (whole) passed++;
+  else failed++;
+  console.log(
+    `${whole ? "ok  " : "FAIL"} the package's contents and version: ${contents.join(" ")}, ${version} ${jsr.version}`,
+  );
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;
