@@ -8,11 +8,11 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { Ffi } from "../ffi/types.ts";
-import { errnoReader, type Fail, found, posixPlatform } from "./posix.ts";
+import { errnoReader, type Fail, found, posixPlatform, statusMemory } from "./posix.ts";
 import type { Constants, Failures, Platform } from "./types.ts";
 
 /** From the kernel's uapi headers: asm-generic/mman.h, asm-generic/mman-common.h and linux/mman.h. */
-export const constants: Constants = {
+const COMMON = {
   PROT_NONE: 0x0,
   PROT_READ: 0x1,
   PROT_WRITE: 0x2,
@@ -23,8 +23,6 @@ export const constants: Constants = {
   MAP_FIXED: 0x10,
   MAP_ANON: 0x20,
   MAP_ANONYMOUS: 0x20,
-  // The x86 architecture alone has it.
-  ...(process.arch === "x64" ? { MAP_32BIT: 0x40 } : {}),
   MAP_GROWSDOWN: 0x100,
   MAP_DENYWRITE: 0x800,
   MAP_EXECUTABLE: 0x1000,
@@ -68,14 +66,21 @@ export const constants: Constants = {
   _SC_PAGESIZE: 30,
 };
 
+/** The constants of an architecture, by its name in `process.arch`. */
+export function constantsFor(arch: string): Constants {
+  // The x86 architecture alone has MAP_32BIT.
+  return arch === "x64" ? { ...COMMON, MAP_32BIT: 0x40 } : COMMON;
+}
+
+/** The running architecture's constants. */
+export const constants: Constants = constantsFor(process.arch);
+
 const MREMAP_MAYMOVE = 1;
 const MFD_CLOEXEC = 1;
 const F_DUPFD_CLOEXEC = 1030;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_TYPE = 0x1;
 const STATX_SIZE = 0x200;
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
 
 const SIGNATURES = {
   // int *__errno_location(void);
@@ -95,18 +100,25 @@ const SIGNATURES = {
 /** The architectures as musl names its library's file. */
 const MUSL_ARCHITECTURES: Record<string, string> = { x64: "x86_64", arm64: "aarch64" };
 
+/**
+ * glibc's file name, then musl's: the name that Alpine gives it, and the name that musl itself does, under which each
+ * musl system has it. (musl takes the first one for itself, too, however it was installed.)
+ */
+export function librariesFor(arch: string): string[] {
+  const musl = MUSL_ARCHITECTURES[arch] ?? arch;
+  return ["libc.so.6", `libc.musl-${musl}.so.1`, `ld-musl-${musl}.so.1`];
+}
+
 export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
-  const libraries = ["libc.so.6", `libc.musl-${MUSL_ARCHITECTURES[process.arch] ?? process.arch}.so.1`];
+  const libraries = librariesFor(process.arch);
   const c = ffi.open(libraries, SIGNATURES);
   const fail: Fail = errnoReader(ffi, c.__errno_location(), failures);
 
   const noPath = Uint8Array.of(0);
   // struct statx is the same on every architecture: stx_mode is 16 bits at byte 28, stx_size 64 bits at byte 40.
-  const statx = new Uint8Array(256);
-  const statx16 = new Uint16Array(statx.buffer);
-  const statx64 = new BigUint64Array(statx.buffer);
+  const statx = statusMemory(256, 28, 40);
 
-  const posix = posixPlatform(ffi, { libraries, constants }, fail);
+  const posix = posixPlatform(ffi, { libraries, constants, deadlyFlags: [] }, fail);
   return {
     ...posix,
     protection(request) {
@@ -115,14 +127,15 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
       return huge ? { ...protection, unit: hugePageSize(protection.flags) } : protection;
     },
     remap(address, length, request) {
+      // Shared memory without a file does not grow with its mapping: a touch of what is new would kill the process.
+      if (request.descriptor === -1 && request.protection.shared) return posix.remap(address, length, request);
       const moved = c.mremap(address, length, request.length, MREMAP_MAYMOVE);
       if (moved === -1) fail("mremap");
       return moved;
     },
     status(descriptor) {
-      if (c.statx(descriptor, noPath, AT_EMPTY_PATH, STATX_TYPE | STATX_SIZE, statx) !== 0) fail("statx");
-      const regular = ((statx16[14] as number) & S_IFMT) === S_IFREG;
-      return { regular, size: Number(statx64[5]) };
+      if (c.statx(descriptor, noPath, AT_EMPTY_PATH, STATX_TYPE | STATX_SIZE, statx.memory) !== 0) fail("statx");
+      return statx.read();
     },
     duplicate(descriptor) {
       const copy = c.fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
