@@ -19,6 +19,7 @@ import { openPlatform } from "../platform/mod.ts";
 import { openbsdPlatform } from "../platform/openbsd.ts";
 import type { Failures, Platform } from "../platform/types.ts";
 import { ERRNO, over, type Played, type Recorder, recorder, setErrno } from "./recorder.ts";
+import { MACHINE } from "./runtimes.ts";
 import { refuses, thrown } from "./support.ts";
 
 const test = suite("systems");
@@ -151,6 +152,10 @@ function asserts(system: System, expected: Record<string, string[]>): void {
     assert.equal(ffi.take(), expected.close);
   });
 }
+
+test("an emulated machine is what it was started as", () => {
+  assert.is(`${process.platform}-${process.arch}`, MACHINE?.system ?? `${process.platform}-${process.arch}`);
+});
 
 test("macOS on Apple silicon", () => {
   asserts(darwin, {
