@@ -84,7 +84,8 @@ function linuxWithPages(page: number): Platform {
   };
 }
 
-const content = Uint8Array.from({ length: 300_000 }, (_, index) => (index * 31 + (index >> 8)) % 251);
+const content = new Uint8Array(300_000);
+for (let index = 0; index < content.length; index++) content[index] = (index * 31 + (index >> 8)) % 251;
 
 function onPages(page: number, name: string, act: () => void): void {
   test(`${name}, with pages of ${page / 1024} KiB`, () => {
