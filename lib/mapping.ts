@@ -304,6 +304,7 @@ export class Mapping {
     const end = this.offset + length;
     const sizeBefore = descriptor === -1 ? end : this.#platform.status(descriptor).size;
     const old = this.#region;
+    const shrinks = length < this.#length;
     // The order makes a refusal harmless: a file grows before the mapping does, and shrinks after it.
     if (end > sizeBefore) this.#platform.truncate(descriptor, end);
     let next: Region;
@@ -322,6 +323,7 @@ export class Mapping {
     }
     this.#region = next;
     this.#length = length;
+    if (shrinks) this.#clearTail();
     try {
       if (this.#given.length > 0) this.#retire(old, next.length);
     } finally {
@@ -329,12 +331,26 @@ export class Mapping {
     }
   }
 
+  /**
+   * Are the pages the only place that has what they hold? Private changes are in them alone, and so is memory without a
+   * descriptor, which no other process can have.
+   */
+  get #onlyHere(): boolean {
+    return this.protection.writable && (!this.protection.shared || this.#descriptor === -1);
+  }
+
+  /** What such a mapping leaves in its last page would come back when it grows; of a file's, the system clears it. */
+  #clearTail(): void {
+    if (!this.#onlyHere) return;
+    const end = this.#address(this.#length);
+    this.#platform.store(end, new Uint8Array(this.#region.address + this.#region.length - end));
+  }
+
   /** Makes the region anew with another length: beside the old one where views of that one exist. */
   #remap(length: number): Region {
     if (this.#given.length === 0) return this.#remapInPlace(this.#region, length);
     const next = this.#map(this.#descriptor, length);
-    // Private changes are in the old pages alone, and so is memory without a descriptor, which no other process can have.
-    if (this.protection.writable && (!this.protection.shared || this.#descriptor === -1)) {
+    if (this.#onlyHere) {
       const lead = this.#address(0) - this.#region.address;
       this.#platform.move(next.address, this.#region.address, lead + Math.min(length, this.#length));
     }

@@ -45,8 +45,8 @@ const SIGNATURES = {
 
 // The same functions with other types, for which the library is opened a second time.
 const STORE_SIGNATURES = {
-  // void *memcpy(void *dest, const void *src, size_t n); here into mapped memory
-  memcpy: { parameters: ["pointer", "bytes", "usize"], result: "pointer" },
+  // void *memmove(void *dest, const void *src, size_t n); here into mapped memory, of which the source may be a view
+  memmove: { parameters: ["pointer", "bytes", "usize"], result: "pointer" },
 } as const;
 
 /** The advice that makes memory unusable: a later read of it would kill the process. */
@@ -141,7 +141,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       if (target.length > 0) c.memcpy(target, address, target.length);
     },
     store(address, source) {
-      if (source.length > 0) store.memcpy(address, source, source.length);
+      if (source.length > 0) store.memmove(address, source, source.length);
     },
   };
 }

@@ -431,6 +431,24 @@ test("Linux does not stretch shared memory that has no descriptor: it copies it"
   });
 });
 
+test("memory that only its own pages have is cleared behind a new end", () => {
+  for (const [system, options] of [
+    [darwin, {}],
+    [darwin, { flags: 2 }],
+    [freebsd, { flags: 2 }],
+    [openbsd, { flags: 2 }],
+  ] as const) {
+    const ffi = played(system, 0);
+    over(system.open, ffi, () => {
+      using mm = MMap.anonymous(1000, options);
+      ffi.take();
+      mm.resize(5);
+      const rest = system.page - 5;
+      assert.is(ffi.take().at(-1), `memmove(0x100100005, &memory[${rest}], ${rest})`);
+    });
+  }
+});
+
 test("trackfd: false refuses to resize on every system, before anything is called", () => {
   for (const system of [darwin, freebsd, openbsd, linux]) {
     const ffi = played(system, 20_000);
@@ -592,6 +610,20 @@ test("advice that a system lacks is refused", () => {
       ffi.take();
       refuses(RangeError, () => mm.madvise(advice), "option", String(advice));
       assert.equal(ffi.take(), []);
+    });
+  }
+});
+
+test("bytes are written by memmove, for their source may be a view of the same memory", () => {
+  // C17, 7.24.2.1 on memcpy: "If copying takes place between objects that overlap, the behavior is undefined". musl's repeats
+  // the first bytes.
+  for (const system of [darwin, freebsd, openbsd, linux]) {
+    const ffi = played(system, 200_000);
+    over(system.open, ffi, () => {
+      using mm = new MMap(9, 0, { access: "write" });
+      ffi.take();
+      mm.write(new Uint8Array(100_000));
+      assert.equal(ffi.take(), ["memmove(0x100000000, &memory[100000], 0x186a0)"]);
     });
   }
 });
