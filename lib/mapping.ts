@@ -48,6 +48,13 @@ function platform(): Platform {
   return opened;
 }
 
+/** Has the library run over another system than the running one, for tests; gives the one that it had. */
+export function usePlatform(other: Platform | undefined): Platform | undefined {
+  const before = opened;
+  opened = other;
+  return before;
+}
+
 /** A mapping in the system's terms: whole pages, the first of which holds the first byte. */
 interface Region {
   readonly address: number;
@@ -65,6 +72,7 @@ export class Mapping {
   /** Ours alone, or -1. */
   #descriptor: number;
   readonly #anonymous: boolean;
+  readonly #tracked: boolean;
   #closed = false;
 
   #window = NOTHING;
@@ -82,6 +90,7 @@ export class Mapping {
     const system = platform();
     this.#platform = system;
     this.#anonymous = descriptor === -1;
+    this.#tracked = request.trackDescriptor;
     this.protection = system.protection(request);
     this.offset = offset;
     this.#length = this.#anonymous ? anonymousLength(request.length) : this.#fileLength(descriptor, request.length);
@@ -293,11 +302,8 @@ export class Mapping {
   resize(length: number): void {
     this.check();
     const descriptor = this.#descriptor;
-    if (descriptor === -1 && !this.#anonymous) {
+    if (!this.#tracked && (!this.#anonymous || this.protection.shared)) {
       throw new TypeError("resize() needs the file's descriptor, and the map was made with trackfd: false");
-    }
-    if (descriptor === -1 && this.protection.shared) {
-      throw new TypeError("resize() needs a descriptor, and this shared anonymous map has none");
     }
     const end = this.offset + length;
     const sizeBefore = descriptor === -1 ? end : this.#platform.status(descriptor).size;
@@ -329,9 +335,17 @@ export class Mapping {
     }
   }
 
-  /** What a private mapping leaves in its last page would come back when it grows; of a shared one, the system clears it. */
+  /**
+   * Are the pages the only place that has what they hold? Private changes are in them alone, and so is memory without a
+   * descriptor, which no other process can have.
+   */
+  get #onlyHere(): boolean {
+    return this.protection.writable && (!this.protection.shared || this.#descriptor === -1);
+  }
+
+  /** What such a mapping leaves in its last page would come back when it grows; of a file's, the system clears it. */
   #clearTail(): void {
-    if (this.protection.shared || !this.protection.writable) return;
+    if (!this.#onlyHere) return;
     const end = this.#address(this.#length);
     this.#platform.store(end, new Uint8Array(this.#region.address + this.#region.length - end));
   }
@@ -340,8 +354,7 @@ export class Mapping {
   #remap(length: number): Region {
     if (this.#given.length === 0) return this.#remapInPlace(this.#region, length);
     const next = this.#map(this.#descriptor, length);
-    // Private changes are in the old pages alone.
-    if (!this.protection.shared && this.protection.writable) {
+    if (this.#onlyHere) {
       const lead = this.#address(0) - this.#region.address;
       this.#platform.move(next.address, this.#region.address, lead + Math.min(length, this.#length));
     }

@@ -8,11 +8,11 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { Ffi } from "../ffi/types.ts";
-import { errnoReader, type Fail, found, posixPlatform } from "./posix.ts";
-import type { Constants, Failures, Platform } from "./types.ts";
+import { errnoReader, type Fail, found, posixPlatform, statusMemory } from "./posix.ts";
+import type { Constants, Failures, FileStatus, Platform } from "./types.ts";
 
 /** From the kernel's uapi headers: asm-generic/mman.h, asm-generic/mman-common.h and linux/mman.h. */
-export const constants: Constants = {
+const COMMON = {
   PROT_NONE: 0x0,
   PROT_READ: 0x1,
   PROT_WRITE: 0x2,
@@ -23,8 +23,6 @@ export const constants: Constants = {
   MAP_FIXED: 0x10,
   MAP_ANON: 0x20,
   MAP_ANONYMOUS: 0x20,
-  // The x86 architecture alone has it.
-  ...(process.arch === "x64" ? { MAP_32BIT: 0x40 } : {}),
   MAP_GROWSDOWN: 0x100,
   MAP_DENYWRITE: 0x800,
   MAP_EXECUTABLE: 0x1000,
@@ -68,14 +66,21 @@ export const constants: Constants = {
   _SC_PAGESIZE: 30,
 };
 
+/** The constants of an architecture, by its name in `process.arch`. */
+export function constantsFor(arch: string): Constants {
+  // The x86 architecture alone has MAP_32BIT.
+  return arch === "x64" ? { ...COMMON, MAP_32BIT: 0x40 } : COMMON;
+}
+
+/** The running architecture's constants. */
+export const constants: Constants = constantsFor(process.arch);
+
 const MREMAP_MAYMOVE = 1;
 const MFD_CLOEXEC = 1;
 const F_DUPFD_CLOEXEC = 1030;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_TYPE = 0x1;
 const STATX_SIZE = 0x200;
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
 
 const SIGNATURES = {
   // int *__errno_location(void);
@@ -84,29 +89,60 @@ const SIGNATURES = {
   mremap: { parameters: ["pointer", "usize", "usize", "i32"], result: "pointer" },
   // int fcntl(int fd, int cmd, ... /* int arg */);
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
-  // int statx(int dirfd, const char *pathname, int flags, unsigned int mask, struct statx *statxbuf);
-  statx: { parameters: ["i32", "bytes", "i32", "u32", "bytes"], result: "i32" },
   // int memfd_create(const char *name, unsigned int flags);
   memfd_create: { parameters: ["bytes", "u32"], result: "i32" },
   // void *memrchr(const void *s, int c, size_t n);
   memrchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
 } as const;
 
+const STATX = {
+  // int statx(int dirfd, const char *pathname, int flags, unsigned int mask, struct statx *statxbuf);
+  statx: { parameters: ["i32", "bytes", "i32", "u32", "bytes"], result: "i32" },
+} as const;
+
+const FSTAT = {
+  // int fstat(int fd, struct stat *statbuf);
+  fstat: { parameters: ["i32", "bytes"], result: "i32" },
+} as const;
+
 /** The architectures as musl names its library's file. */
 const MUSL_ARCHITECTURES: Record<string, string> = { x64: "x86_64", arm64: "aarch64" };
 
+/** glibc's file name, then musl's: as Alpine calls it, and its loader, which is the library and lies there on every system. */
+export function librariesFor(arch: string): string[] {
+  const musl = MUSL_ARCHITECTURES[arch] ?? arch;
+  return ["libc.so.6", `libc.musl-${musl}.so.1`, `/lib/ld-musl-${musl}.so.1`];
+}
+
+/** Makes the function that asks for a descriptor's status. */
+function statusReader(ffi: Ffi, libraries: string[], fail: Fail): (descriptor: number) => FileStatus {
+  try {
+    const c = ffi.open(libraries, STATX);
+    const noPath = Uint8Array.of(0);
+    // struct statx is the same on every architecture: stx_mode is 16 bits at byte 28, stx_size 64 bits at byte 40.
+    const statx = statusMemory(256, 28, 40);
+    return (descriptor) => {
+      if (c.statx(descriptor, noPath, AT_EMPTY_PATH, STATX_TYPE | STATX_SIZE, statx.memory) !== 0) fail("statx");
+      return statx.read();
+    };
+  } catch {
+    // musl before 1.2.5 lacks statx; glibc before 2.33 lacks fstat.
+    const c = ffi.open(libraries, FSTAT);
+    // struct stat: st_mode is 32 bits at byte 24 on x64, at byte 16 on arm64; st_size 64 bits at byte 48 on both.
+    const stat = statusMemory(144, process.arch === "x64" ? 24 : 16, 48);
+    return (descriptor) => {
+      if (c.fstat(descriptor, stat.memory) !== 0) fail("fstat");
+      return stat.read();
+    };
+  }
+}
+
 export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
-  const libraries = ["libc.so.6", `libc.musl-${MUSL_ARCHITECTURES[process.arch] ?? process.arch}.so.1`];
+  const libraries = librariesFor(process.arch);
   const c = ffi.open(libraries, SIGNATURES);
   const fail: Fail = errnoReader(ffi, c.__errno_location(), failures);
 
-  const noPath = Uint8Array.of(0);
-  // struct statx is the same on every architecture: stx_mode is 16 bits at byte 28, stx_size 64 bits at byte 40.
-  const statx = new Uint8Array(256);
-  const statx16 = new Uint16Array(statx.buffer);
-  const statx64 = new BigUint64Array(statx.buffer);
-
-  const posix = posixPlatform(ffi, { libraries, constants }, fail);
+  const posix = posixPlatform(ffi, { libraries, constants, deadlyFlags: [] }, fail);
   return {
     ...posix,
     protection(request) {
@@ -115,15 +151,13 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
       return huge ? { ...protection, unit: hugePageSize(protection.flags) } : protection;
     },
     remap(address, length, request) {
+      // Shared memory without a file does not grow with its mapping: a touch of what is new would kill the process.
+      if (request.descriptor === -1 && request.protection.shared) return posix.remap(address, length, request);
       const moved = c.mremap(address, length, request.length, MREMAP_MAYMOVE);
       if (moved === -1) fail("mremap");
       return moved;
     },
-    status(descriptor) {
-      if (c.statx(descriptor, noPath, AT_EMPTY_PATH, STATX_TYPE | STATX_SIZE, statx) !== 0) fail("statx");
-      const regular = ((statx16[14] as number) & S_IFMT) === S_IFREG;
-      return { regular, size: Number(statx64[5]) };
-    },
+    status: statusReader(ffi, libraries, fail),
     duplicate(descriptor) {
       const copy = c.fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
       if (copy === -1) fail("fcntl");

@@ -6,11 +6,23 @@
 
 import process from "node:process";
 import { openFfi } from "../ffi/mod.ts";
+import type { Ffi } from "../ffi/types.ts";
+import { constants as darwinConstants, darwinPlatform } from "./darwin.ts";
+import { constants as freebsdConstants, freebsdPlatform } from "./freebsd.ts";
 import { constants as linuxConstants, linuxPlatform } from "./linux.ts";
+import { constants as openbsdConstants, openbsdPlatform } from "./openbsd.ts";
 import { type Constants, type Failures, type Platform, PlatformUnavailable } from "./types.ts";
 
-const SYSTEMS: Partial<Record<string, { constants: Constants; open: typeof linuxPlatform }>> = {
+interface System {
+  constants: Constants;
+  open(ffi: Ffi, failures: Failures): Platform;
+}
+
+const SYSTEMS: Partial<Record<string, System>> = {
   linux: { constants: linuxConstants, open: linuxPlatform },
+  darwin: { constants: darwinConstants, open: darwinPlatform },
+  freebsd: { constants: freebsdConstants, open: freebsdPlatform },
+  openbsd: { constants: openbsdConstants, open: openbsdPlatform },
 };
 
 /** The running system's constants; none where the system is unknown. */
@@ -22,11 +34,11 @@ export const constants: Constants = SYSTEMS[process.platform]?.constants ?? {};
  * @throws {PlatformUnavailable} The system is unknown.
  * @throws {FfiUnavailable} There is no way to call C.
  */
-export function openPlatform(failures: Failures): Platform {
-  const system = SYSTEMS[process.platform];
+export function openPlatform(failures: Failures, name: string = process.platform): Platform {
+  const system = SYSTEMS[name];
   if (system === undefined) {
     const known = Object.keys(SYSTEMS).join(", ");
-    throw new PlatformUnavailable(`the system "${process.platform}" is unknown to mmap-ffi: run it on ${known}`);
+    throw new PlatformUnavailable(`the system "${name}" is unknown to mmap-ffi: run it on ${known}`);
   }
   return system.open(openFfi(), failures);
 }

@@ -6,13 +6,15 @@
 
 import { getSystemErrorMap } from "node:util";
 import type { Ffi } from "../ffi/types.ts";
-import type { Constants, Failures, MapRequest, Platform, Protection, ProtectionRequest } from "./types.ts";
+import type { Constants, Failures, FileStatus, MapRequest, Platform, Protection, ProtectionRequest } from "./types.ts";
 
 /** What a POSIX system's own file says of it. */
 export interface PosixSystem {
   /** The C library's file names, the likeliest first. */
   readonly libraries: readonly string[];
   readonly constants: Constants;
+  /** The flags that make memory which a read or a write of may kill the process. */
+  readonly deadlyFlags: readonly string[];
 }
 
 // Each entry has its C prototype beside it; size_t and off_t have 64 bits on every system that has a file here.
@@ -43,15 +45,15 @@ const SIGNATURES = {
 
 // The same functions with other types, for which the library is opened a second time.
 const STORE_SIGNATURES = {
-  // void *memcpy(void *dest, const void *src, size_t n); here into mapped memory
-  memcpy: { parameters: ["pointer", "bytes", "usize"], result: "pointer" },
+  // void *memmove(void *dest, const void *src, size_t n); here into mapped memory, of which the source may be a view
+  memmove: { parameters: ["pointer", "bytes", "usize"], result: "pointer" },
 } as const;
 
 /** The advice that makes memory unusable: a later read of it would kill the process. */
 const DEADLY_ADVICE = ["MADV_HWPOISON", "MADV_SOFT_OFFLINE"];
 
 /** What `posixPlatform` leaves to the system's own file. */
-type SystemsOwn = "remap" | "status" | "duplicate" | "anonymousFile" | "findLastByte";
+type SystemsOwn = "status" | "duplicate" | "anonymousFile" | "findLastByte";
 
 /** Throws what the thread's errno says about the call `syscall`. */
 export type Fail = (syscall: string) => never;
@@ -85,14 +87,22 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     return address;
   }
 
+  function unmap(address: number, length: number): void {
+    if (c.munmap(address, length) !== 0) fail("munmap");
+  }
+
   return {
     pageSize,
     allocationGranularity: pageSize,
     maxViewLength: ffi.maxViewLength,
-    protection: (request) => posixProtection(constants, pageSize, request),
+    protection: (request) => posixProtection(system, pageSize, request),
     map,
-    unmap(address, length) {
-      if (c.munmap(address, length) !== 0) fail("munmap");
+    unmap,
+    remap(address, length, request) {
+      const moved = map(request);
+      if (livesInMemory(request)) c.memmove(moved, address, Math.min(length, request.length));
+      unmap(address, length);
+      return moved;
     },
     blank(address, length) {
       const { PROT_READ, PROT_WRITE } = constants as { PROT_READ: number; PROT_WRITE: number };
@@ -131,7 +141,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       if (target.length > 0) c.memcpy(target, address, target.length);
     },
     store(address, source) {
-      if (source.length > 0) store.memcpy(address, source, source.length);
+      if (source.length > 0) store.memmove(address, source, source.length);
     },
   };
 }
@@ -141,12 +151,37 @@ export function found(address: number, result: number): number {
   return result === 0 ? -1 : result - address;
 }
 
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
+
+/**
+ * The memory that a system's `fstat` fills, and what it then says. `modeAt` and `sizeAt` are the offsets of `st_mode`,
+ * whose lowest 16 bits are the file's type on every system, and of the 64 bits of `st_size`.
+ */
+export function statusMemory(length: number, modeAt: number, sizeAt: number) {
+  const memory = new Uint8Array(length);
+  const words = new Uint16Array(memory.buffer);
+  const longs = new BigInt64Array(memory.buffer);
+  const read = (): FileStatus => ({
+    regular: ((words[modeAt / 2] as number) & S_IFMT) === S_IFREG,
+    size: Number(longs[sizeAt / 8]),
+  });
+  return { memory, read };
+}
+
+/** Are the mapping's pages the only place that has their contents? Then whoever maps it anew must copy them. */
+function livesInMemory({ protection, descriptor }: MapRequest): boolean {
+  // What nobody could write holds what a new mapping holds.
+  return protection.writable && (!protection.shared || descriptor === -1);
+}
+
 /** The named constants, joined; those that the system lacks add nothing. */
 function flags(constants: Constants, ...names: string[]): number {
   return names.reduce((joined, name) => joined | (constants[name] ?? 0), 0);
 }
 
-function posixProtection(constants: Constants, unit: number, request: ProtectionRequest): Protection {
+function posixProtection(system: PosixSystem, unit: number, request: ProtectionRequest): Protection {
+  const { constants, deadlyFlags } = system;
   const { access, prot, flags: wanted, tagname } = request;
   if (tagname !== undefined) {
     throw new TypeError(`tagname names a mapping on Windows; this system has none: got ${JSON.stringify(tagname)}`);
@@ -174,6 +209,10 @@ function posixProtection(constants: Constants, unit: number, request: Protection
   const fixed = flags(constants, "MAP_FIXED", "MAP_FIXED_NOREPLACE", "MAP_EXCL");
   if ((joined & fixed) !== 0) {
     throw new RangeError(`flags must leave the address to the system: ${joined} has MAP_FIXED or its like`);
+  }
+  const deadly = deadlyFlags.find((name) => (joined & flags(constants, name)) !== 0);
+  if (deadly !== undefined) {
+    throw new RangeError(`flags must not have ${deadly}, which makes memory that may kill the process: got ${joined}`);
   }
   return {
     prot: chosen,

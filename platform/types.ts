@@ -70,7 +70,7 @@ export interface Platform {
   /** Maps memory and gives its address, which `allocationGranularity` divides. */
   map(request: MapRequest): number;
   unmap(address: number, length: number): void;
-  /** Changes the length of a mapping that nothing else refers to, and gives its address, which may be a new one. */
+  /** Changes the length of a mapping of which no view exists, and gives its address, which may be a new one. */
   remap(address: number, length: number, request: MapRequest): number;
   /** Puts private zeros in place of mapped pages. */
   blank(address: number, length: number): void;
@@ -84,7 +84,10 @@ export interface Platform {
   /** Duplicates a descriptor; child processes do not inherit the copy. */
   duplicate(descriptor: number): number;
   closeDescriptor(descriptor: number): void;
-  /** A descriptor of an empty file that lives in memory, by which an anonymous map can be resized; -1 where there is none. */
+  /**
+   * A descriptor of an empty file that lives in memory, by which other processes can share an anonymous map; -1 where there
+   * is none: nobody else can have the map's pages then.
+   */
   anonymousFile(protection: Protection): number;
 
   /** An `ArrayBuffer` over mapped memory, without a copy. */

@@ -23,7 +23,24 @@ export interface Runtime {
   readonly missing?: string;
 }
 
-const require = createRequire(import.meta.url);
+/** A machine that is emulated: the tests run the runtimes of its kind. */
+export interface Machine {
+  /** The kind of machine, as npm's packages name it. */
+  readonly system: string;
+  /** The folder in whose `node_modules` the runtimes' packages are. */
+  readonly folder: string;
+  /** The command that runs a program of that machine. */
+  readonly emulator: readonly string[];
+}
+
+const { MMAP_TEST_MACHINE } = process.env;
+
+/** The emulated machine, or undefined for the real one. Child processes inherit it. */
+export const MACHINE = MMAP_TEST_MACHINE === undefined ? undefined : (JSON.parse(MMAP_TEST_MACHINE) as Machine);
+
+const SYSTEM = MACHINE?.system ?? `${process.platform}-${process.arch}`;
+
+const require = createRequire(MACHINE === undefined ? import.meta.url : join(MACHINE.folder, "package.json"));
 
 /** The folder of an installed package, or undefined. */
 function packageFolder(name: string): string | undefined {
@@ -45,13 +62,13 @@ function inPackage(name: string, file: string): string | undefined {
 }
 
 function runtime(name: string, found: string | undefined, flags: string[], env: Record<string, string> = {}): Runtime {
-  if (found !== undefined) return { name, command: [found, ...flags], env };
-  const missing = `no package of it is installed for ${process.platform}-${process.arch}`;
+  if (found !== undefined) return { name, command: [...(MACHINE?.emulator ?? []), found, ...flags], env };
+  const missing = `no package of it is installed for ${SYSTEM}`;
   return { name, command: [], env, missing };
 }
 
 function node(major: number): string | undefined {
-  return program(inPackage(`node${major}-${process.platform}-${process.arch}`, "bin/node"));
+  return program(inPackage(`node${major}-${SYSTEM}`, "bin/node"));
 }
 
 /** Node 20 and 22 take TypeScript through tsx; later ones by themselves. */
@@ -60,7 +77,7 @@ function flagsOf(major: number): string[] {
 }
 
 function bun(): string | undefined {
-  const system = `bun-${process.platform}-${process.arch === "arm64" ? "aarch64" : process.arch}`;
+  const system = `bun-${SYSTEM.replace("arm64", "aarch64")}`;
   return program(
     inPackage("bun", "bin/bun.exe"),
     inPackage(`@oven/${system}`, "bin/bun"),
@@ -69,11 +86,10 @@ function bun(): string | undefined {
 }
 
 function deno(): string | undefined {
-  const system = `${process.platform}-${process.arch}`;
   return program(
     inPackage("deno", "deno"),
-    inPackage(`@deno/${system}-glibc`, "deno"),
-    inPackage(`@deno/${system}`, "deno"),
+    inPackage(`@deno/${SYSTEM}-glibc`, "deno"),
+    inPackage(`@deno/${SYSTEM}`, "deno"),
   );
 }
 

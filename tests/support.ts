@@ -12,7 +12,7 @@ import process from "node:process";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import * as assert from "uvu/assert";
 import { MMapError } from "../lib/mod.ts";
-import { currentRuntime, ROOT, type Runtime } from "./runtimes.ts";
+import { currentRuntime, MACHINE, ROOT, type Runtime } from "./runtimes.ts";
 
 /** A folder of this process's own, gone when it ends. */
 export const FOLDER: string = mkdtempSync(join(tmpdir(), "mmap-ffi-"));
@@ -126,9 +126,11 @@ export function newProgram(source: string): string {
 /** The command line that runs a file, and its environment. */
 export function commandFor(file: string, { runtime = currentRuntime(), args = [], env = {}, flags }: ChildOptions) {
   const [program, ...own] = runtime.command as [string, ...string[]];
+  // An emulator comes before the runtime's own program, and stays whatever the flags are.
+  const emulated = own.splice(0, MACHINE?.emulator.length ?? 0);
   return {
     program,
-    args: [...(flags ?? own), file, ...args],
+    args: [...emulated, ...(flags ?? own), file, ...args],
     env: { ...plainEnvironment(), ...runtime.env, MMAP_TEST_RUNTIME: runtime.name, ...env },
   };
 }

@@ -1,0 +1,161 @@
+/**
+ * macOS, on Intel and on Apple silicon.
+ *
+ * Apple's arm64 passes variadic arguments on the stack, where the runtimes' FFIs pass every argument in a register. So
+ * no variadic argument is passed here: a variadic function is called with its named parameters only.
+ *
+ * @see https://developer.apple.com/library/archive/documentation/System/Conceptual/ManPages_iPhoneOS/man2/mmap.2.html
+ * @module
+ */
+
+import process from "node:process";
+import type { Ffi } from "../ffi/types.ts";
+import { errnoReader, type Fail, found, posixPlatform, statusMemory } from "./posix.ts";
+import type { Constants, Failures, Platform } from "./types.ts";
+
+/** From the kernel's sys/mman.h and the C library's unistd.h. */
+export const constants: Constants = {
+  PROT_NONE: 0x0,
+  PROT_READ: 0x1,
+  PROT_WRITE: 0x2,
+  PROT_EXEC: 0x4,
+  MAP_SHARED: 0x1,
+  MAP_PRIVATE: 0x2,
+  MAP_FIXED: 0x10,
+  MAP_NORESERVE: 0x40,
+  MAP_NOEXTEND: 0x100,
+  MAP_HASSEMAPHORE: 0x200,
+  MAP_NOCACHE: 0x400,
+  MAP_JIT: 0x800,
+  MAP_ANON: 0x1000,
+  MAP_ANONYMOUS: 0x1000,
+  MAP_RESILIENT_CODESIGN: 0x2000,
+  MAP_RESILIENT_MEDIA: 0x4000,
+  MAP_32BIT: 0x8000,
+  MAP_TRANSLATED_ALLOW_EXECUTE: 0x20000,
+  MAP_UNIX03: 0x40000,
+  MAP_TPRO: 0x80000,
+  MADV_NORMAL: 0,
+  MADV_RANDOM: 1,
+  MADV_SEQUENTIAL: 2,
+  MADV_WILLNEED: 3,
+  MADV_DONTNEED: 4,
+  MADV_FREE: 5,
+  MADV_ZERO_WIRED_PAGES: 6,
+  MADV_FREE_REUSABLE: 7,
+  MADV_FREE_REUSE: 8,
+  MADV_CAN_REUSE: 9,
+  MADV_ZERO: 11,
+  MS_ASYNC: 0x1,
+  MS_INVALIDATE: 0x2,
+  MS_KILLPAGES: 0x4,
+  MS_DEACTIVATE: 0x8,
+  MS_SYNC: 0x10,
+  _SC_PAGESIZE: 29,
+};
+
+const F_FULLFSYNC = 51;
+/** _IO('f', 1): it takes no argument. */
+const FIOCLEX = 0x20006601;
+
+const LIBRARIES = ["/usr/lib/libSystem.B.dylib"];
+
+const SIGNATURES = {
+  // int *__error(void);
+  __error: { parameters: [], result: "pointer" },
+  // int fcntl(int fildes, int cmd, ...); here with none of the variadic arguments
+  fcntl: { parameters: ["i32", "i32"], result: "i32" },
+  // int ioctl(int fildes, unsigned long request, ...); here with none of the variadic arguments
+  ioctl: { parameters: ["i32", "usize"], result: "i32" },
+  // int dup(int fildes);
+  dup: { parameters: ["i32"], result: "i32" },
+  // void *memchr(const void *s, int c, size_t n);
+  memchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
+} as const;
+
+// int fstat(int fildes, struct stat *buf);
+const FSTAT = { parameters: ["i32", "bytes"], result: "i32" } as const;
+
+export function darwinPlatform(ffi: Ffi, failures: Failures, arch: string = process.arch): Platform {
+  const c = ffi.open(LIBRARIES, SIGNATURES);
+  // Intel's plain fstat fills the struct of the time before inode numbers had 64 bits.
+  const name = arch === "x64" ? "fstat$INODE64" : "fstat";
+  const fstat = ffi.open(LIBRARIES, { [name]: FSTAT })[name] as (descriptor: number, status: Uint8Array) => number;
+  const fail: Fail = errnoReader(ffi, c.__error(), failures);
+  // struct stat with 64-bit inode numbers: st_mode is 16 bits at byte 4, st_size 64 bits at byte 96.
+  const stat = statusMemory(144, 4, 96);
+
+  const deadlyFlags = ["MAP_JIT", "MAP_TPRO"];
+  const posix = posixPlatform(ffi, { libraries: LIBRARIES, constants, deadlyFlags }, fail);
+  return {
+    ...posix,
+    map(request) {
+      synchronize(request.descriptor);
+      return posix.map(request);
+    },
+    remap(address, length, request) {
+      synchronize(request.descriptor);
+      return posix.remap(address, length, request);
+    },
+    status(descriptor) {
+      if (fstat(descriptor, stat.memory) !== 0) fail("fstat");
+      return stat.read();
+    },
+    duplicate(descriptor) {
+      const copy = c.dup(descriptor);
+      if (copy === -1) fail("dup");
+      if (c.ioctl(copy, FIOCLEX) === 0) return copy;
+      try {
+        return fail("ioctl");
+      } finally {
+        posix.closeDescriptor(copy);
+      }
+    },
+    // shm_open takes its mode as a variadic argument, and what it opens can be given a size only once.
+    anonymousFile: () => -1,
+    findLastByte: (address, length, byte) =>
+      findLast(length, (start, end) => found(address + start, c.memchr(address + start, byte, end - start))),
+  };
+
+  /** Brings a file to its disk, without which macOS may map it wrongly. Not each file system can: map it all the same. */
+  function synchronize(descriptor: number): void {
+    if (descriptor !== -1) c.fcntl(descriptor, F_FULLFSYNC);
+  }
+}
+
+/** The largest piece that `findLast` looks at, in bytes. */
+const LARGEST_PIECE = 2 ** 20;
+
+/**
+ * The last index that `first` finds, or -1; `first(start, end)` gives the first one of a range, counted from its start.
+ * This system has memchr, but no memrchr: pieces that grow are taken from the end, and the one with a byte is halved
+ * until that byte is the last.
+ */
+function findLast(length: number, first: (start: number, end: number) => number): number {
+  let piece = 4096;
+  for (let end = length; end > 0; piece = Math.min(4 * piece, LARGEST_PIECE)) {
+    const start = Math.max(0, end - piece);
+    const at = first(start, end);
+    if (at !== -1) return lastFrom(start + at, end, first);
+    end = start;
+  }
+  return -1;
+}
+
+/** The last index from `known`, which is one, to `end`. */
+function lastFrom(known: number, end: number, first: (start: number, end: number) => number): number {
+  let last = known;
+  let low = known + 1;
+  let high = end;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const at = first(middle, high);
+    if (at === -1) {
+      high = middle;
+    } else {
+      last = middle + at;
+      low = last + 1;
+    }
+  }
+  return last;
+}

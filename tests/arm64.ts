@@ -1,0 +1,39 @@
+/**
+ * The suite on arm64 Linux, under QEMU: installs what that needs, and runs the matrix with the arm64 builds of the runtimes.
+ *
+ *     npm run test:arm64                        everything
+ *     npm run test:arm64 -- --only bun,deno     these runtimes
+ *     npm run test:arm64 -- search safety       the files whose names contain one of the words
+ *
+ * @module
+ */
+
+import { cacheFolder, installDebian, installedVersion, installPackages, pinned, runMatrix } from "./machine.ts";
+
+const LIBRARIES = "/usr/aarch64-linux-gnu";
+
+/** npm has no arm64 build of the version that the matrix pins. */
+const DENO = "2.9.5";
+
+/** Without the Node versions in between: each takes its time under QEMU, and the engines of the two ends differ most. */
+const RUNTIMES = ["node20", "node26", "node26-ffi", "bun", "deno"];
+
+installDebian({
+  "qemu-user-static": "/usr/bin/qemu-aarch64-static",
+  "libc6-arm64-cross": `${LIBRARIES}/lib/libc.so.6`,
+  "libstdc++6-arm64-cross": `${LIBRARIES}/lib/libstdc++.so.6`,
+  "libgcc-s1-arm64-cross": `${LIBRARIES}/lib/libgcc_s.so.1`,
+  "libatomic1-arm64-cross": `${LIBRARIES}/lib/libatomic.so.1`,
+});
+
+const folder = cacheFolder("arm64");
+const versions = pinned();
+installPackages(folder, {
+  ...Object.fromEntries(Object.entries(versions).filter(([name]) => /^node(20|26)-linux-arm64$/.test(name))),
+  "@oven/bun-linux-aarch64": versions.bun as string,
+  "@deno/linux-arm64-glibc": DENO,
+  "@koromix/koffi-linux-arm64": installedVersion("koffi"),
+});
+
+const emulator = ["qemu-aarch64-static", "-L", LIBRARIES];
+await runMatrix({ system: "linux-arm64", folder, emulator }, RUNTIMES);
