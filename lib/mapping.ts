@@ -63,6 +63,8 @@ export class Mapping {
   #descriptor: number;
   readonly #anonymous: boolean;
   #closed = false;
+  /** Was advice given on a part of it? The system may have made several mappings of it then, which cannot be remapped. */
+  #advised = false;
 
   #window = NOTHING;
   #windowStart = 0;
@@ -283,6 +285,7 @@ export class Mapping {
       );
     }
     this.#platform.advise(address - lead, length + lead, advice);
+    this.#advised ||= start !== 0 || length < this.#length;
   }
 
   /** Changes the length of the mapping, and the size of its file to the mapping's end. Detaches every view. */
@@ -298,11 +301,12 @@ export class Mapping {
     const end = this.offset + length;
     const sizeBefore = descriptor === -1 ? end : this.#platform.status(descriptor).size;
     const old = this.#region;
+    const anew = this.#given.length > 0 || this.#advised;
     // The order makes a refusal harmless: a file grows before the mapping does, and shrinks after it.
     if (end > sizeBefore) this.#platform.truncate(descriptor, end);
     let next: Region;
     try {
-      next = this.#remap(length);
+      next = anew ? this.#mapAnew(length) : this.#remapInPlace(old, length);
     } catch (error) {
       if (end > sizeBefore) this.#platform.truncate(descriptor, sizeBefore);
       throw error;
@@ -310,22 +314,32 @@ export class Mapping {
     try {
       if (end < sizeBefore) this.#platform.truncate(descriptor, end);
     } catch (error) {
-      if (this.#given.length > 0) this.#platform.unmap(next.address, next.length);
+      if (anew) this.#platform.unmap(next.address, next.length);
       else this.#region = this.#remapInPlace(next, this.#length);
       throw error;
     }
     this.#region = next;
     this.#length = length;
+    this.#advised = false;
+    if (!this.protection.shared) this.#clearTail();
     try {
-      if (this.#given.length > 0) this.#retire(old, next.length);
+      if (anew) this.#retire(old, next.length);
     } finally {
       this.#forgetViews();
     }
   }
 
-  /** Makes the region anew with another length: beside the old one where views of that one exist. */
-  #remap(length: number): Region {
-    if (this.#given.length === 0) return this.#remapInPlace(this.#region, length);
+  /**
+   * Zeros behind the end, in the last page: the system puts them there when a file shrinks, but not into private copies of
+   * its pages, which would show old bytes when the map grows again.
+   */
+  #clearTail(): void {
+    const end = this.#address(this.#length);
+    this.#platform.store(end, new Uint8Array(this.#region.address + this.#region.length - end));
+  }
+
+  /** Makes the region with another length beside the old one. */
+  #mapAnew(length: number): Region {
     const next = this.#map(this.#descriptor, length);
     // Private changes are in the old pages alone.
     if (!this.protection.shared && this.protection.writable) {

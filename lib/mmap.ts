@@ -654,7 +654,8 @@ export class MMap implements Disposable, Iterable<number> {
    * Detaches every view; `bytes` is a new array afterwards.
    *
    * @throws {RangeError} `newSize` is not positive.
-   * @throws {TypeError} The map has `access` "read" or "copy", or was made with `trackfd: false`.
+   * @throws {TypeError} The map has `access` "read" or "copy", its `prot` lacks `PROT_WRITE`, or it was made with
+   * `trackfd: false`.
    * @throws {MMapError} The system refused.
    *
    * @see https://man7.org/linux/man-pages/man2/mremap.2.html
@@ -665,6 +666,7 @@ export class MMap implements Disposable, Iterable<number> {
     if (this.#access === "read" || this.#access === "copy") {
       throw new TypeError(`a map with access "${this.#access}" cannot be resized: its file is not its own to change`);
     }
+    this.#checkWritable();
     this.#mapping.resize(length);
     this.#position = Math.min(this.#position, length);
   }
