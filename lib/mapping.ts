@@ -12,6 +12,7 @@
 
 import { openPlatform } from "../platform/mod.ts";
 import type { MapRequest, Platform, Protection, ProtectionRequest } from "../platform/types.ts";
+import { lengthOf } from "./check.ts";
 import { closedError, failures, ffiError, MMapError } from "./errors.ts";
 
 /** What a mapping is made from. */
@@ -30,6 +31,9 @@ export interface MappingRequest extends ProtectionRequest {
  * that the engine, which counts it as garbage-collected memory, does not collect sooner for it.
  */
 const WINDOW = 64 * 1024;
+
+/** Up to so many bytes, a loop over the window is faster than a call into C. */
+const SHORT = 256;
 
 const NOTHING = new Uint8Array(0);
 
@@ -68,6 +72,7 @@ export class Mapping {
 
   #window = NOTHING;
   #windowStart = 0;
+  #windowLength = 0;
 
   /** Every buffer that the user was given. Strong references: a collected buffer could not tell that it was transferred. */
   #given: ArrayBuffer[] = [];
@@ -123,7 +128,7 @@ export class Mapping {
   /** The byte at an index. */
   byte(index: number): number {
     const at = index - this.#windowStart;
-    if (at >= 0 && at < this.#window.length) return this.#window[at] as number;
+    if (at >= 0 && at < this.#windowLength) return this.#window[at] as number;
     return this.window(index, 1)[index - this.#windowStart] as number;
   }
 
@@ -136,15 +141,16 @@ export class Mapping {
   read(start: number, end: number): Uint8Array<ArrayBuffer> {
     this.check();
     const length = end - start;
-    if (length > WINDOW) {
-      const copy = new Uint8Array(length);
+    const copy = new Uint8Array(length);
+    if (length > SHORT) {
       this.load(start, copy);
-      return copy;
+    } else if (length > 0) {
+      // Not by slice, which asks the class what to make: code that answers could unmap the window meanwhile.
+      const window = this.window(start, length);
+      const at = start - this.#windowStart;
+      for (let index = 0; index < length; index++) copy[index] = window[at + index] as number;
     }
-    if (length === 0) return new Uint8Array(0);
-    const window = this.window(start, length);
-    const at = start - this.#windowStart;
-    return window.slice(at, at + length);
+    return copy;
   }
 
   /** Fills `target` with the bytes from `start` on. */
@@ -154,8 +160,9 @@ export class Mapping {
 
   write(start: number, source: Uint8Array): void {
     this.check();
-    if (source.length > WINDOW) this.#platform.store(this.#address(start), source);
-    else if (source.length > 0) this.window(start, source.length).set(source, start - this.#windowStart);
+    const length = lengthOf(source);
+    if (length > WINDOW) this.#platform.store(this.#address(start), source);
+    else if (length > 0) set.call(this.window(start, length), source, start - this.#windowStart);
   }
 
   /** Copies within the mapping; the ranges may overlap. */
@@ -169,13 +176,14 @@ export class Mapping {
    */
   window(index: number, count: number): Uint8Array<ArrayBuffer> {
     const at = index - this.#windowStart;
-    if (at >= 0 && at + count <= this.#window.length) return this.#window;
+    if (at >= 0 && at + count <= this.#windowLength) return this.#window;
     this.check();
     const aligned = index - (index % WINDOW);
     const start = index + count <= aligned + WINDOW ? aligned : index;
     const length = Math.min(WINDOW, this.#length - start);
     this.#window = new Uint8Array(this.#platform.view(this.#address(start), length));
     this.#windowStart = start;
+    this.#windowLength = length;
     return this.#window;
   }
 
@@ -196,7 +204,7 @@ export class Mapping {
 
   /** The index of the first occurrence of `needle`, of at least one byte, that lies between `start` and `end`, or -1. */
   findBytes(start: number, end: number, needle: Uint8Array): number {
-    if (end - start < needle.length) return -1;
+    if (end - start < lengthOf(needle)) return -1;
     return plus(start, this.#platform.findBytes(this.#address(start), end - start, needle));
   }
 
@@ -398,6 +406,7 @@ export class Mapping {
     this.#parts.clear();
     this.#bytes = undefined;
     this.#window = NOTHING;
+    this.#windowLength = 0;
   }
 
   // --- In the system's terms -----------------------------------------------------------------------------------------
@@ -480,6 +489,7 @@ function plus(start: number, index: number): number {
 
 // The engine's own functions, taken before any code could replace them or hide them behind an object's own properties.
 const byteLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")?.get as () => number;
+const { set } = Uint8Array.prototype;
 const transfer = (ArrayBuffer.prototype as { transfer?: (length: number) => ArrayBuffer }).transfer;
 
 /** No buffer is made with length 0, so one that has it was detached. */

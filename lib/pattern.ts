@@ -29,7 +29,7 @@ export const MAX_BACKREFERENCE = 1000;
 
 /** Prepares a regular expression. Its `lastIndex` is neither used nor changed. */
 export function preparePattern({ source, flags }: { source: string; flags: string }): Pattern {
-  const plain = flags.replace(/[dgy]/g, "");
+  const plain = [...flags].filter((flag) => !"dgy".includes(flag)).join("");
   const reader = new SourceReader(source, plain);
   const probeSource = reader.read();
   const sticky = flags.includes("y");
@@ -43,10 +43,14 @@ export function preparePattern({ source, flags }: { source: string; flags: strin
     lookbehind,
     finalUpTo(text, from) {
       probe.lastIndex = from;
-      return probe.exec(text)?.index ?? text.length;
+      return exec.call(probe, text)?.index ?? text.length;
     },
   };
 }
+
+// The engine's own function, taken before any code could replace it.
+const { exec } = RegExp.prototype;
+const matches = (regexp: RegExp, text: string): boolean => exec.call(regexp, text) !== null;
 
 /** Matches at the end of the text alone, whatever the flags. */
 const END = "(?![^])";
@@ -68,9 +72,9 @@ class SourceReader {
   constructor(source: string, flags: string) {
     this.#source = source;
     this.#flags = flags;
-    this.#unicode = /[uv]/.test(flags);
-    this.#groups = (new RegExp(`${source}|`, flags).exec("") as RegExpExecArray).length - 1;
-    this.#named = /\(\?<(?![=!])/.test(source);
+    this.#unicode = matches(/[uv]/, flags);
+    this.#groups = (exec.call(new RegExp(`${source}|`, flags), "") as RegExpExecArray).length - 1;
+    this.#named = matches(/\(\?<(?![=!])/, source);
   }
 
   read(): string {
@@ -110,7 +114,7 @@ class SourceReader {
     const named = this.#take(/\(\?<[^>]*>/y);
     const opening = named ?? this.#take(/\(\?[ims-]*:/y) ?? (this.#take(/\(/y) as string);
     // (?s:.) may match what the dot does not match elsewhere: take the slow way.
-    if (/^\(\?[ims-]/.test(opening)) this.matchesNewline = true;
+    if (matches(/^\(\?[ims-]/, opening)) this.matchesNewline = true;
     const captures = named !== undefined || opening === "(";
     const inside = this.#disjunction();
     this.#at++;
@@ -146,7 +150,7 @@ class SourceReader {
     }
     const number = /\\([1-9]\d*)/y;
     number.lastIndex = this.#at;
-    const match = number.exec(this.#source);
+    const match = exec.call(number, this.#source);
     if (match === null || Number(match[1]) > this.#groups) return undefined;
     this.#at = number.lastIndex;
     return match[0];
@@ -166,13 +170,13 @@ class SourceReader {
 
   /** The probe for what matches one character (or, of a class of strings, a few). */
   #atom(source: string): string {
-    this.matchesNewline ||= new RegExp(`^(?:${source})$`, this.#flags).test("\n");
+    this.matchesNewline ||= matches(new RegExp(`^(?:${source})$`, this.#flags), "\n");
     return `(?:${source}|${END})`;
   }
 
   #take(token: RegExp): string | undefined {
     token.lastIndex = this.#at;
-    const match = token.exec(this.#source);
+    const match = exec.call(token, this.#source);
     if (match === null) return undefined;
     this.#at = token.lastIndex;
     return match[0];

@@ -5,6 +5,7 @@
  *     npm run fuzz -- --steps 1000000 --runtime bun       in this one; --runtime bun,deno in these
  *     npm run fuzz -- --seed 42                           what was found with a seed, again
  *     npm run fuzz -- --hostile                           the fuzzer of hostile calls, which needs no Python
+ *     npm run fuzz -- --hostile --trace                   with each action on stderr before it is done
  *
  * @module
  */
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     steps: { type: "string" },
     seed: { type: "string" },
     hostile: { type: "boolean", default: false },
+    trace: { type: "boolean", default: false },
     runtime: { type: "string" },
   },
 });
@@ -33,26 +35,23 @@ function fuzz({ name, command, env }: Runtime): boolean {
   const [program, ...flags] = command as [string, ...string[]];
   const main = fileURLToPath(new URL("main.ts", import.meta.url));
   const args = [
-    values.steps && ["--steps", values.steps],
-    values.seed && ["--seed", values.seed],
-    values.hostile && ["--hostile"],
+    ...(values.steps === undefined ? [] : ["--steps", values.steps]),
+    ...(values.seed === undefined ? [] : ["--seed", values.seed]),
+    ...(values.hostile ? ["--hostile"] : []),
+    ...(values.trace ? ["--trace"] : []),
   ];
   console.log(`\n=== ${name}\n`);
-  const { status, signal } = spawnSync(
-    program,
-    [...flags, main, ...args.filter((given) => given !== undefined && given !== false && given !== "").flat()],
-    {
-      cwd: ROOT,
-      env: {
-        ...process.env,
-        ...env,
-        MMAP_TEST_RUNTIME: name,
-        NODE_NO_WARNINGS: "1",
-        ...(existsSync(MEMORY) ? { TMPDIR: MEMORY } : {}),
-      },
-      stdio: "inherit",
+  const { status, signal } = spawnSync(program, [...flags, main, ...args], {
+    cwd: ROOT,
+    env: {
+      ...process.env,
+      ...env,
+      MMAP_TEST_RUNTIME: name,
+      NODE_NO_WARNINGS: "1",
+      ...(existsSync(MEMORY) ? { TMPDIR: MEMORY } : {}),
     },
-  );
+    stdio: "inherit",
+  });
   if (status !== 0) console.log(`${name} ended with ${signal ?? status}`);
   return status === 0;
 }
