@@ -73,6 +73,22 @@ function backwardBound(name: string, value: unknown, length: number, absent: num
   return checked < 0 ? Math.max(-1, checked + length) : Math.min(checked, length - 1);
 }
 
+// The engine's own getters, taken before any code could replace them or hide them behind an object's own properties.
+const typedArray = gettersOf(Object.getPrototypeOf(Uint8Array.prototype));
+const dataView = gettersOf(DataView.prototype);
+const arrayBuffer = gettersOf(ArrayBuffer.prototype);
+const { isView } = ArrayBuffer;
+
+function gettersOf(prototype: object) {
+  const getter = (name: string | symbol) => Object.getOwnPropertyDescriptor(prototype, name)?.get as () => unknown;
+  return {
+    type: getter(Symbol.toStringTag),
+    buffer: getter("buffer") as () => ArrayBuffer,
+    byteOffset: getter("byteOffset") as () => number,
+    byteLength: getter("byteLength") as () => number,
+  };
+}
+
 /**
  * The bytes of a `BytesLike`, not copied. The result is always a plain `Uint8Array` that the engine itself has measured:
  * the properties of a user's own object may lie, and C would believe them.
@@ -80,11 +96,31 @@ function backwardBound(name: string, value: unknown, length: number, absent: num
 export function bytesOf(name: string, value: unknown): Uint8Array {
   if (typeof value === "string") return encoder.encode(value);
   try {
-    if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-    if (value instanceof ArrayBuffer) return new Uint8Array(value);
+    if (isView(value)) return viewedBytes(value);
+    if (isArrayBuffer(value)) return new Uint8Array(value);
   } catch (error) {
-    // Only a detached buffer makes the constructor throw; its length reads 0 where there is a way to ask.
+    // Only a detached buffer makes these throw; its length reads 0 where there is a way to ask.
     throw new TypeError(`${name} must not be detached: got bytes whose buffer was transferred away`, { cause: error });
   }
   throw new TypeError(`${name} must be a string, an ArrayBuffer or a view of one: got ${show(value)}`);
+}
+
+/** The length of bytes that C is told of: the engine's own count, whatever the class's prototype says by now. */
+export function lengthOf(bytes: Uint8Array): number {
+  return typedArray.byteLength.call(bytes);
+}
+
+function viewedBytes(view: ArrayBufferView): Uint8Array {
+  // The getter of the type gives undefined for what is no typed array.
+  const { buffer, byteOffset, byteLength } = typedArray.type.call(view) === undefined ? dataView : typedArray;
+  return new Uint8Array(buffer.call(view), byteOffset.call(view), byteLength.call(view));
+}
+
+function isArrayBuffer(value: unknown): value is ArrayBuffer {
+  try {
+    arrayBuffer.byteLength.call(value);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -12,6 +12,7 @@
 
 import { openPlatform } from "../platform/mod.ts";
 import type { MapRequest, Platform, Protection, ProtectionRequest } from "../platform/types.ts";
+import { lengthOf } from "./check.ts";
 import { closedError, failures, ffiError, MMapError } from "./errors.ts";
 
 /** What a mapping is made from. */
@@ -33,6 +34,9 @@ const WINDOW = 64 * 1024;
 
 /** The size of the first window: many a map is opened for a few bytes of its beginning. */
 const FIRST_WINDOW = 4 * 1024;
+
+/** Up to so many bytes, a loop over the window is faster than a call into C. */
+const SHORT = 256;
 
 const NOTHING = new Uint8Array(0);
 
@@ -74,9 +78,12 @@ export class Mapping {
   readonly #anonymous: boolean;
   readonly #tracked: boolean;
   #closed = false;
+  /** Was advice given on a part of it? The system may have made several mappings of it then, which cannot be remapped. */
+  #advised = false;
 
   #window = NOTHING;
   #windowStart = 0;
+  #windowLength = 0;
 
   /** Every buffer that the user was given. Strong references: a collected buffer could not tell that it was transferred. */
   #given: ArrayBuffer[] = [];
@@ -133,7 +140,7 @@ export class Mapping {
   /** The byte at an index. */
   byte(index: number): number {
     const at = index - this.#windowStart;
-    if (at >= 0 && at < this.#window.length) return this.#window[at] as number;
+    if (at >= 0 && at < this.#windowLength) return this.#window[at] as number;
     return this.window(index, 1)[index - this.#windowStart] as number;
   }
 
@@ -146,15 +153,16 @@ export class Mapping {
   read(start: number, end: number): Uint8Array<ArrayBuffer> {
     this.check();
     const length = end - start;
-    if (length > WINDOW) {
-      const copy = new Uint8Array(length);
+    const copy = new Uint8Array(length);
+    if (length > SHORT) {
       this.load(start, copy);
-      return copy;
+    } else if (length > 0) {
+      // Not by slice, which asks the class what to make: code that answers could unmap the window meanwhile.
+      const window = this.window(start, length);
+      const at = start - this.#windowStart;
+      for (let index = 0; index < length; index++) copy[index] = window[at + index] as number;
     }
-    if (length === 0) return new Uint8Array(0);
-    const window = this.window(start, length);
-    const at = start - this.#windowStart;
-    return window.slice(at, at + length);
+    return copy;
   }
 
   /** Fills `target` with the bytes from `start` on. */
@@ -164,8 +172,9 @@ export class Mapping {
 
   write(start: number, source: Uint8Array): void {
     this.check();
-    if (source.length > WINDOW) this.#platform.store(this.#address(start), source);
-    else if (source.length > 0) this.window(start, source.length).set(source, start - this.#windowStart);
+    const length = lengthOf(source);
+    if (length > WINDOW) this.#platform.store(this.#address(start), source);
+    else if (length > 0) set.call(this.window(start, length), source, start - this.#windowStart);
   }
 
   /** Copies within the mapping; the ranges may overlap. */
@@ -179,7 +188,7 @@ export class Mapping {
    */
   window(index: number, count: number): Uint8Array<ArrayBuffer> {
     const at = index - this.#windowStart;
-    if (at >= 0 && at + count <= this.#window.length) return this.#window;
+    if (at >= 0 && at + count <= this.#windowLength) return this.#window;
     this.check();
     const size = this.#window === NOTHING && count <= FIRST_WINDOW ? FIRST_WINDOW : WINDOW;
     const aligned = index - (index % size);
@@ -187,6 +196,7 @@ export class Mapping {
     const length = Math.min(size, this.#length - start);
     this.#window = new Uint8Array(this.#platform.view(this.#address(start), length));
     this.#windowStart = start;
+    this.#windowLength = length;
     return this.#window;
   }
 
@@ -207,7 +217,7 @@ export class Mapping {
 
   /** The index of the first occurrence of `needle`, of at least one byte, that lies between `start` and `end`, or -1. */
   findBytes(start: number, end: number, needle: Uint8Array): number {
-    if (end - start < needle.length) return -1;
+    if (end - start < lengthOf(needle)) return -1;
     return plus(start, this.#platform.findBytes(this.#address(start), end - start, needle));
   }
 
@@ -296,6 +306,7 @@ export class Mapping {
       );
     }
     this.#platform.advise(address - lead, length + lead, advice);
+    this.#advised ||= start !== 0 || length < this.#length;
   }
 
   /** Changes the length of the mapping, and the size of its file to the mapping's end. Detaches every view. */
@@ -308,12 +319,12 @@ export class Mapping {
     const end = this.offset + length;
     const sizeBefore = descriptor === -1 ? end : this.#platform.status(descriptor).size;
     const old = this.#region;
-    const shrinks = length < this.#length;
+    const anew = this.#given.length > 0 || this.#advised;
     // The order makes a refusal harmless: a file grows before the mapping does, and shrinks after it.
     if (end > sizeBefore) this.#platform.truncate(descriptor, end);
     let next: Region;
     try {
-      next = this.#remap(length);
+      next = anew ? this.#mapAnew(length) : this.#remapInPlace(old, length);
     } catch (error) {
       if (end > sizeBefore) this.#platform.truncate(descriptor, sizeBefore);
       throw error;
@@ -321,15 +332,18 @@ export class Mapping {
     try {
       if (end < sizeBefore) this.#platform.truncate(descriptor, end);
     } catch (error) {
-      if (this.#given.length > 0) this.#platform.unmap(next.address, next.length);
+      if (anew) this.#platform.unmap(next.address, next.length);
       else this.#region = this.#remapInPlace(next, this.#length);
       throw error;
     }
+    const grows = length >= this.#length;
     this.#region = next;
     this.#length = length;
-    if (shrinks) this.#clearTail();
+    this.#advised = false;
+    // Anonymous memory that grows has its zeros already.
+    if (!grows || !this.#anonymous) this.#clearTail(old);
     try {
-      if (this.#given.length > 0) this.#retire(old, next.length);
+      if (anew) this.#retire(old, next.length);
     } finally {
       this.#forgetViews();
     }
@@ -343,16 +357,18 @@ export class Mapping {
     return this.protection.writable && (!this.protection.shared || this.#descriptor === -1);
   }
 
-  /** What such a mapping leaves in its last page would come back when it grows; of a file's, the system clears it. */
-  #clearTail(): void {
-    if (!this.#onlyHere) return;
-    const end = this.#address(this.#length);
-    this.#platform.store(end, new Uint8Array(this.#region.address + this.#region.length - end));
+  /**
+   * Zeros behind the end, in the last page: the system puts them there when a file shrinks, but not into pages that are the
+   * only place, which would show old bytes when the map grows again. Pages that the old region had not are new.
+   */
+  #clearTail(old: Region): void {
+    const from = this.#address(this.#length) - this.#region.address;
+    const to = Math.min(old.length, this.#region.length);
+    if (this.#onlyHere && from < to) this.#platform.store(this.#region.address + from, new Uint8Array(to - from));
   }
 
-  /** Makes the region anew with another length: beside the old one where views of that one exist. */
-  #remap(length: number): Region {
-    if (this.#given.length === 0) return this.#remapInPlace(this.#region, length);
+  /** Makes the region with another length beside the old one. */
+  #mapAnew(length: number): Region {
     const next = this.#map(this.#descriptor, length);
     if (this.#onlyHere) {
       const lead = this.#address(0) - this.#region.address;
@@ -410,6 +426,7 @@ export class Mapping {
     this.#parts.clear();
     this.#bytes = undefined;
     this.#window = NOTHING;
+    this.#windowLength = 0;
   }
 
   // --- In the system's terms -----------------------------------------------------------------------------------------
@@ -492,6 +509,7 @@ function plus(start: number, index: number): number {
 
 // The engine's own functions, taken before any code could replace them or hide them behind an object's own properties.
 const byteLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")?.get as () => number;
+const { set } = Uint8Array.prototype;
 const transfer = (ArrayBuffer.prototype as { transfer?: (length: number) => ArrayBuffer }).transfer;
 
 /** No buffer is made with length 0, so one that has it was detached. */

@@ -7,7 +7,7 @@
 import { channel } from "node:diagnostics_channel";
 import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type BytesLike, bound, byte, bytesOf, integer, oneOf, slice } from "./check.ts";
+import { type BytesLike, bound, byte, bytesOf, integer, lengthOf, oneOf, slice } from "./check.ts";
 import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
 import { show, withPath } from "./errors.ts";
 import { Mapping } from "./mapping.ts";
@@ -406,18 +406,18 @@ export class MMap implements Disposable, Iterable<number> {
     const source = bytesOf("bytes", bytes);
     this.#checkWritable();
     const part = slice(start, end, step, this.length);
-    if (source.length !== part.count) {
-      throw new RangeError(`bytes must have the slice's length, ${part.count}: got ${source.length}`);
+    const length = lengthOf(source);
+    if (length !== part.count) {
+      throw new RangeError(`bytes must have the slice's length, ${part.count}: got ${length}`);
     }
     if (part.step === 1) {
       this.#mapping.write(part.start, source);
       return;
     }
     // A copy first: the source may be a view of this map, and change as it is read.
-    let index = part.start;
-    for (const value of source.slice()) {
-      this.#mapping.setByte(index, value);
-      index += part.step;
+    const copy = new Uint8Array(source);
+    for (let index = 0; index < length; index++) {
+      this.#mapping.setByte(part.start + index * part.step, copy[index] as number);
     }
   }
 
@@ -438,8 +438,9 @@ export class MMap implements Disposable, Iterable<number> {
     this.#checkReadable();
     const start = this.#position;
     const rest = Math.max(0, this.length - start);
-    const bytes = this.#mapping.read(start, start + (count < 0 ? rest : Math.min(count, rest)));
-    this.#position = start + bytes.length;
+    const end = start + (count < 0 ? rest : Math.min(count, rest));
+    const bytes = this.#mapping.read(start, end);
+    this.#position = end;
     return bytes;
   }
 
@@ -497,15 +498,14 @@ export class MMap implements Disposable, Iterable<number> {
   write(bytes: BytesLike): number {
     const source = bytesOf("bytes", bytes);
     this.#checkWritable();
+    const length = lengthOf(source);
     const room = this.length - this.#position;
-    if (source.length > room) {
-      throw new RangeError(
-        `bytes must fit behind the position ${this.#position}, ${room} at most: got ${source.length}`,
-      );
+    if (length > room) {
+      throw new RangeError(`bytes must fit behind the position ${this.#position}, ${room} at most: got ${length}`);
     }
     this.#mapping.write(this.#position, source);
-    this.#position += source.length;
-    return source.length;
+    this.#position += length;
+    return length;
   }
 
   /**
@@ -624,9 +624,11 @@ export class MMap implements Disposable, Iterable<number> {
    */
   matchAll(pattern: RegExp, start?: number, end?: number): IterableIterator<ByteMatch> {
     if (!(pattern instanceof RegExp)) throw new TypeError(`pattern must be a RegExp: got ${show(pattern)}`);
-    const { source, flags } = pattern;
+    // What the engine knows of it: the properties of a user's own object may lie, and change.
+    const copy = new RegExp(pattern);
+    const expression = { source: sourceOf.call(copy), flags: flagsOf.call(copy) };
     const [from, to] = this.#range(start, end);
-    return matches(this.#mapping, { source, flags }, from, to);
+    return matches(this.#mapping, expression, from, to);
   }
 
   /**
@@ -654,7 +656,8 @@ export class MMap implements Disposable, Iterable<number> {
    * Detaches every view; `bytes` is a new array afterwards.
    *
    * @throws {RangeError} `newSize` is not positive.
-   * @throws {TypeError} The map has `access` "read" or "copy", or was made with `trackfd: false`.
+   * @throws {TypeError} The map has `access` "read" or "copy", its `prot` lacks `PROT_WRITE`, or it was made with
+   * `trackfd: false`.
    * @throws {MMapError} The system refused.
    *
    * @see https://man7.org/linux/man-pages/man2/mremap.2.html
@@ -665,6 +668,7 @@ export class MMap implements Disposable, Iterable<number> {
     if (this.#access === "read" || this.#access === "copy") {
       throw new TypeError(`a map with access "${this.#access}" cannot be resized: its file is not its own to change`);
     }
+    this.#checkWritable();
     this.#mapping.resize(length);
     this.#position = Math.min(this.#position, length);
   }
@@ -691,7 +695,7 @@ export class MMap implements Disposable, Iterable<number> {
    * @see https://man7.org/linux/man-pages/man2/msync.2.html
    */
   flush(offset = 0, size?: number): void {
-    const { length } = this;
+    const { length } = this.#mapping;
     const start = integer("offset", offset, 0, length);
     const count = size === undefined ? length - start : integer("size", size, 0, length - start);
     // Private pages have nowhere to go.
@@ -815,6 +819,11 @@ export class MMap implements Disposable, Iterable<number> {
     Object.setPrototypeOf(MMap.prototype, behind);
   }
 }
+
+// The engine's own getters, taken before any code could replace them.
+const [sourceOf, flagsOf] = ["source", "flags"].map(
+  (name) => Object.getOwnPropertyDescriptor(RegExp.prototype, name)?.get,
+) as [() => string, () => string];
 
 const VIEWS = new Set<unknown>([
   Int8Array,

@@ -31,7 +31,7 @@ export const MAX_LOOKBEHIND = 64 * 1024;
 
 /** Prepares a regular expression. Its `lastIndex` is neither used nor changed. */
 export function preparePattern({ source, flags }: { source: string; flags: string }): Pattern {
-  const plain = flags.replace(/[dgy]/g, "");
+  const plain = [...flags].filter((flag) => !"dgy".includes(flag)).join("");
   const stepping = `${plain}${flags.includes("y") ? "y" : "g"}`;
   const whole = new RegExp(source, stepping);
   const first = new SourceReader(source, plain);
@@ -42,6 +42,10 @@ export function preparePattern({ source, flags }: { source: string; flags: strin
   const cut = new RegExp(new SourceReader(source, plain, first.groups).read(), stepping);
   return { whole, cut, withinLines: false, lookbehind };
 }
+
+// The engine's own function, taken before any code could replace it.
+const { exec } = RegExp.prototype;
+const matches = (regexp: RegExp, text: string): boolean => exec.call(regexp, text) !== null;
 
 /** Matches at the end of the text alone, whatever the flags. */
 const END = "(?![^])";
@@ -71,8 +75,8 @@ class SourceReader {
   constructor(source: string, flags: string, known: readonly Group[] = [], mode: "full" | "loose" = "full") {
     this.#source = source;
     this.#flags = flags;
-    this.#unicode = /[uv]/.test(flags);
-    this.#groupCount = known.length || (new RegExp(`${source}|`, flags).exec("") as RegExpExecArray).length - 1;
+    this.#unicode = matches(/[uv]/, flags);
+    this.#groupCount = known.length || (exec.call(new RegExp(`${source}|`, flags), "") as RegExpExecArray).length - 1;
     this.#known = known;
     this.#mode = mode;
   }
@@ -149,12 +153,12 @@ class SourceReader {
 
   /** The groups that a backreference at this place stands for; undefined where there is none. */
   #references(): readonly Group[] | undefined {
-    const named = this.#unicode || /\(\?<(?![=!])/.test(this.#source);
+    const named = this.#unicode || matches(/\(\?<(?![=!])/, this.#source);
     const name = named ? this.#take(/\\k<[^>]*>/y) : undefined;
     if (name !== undefined) return this.#known.filter((group) => group.name === name.slice(3, -1));
     const number = /\\([1-9]\d*)/y;
     number.lastIndex = this.#at;
-    const match = number.exec(this.#source);
+    const match = exec.call(number, this.#source);
     if (match === null || Number(match[1]) > this.#groupCount) return undefined;
     this.#at = number.lastIndex;
     const group = this.#known[Number(match[1]) - 1];
@@ -174,11 +178,11 @@ class SourceReader {
   /** What matches one character (of a class of strings: a few), with its quantifier. */
   #atom(): string {
     const atom = this.#source[this.#at] === "\\" ? this.#escape() : this.#characterOrClass();
-    this.matchesNewline ||= new RegExp(`^(?:${atom})$`, this.#flags).test("\n");
+    this.matchesNewline ||= matches(new RegExp(`^(?:${atom})$`, this.#flags), "\n");
     const quantifier = this.#quantifier();
     if (quantifier === undefined) return `(?:${atom}|${END})`;
     // What may be repeated no times can end at the end of the text as it is.
-    if (/^(?:[*?]|\{0*[,}])/.test(quantifier)) return atom + quantifier;
+    if (matches(/^(?:[*?]|\{0*[,}])/, quantifier)) return atom + quantifier;
     return `(?:${atom}${quantifier}|${atom}*${END})`;
   }
 
@@ -207,7 +211,7 @@ class SourceReader {
 
   #take(token: RegExp): string | undefined {
     token.lastIndex = this.#at;
-    const match = token.exec(this.#source);
+    const match = exec.call(token, this.#source);
     if (match === null) return undefined;
     this.#at = token.lastIndex;
     return match[0];
@@ -216,5 +220,5 @@ class SourceReader {
 
 /** A lookbehind for a place where groups are not numbered; one that has groups, or refers to one, is left out there. */
 function withoutGroups(lookbehind: string): string {
-  return /\\[1-9k]|\((?!\?(?:[:=!]|<[=!]))/.test(lookbehind) ? "(?:)" : lookbehind;
+  return matches(/\\[1-9k]|\((?!\?(?:[:=!]|<[=!]))/, lookbehind) ? "(?:)" : lookbehind;
 }

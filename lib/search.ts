@@ -5,10 +5,15 @@
  */
 
 import { Buffer } from "node:buffer";
+import { lengthOf } from "./check.ts";
 import type { Mapping } from "./mapping.ts";
 import { preparePattern } from "./pattern.ts";
 
 const NEWLINE = 10;
+
+// The engine's own functions, taken before any code could replace them.
+const { indexOf } = Uint8Array.prototype;
+const { exec } = RegExp.prototype;
 
 /**
  * A match of a regular expression: an array of the matched bytes and those of the numbered groups, as
@@ -27,36 +32,39 @@ export interface ByteMatch extends Array<Uint8Array | undefined> {
 
 /** The first occurrence of `needle` between `start` and `end`, or -1. */
 export function find(mapping: Mapping, needle: Uint8Array, start: number, end: number): number {
-  if (end - start < needle.length) return -1;
-  if (needle.length === 0) return start;
-  if (needle.length === 1) return mapping.findByte(start, end, needle[0] as number);
+  const length = lengthOf(needle);
+  if (end - start < length) return -1;
+  if (length === 0) return start;
+  if (length === 1) return mapping.findByte(start, end, needle[0] as number);
   return mapping.findBytes(start, end, needle);
 }
 
 /** The last occurrence of `needle` between `start` and `end`, or -1. */
 export function findLast(mapping: Mapping, needle: Uint8Array, start: number, end: number): number {
-  if (end - start < needle.length) return -1;
-  if (needle.length === 0) return end;
-  if (needle.length === 1) return mapping.findLastByte(start, end, needle[0] as number);
+  const length = lengthOf(needle);
+  if (end - start < length) return -1;
+  if (length === 0) return end;
+  if (length === 1) return mapping.findLastByte(start, end, needle[0] as number);
   // C searches forwards only. Blocks of doubling size, from the end, cost no more than the last of them does; each reaches
   // into the one behind it, for occurrences across the edge.
-  let size = Math.max(4096, 4 * needle.length);
-  for (let high = end; high - start >= needle.length; size *= 2) {
+  let size = Math.max(4096, 4 * length);
+  for (let high = end; high - start >= length; size *= 2) {
     const low = Math.max(start, high - size);
     const first = mapping.findBytes(low, high, needle);
     if (first !== -1) return lastWithin(mapping, needle, first, high);
-    high = low + needle.length - 1;
+    high = low + length - 1;
   }
   return -1;
 }
 
 /** The last occurrence that ends before `end`, when there is one at `known`: halves the rest until it is empty. */
 function lastWithin(mapping: Mapping, needle: Uint8Array, known: number, end: number): number {
+  const length = lengthOf(needle);
   let last = known;
-  let high = end - needle.length;
+  let high = end - length;
   while (last < high) {
     const middle = last + Math.ceil((high - last) / 2);
-    const later = mapping.findBytes(middle, high + needle.length, needle);
+    const later = mapping.findBytes(middle, high + length, needle);
     if (later === -1) high = middle - 1;
     else last = later;
   }
@@ -69,9 +77,9 @@ export function lineEnd(mapping: Mapping, start: number, end: number): number {
   // Most lines end within the window, where no call into C is needed to see it.
   const window = mapping.window(start, 1);
   const from = mapping.windowStart;
-  const near = window.indexOf(NEWLINE, start - from);
+  const near = indexOf.call(window, NEWLINE, start - from);
   if (near !== -1) return Math.min(from + near + 1, end);
-  const far = mapping.findByte(from + window.length, end, NEWLINE);
+  const far = mapping.findByte(from + lengthOf(window), end, NEWLINE);
   return far === -1 ? end : far + 1;
 }
 
@@ -99,7 +107,7 @@ export function* matches(
 ): Generator<ByteMatch, void> {
   const { whole, cut, withinLines, lookbehind } = preparePattern(expression);
   let size = WINDOW;
-  for (let from = start; ; ) {
+  windows: for (let from = start; ; ) {
     // The map may have been resized between two matches.
     const limit = Math.min(end, mapping.length);
     if (from > limit) return;
@@ -112,7 +120,7 @@ export function* matches(
     const text = last || !withinLines ? seen : seen.slice(0, seen.lastIndexOf("\n") + 1);
     for (;;) {
       regexp.lastIndex = from - left;
-      const match = regexp.exec(text);
+      const match = exec.call(regexp, text);
       if (match === null) {
         if (last || (regexp.sticky && from - left < text.length)) return;
         from = Math.max(from, left + text.length);
@@ -123,9 +131,10 @@ export function* matches(
         from = left + match.index;
         break;
       }
-      yield byteMatch(match, left);
-      mapping.check();
       from = left + matchEnd + (match[0] === "" ? 1 : 0);
+      yield byteMatch(match, left);
+      // The text is of a map that was resized since.
+      if (limit !== Math.min(end, mapping.length)) continue windows;
     }
     size = from === began ? size * 2 : WINDOW;
   }

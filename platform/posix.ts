@@ -132,18 +132,28 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       return found(address, c.memchr(address, byte, length));
     },
     findBytes(address, length, needle) {
-      return found(address, c.memmem(address, length, needle, needle.length));
+      return found(address, c.memmem(address, length, needle, lengthOf(needle)));
     },
     move(destination, source, length) {
       c.memmove(destination, source, length);
     },
     load(address, target) {
-      if (target.length > 0) c.memcpy(target, address, target.length);
+      const length = lengthOf(target);
+      if (length > 0) c.memcpy(target, address, length);
     },
     store(address, source) {
-      if (source.length > 0) store.memmove(address, source, source.length);
+      const length = lengthOf(source);
+      if (length > 0) store.memmove(address, source, length);
     },
   };
+}
+
+// The engine's own getter, taken before any code could replace it: C believes what it is told.
+const byteLength = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), "byteLength")
+  ?.get as () => number;
+
+function lengthOf(bytes: Uint8Array): number {
+  return byteLength.call(bytes);
 }
 
 /** Turns the address that C's search functions give, NULL for nothing, into an index. */

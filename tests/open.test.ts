@@ -28,21 +28,20 @@ import {
   PROT_READ,
   PROT_WRITE,
 } from "../lib/mod.ts";
-import { newFile, newPath, refuses, resources, text, thrown } from "./support.ts";
+import { newFile, newPath, refuses, resourcesOf, text, thrown } from "./support.ts";
 
 const test = suite("opening");
 
 test("open maps a path for reading, and closes what it opened", () => {
   const path = newFile("content");
-  const before = resources().descriptors;
   const mm = MMap.open(path);
   assert.is(mm.access, ACCESS_READ);
   assert.is(mm.length, 7);
   assert.is(mm.offset, 0);
   assert.is(text(mm.slice()), "content");
-  assert.is(resources().descriptors, before + 1);
+  assert.equal(resourcesOf(path), { maps: 1, descriptors: 1 });
   mm.close();
-  assert.is(resources().descriptors, before);
+  assert.equal(resourcesOf(path), { maps: 0, descriptors: 0 });
 });
 
 test("open takes file URLs, a length and an offset", () => {
@@ -52,7 +51,6 @@ test("open takes file URLs, a length and an offset", () => {
 });
 
 test("open fails with the path and the code in the error, and leaves nothing open", () => {
-  const { descriptors, maps } = resources();
   const missing = newPath();
   const error = thrown(() => MMap.open(missing)) as MMapError;
   assert.instance(error, MMapError);
@@ -67,9 +65,10 @@ test("open fails with the path and the code in the error, and leaves nothing ope
   refuses("EISDIR", () => MMap.open(folder, { access: "write" }), folder);
   refuses("ENOTDIR", () => MMap.open(`${newFile("x")}/y`));
   refuses(RangeError, () => MMap.open(newFile("")), "length", "empty");
-  refuses(RangeError, () => MMap.open(newFile("abc"), { length: 4 }), "length", "3", "4");
+  const short = newFile("abc");
+  refuses(RangeError, () => MMap.open(short, { length: 4 }), "length", "3", "4");
   refuses(RangeError, () => MMap.open("/proc/self/status"), "length", "empty");
-  assert.equal([resources().descriptors, resources().maps], [descriptors, maps]);
+  for (const path of [folder, short]) assert.equal(resourcesOf(path), { maps: 0, descriptors: 0 });
 });
 
 test("create makes and sizes a new file, for writing", () => {
@@ -248,9 +247,8 @@ test("devices map by length", () => {
 
 test("trackfd: false keeps no descriptor", () => {
   const path = newFile("abcdef");
-  const before = resources().descriptors;
   using mm = MMap.open(path, { trackfd: false });
-  assert.is(resources().descriptors, before);
+  assert.equal(resourcesOf(path), { maps: 1, descriptors: 0 });
   assert.is(mm.fd, -1);
   assert.is(text(mm.read()), "abcdef");
   refuses(TypeError, () => mm.size(), "trackfd");

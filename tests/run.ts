@@ -17,6 +17,9 @@ import { ROOT, RUNTIMES, type Runtime } from "./runtimes.ts";
 /** How long one runtime may take: far more than it should. */
 const TIME_LIMIT = 15 * 60 * 1000;
 
+/** Deno colours its output wherever FORCE_COLOR is set, whatever to. */
+const { FORCE_COLOR: _colour, ...uncoloured } = process.env;
+
 interface Outcome {
   runtime: Runtime;
   passed: number;
@@ -34,7 +37,7 @@ function runSuite(runtime: Runtime, words: string[]): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = spawn(program, [...flags, join(ROOT, "tests", "all.ts"), ...words], {
       cwd: ROOT,
-      env: { ...process.env, ...runtime.env, MMAP_TEST_RUNTIME: runtime.name, FORCE_COLOR: "0", NO_COLOR: "1" },
+      env: { ...uncoloured, ...runtime.env, MMAP_TEST_RUNTIME: runtime.name, NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let output = "";

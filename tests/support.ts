@@ -5,7 +5,7 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -89,6 +89,20 @@ export async function collectGarbage(): Promise<void> {
 export function resources(): { maps: number; descriptors: number } {
   const maps = readFileSync("/proc/self/maps", "latin1").split("\n").length - 1;
   return { maps, descriptors: readdirSync("/proc/self/fd").length };
+}
+
+/** How many mappings and descriptors this process has of one file. */
+export function resourcesOf(path: string): { maps: number; descriptors: number } {
+  const maps = readFileSync("/proc/self/maps", "utf8").split("\n");
+  const descriptors = readdirSync("/proc/self/fd").filter((number) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${number}`) === path;
+    } catch {
+      // The descriptor that the folder was read through is gone.
+      return false;
+    }
+  });
+  return { maps: maps.filter((line) => line.endsWith(` ${path}`)).length, descriptors: descriptors.length };
 }
 
 /** What a child process did. */

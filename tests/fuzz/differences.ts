@@ -1,0 +1,191 @@
+/**
+ * Where the library differs from Python's `mmap` on purpose: all of it, each with its reason. Whatever else differs is a
+ * failure of the fuzzer.
+ *
+ * An entry without functions is kept to by the generator of steps, or by `peer.py`.
+ *
+ * @module
+ */
+
+import { type OpenArguments, type Outcome, PAGE, type State, type Step } from "./steps.ts";
+
+export interface Difference {
+  readonly what: string;
+  readonly reason: string;
+  /** The step that Python is asked in the place of this one. */
+  asked?(step: Step, before: State, ours: Outcome): Step | undefined;
+  /** Where the library must give what Python does not: is this right? Python's map then stays as it was. */
+  right?(step: Step, before: State, ours: Outcome): boolean | undefined;
+  /** Do these two errors mean the same? */
+  same?(step: Step, before: State, ours: string, theirs: string): boolean;
+}
+
+/** What Python is asked where only the position and the length are compared. */
+export const STATE: Step = { op: "state", args: [] };
+
+const CLASSES: Record<string, string> = {
+  ValueError: "RangeError",
+  IndexError: "RangeError",
+  OverflowError: "RangeError",
+  closed: "ERR_MMAP_CLOSED",
+};
+
+const ARGUMENT_ERRORS = ["TypeError", "RangeError", "ValueError", "IndexError", "OverflowError"];
+
+const READING = [
+  "read",
+  "readByte",
+  "readline",
+  "lines",
+  "find",
+  "rfind",
+  "matchAll",
+  "index",
+  "slice",
+  "move",
+  "iterate",
+];
+
+const isFraction = (value: unknown): boolean =>
+  typeof value === "number"
+    ? !Number.isInteger(value)
+    : typeof value === "object" && isFraction((value as OpenArguments | null)?.offset ?? 0);
+
+const isError = ([status, value]: Outcome, ...kinds: string[]) => status === "error" && kinds.includes(value as string);
+
+export const DIFFERENCES: readonly Difference[] = [
+  {
+    what: "The classes of errors.",
+    reason: "RangeError is JavaScript's ValueError, IndexError and OverflowError; a closed map has a code of its own.",
+    same: (_step, _before, ours, theirs) => ours === (CLASSES[theirs] ?? theirs),
+  },
+  {
+    what: "Which error comes first where an argument is wrong, and another one too, or the map is closed or not for it.",
+    reason: "Either is true, and neither changes anything.",
+    same: ({ args }, before, ours, theirs) =>
+      (!before.open || !before.writable || before.options.access === "copy" || args.some(isFraction)) &&
+      [...ARGUMENT_ERRORS, "closed"].includes(theirs) &&
+      [...ARGUMENT_ERRORS, "ERR_MMAP_CLOSED"].includes(ours),
+  },
+  {
+    what: "access together with flags or prot is a TypeError, in Python a ValueError.",
+    reason: "Options that contradict each other are a mistake of the call: no value is out of range.",
+    same: ({ op, args }, _before, ours, theirs) =>
+      op === "open" &&
+      (args[2] as OpenArguments).access !== undefined &&
+      ours === "TypeError" &&
+      theirs === "ValueError",
+  },
+  {
+    what: "An anonymous map of length 0 is a RangeError, in Python the system's EINVAL.",
+    reason: "It is known before the system is asked.",
+    same: ({ op, args }, _before, ours, theirs) =>
+      op === "open" && args[0] === "anonymous" && args[1] === 0 && ours === "RangeError" && theirs === "EINVAL",
+  },
+  {
+    what: "find and rfind search the whole map by default, in Python from the position on.",
+    reason: "An argument that is not given means the same in every method.",
+    asked: ({ op, args: [sub = "", start, end] }, { open, length }) =>
+      (op === "find" || op === "rfind") && open ? { op, args: [sub, start ?? 0, end ?? length] } : undefined,
+  },
+  {
+    what: "Iteration gives numbers, in Python byte strings of length 1.",
+    reason: "Elements are what indexing gives, as in a Uint8Array. peer.py joins Python's.",
+  },
+  {
+    what: "A carriage return ends a line for ^, $ and the dot of an expression.",
+    reason: "Expressions are JavaScript's. The generator makes no such byte.",
+  },
+  {
+    what: "There are views, and a map can be resized and closed while they exist.",
+    reason: "They are detached; Python throws BufferError. What is written through a view, Python writes to the index.",
+    asked: ({ op, args }, { readable }, [, index]) => {
+      if (op === "takeView" && readable) return STATE;
+      if (op !== "viewSet") return undefined;
+      return typeof index === "number" && index >= 0 ? { op: "setIndex", args: [index, args[1] as number] } : STATE;
+    },
+    right: ({ op }, { open }, [status, value]) => {
+      if (op === "takeView") return open ? status === "ok" || value === "TypeError" || value === "RangeError" : true;
+      return op === "viewSet" && value === -1 ? true : undefined;
+    },
+  },
+  {
+    what: "An offset may be any, in Python only a multiple of ALLOCATIONGRANULARITY.",
+    reason: "The library aligns the mapping by itself. peer.py takes what lies before the offset out of its file.",
+  },
+  {
+    what: "trackfd: false is known, and makes size and resize throw a TypeError.",
+    reason: "Python has it since 3.13, and throws ValueError; the map lacks what they need, whatever the argument.",
+    right: ({ op }, { open, mode, options }, ours) =>
+      open &&
+      mode !== "anonymous" &&
+      options.trackfd === false &&
+      (op === "resize" || (op === "size" && ours[0] === "error"))
+        ? isError(ours, "TypeError", "RangeError")
+        : undefined,
+  },
+  {
+    what: "size of an anonymous map is its length, in Python the system's EBADF or the like.",
+    reason: "The length is the answer that is of use.",
+    right: ({ op }, { open, mode, length }, ours) =>
+      op === "size" && open && mode === "anonymous" ? ours[0] === "ok" && ours[1] === length : undefined,
+  },
+  {
+    what: "A map that the system might let be read throws when its prot lacks PROT_READ.",
+    reason: "Other processors than x86 do not let it be read: in Python the process dies there.",
+    right: ({ op }, { open, readable }, ours) =>
+      open && !readable && READING.includes(op) ? isError(ours, "TypeError", "RangeError") : undefined,
+  },
+  {
+    what: "Maps with access read are private pages, in Python shared ones.",
+    reason: "A stray write through a view must not kill the process. The generator writes through no such view.",
+  },
+  {
+    what: "resize to 0 is refused before anything is changed; Python empties the file and then fails.",
+    reason: "A call that throws has changed nothing.",
+    right: ({ op, args }, { open }, ours) =>
+      op === "resize" && args[0] === 0 && open ? isError(ours, "RangeError", "TypeError") : undefined,
+  },
+  {
+    what: "resize moves a position behind the new end to it; Python leaves it.",
+    reason: "A position is always within the map. peer.py moves Python's.",
+  },
+  {
+    what: "A map can be resized after advice on a part of it; Python is refused with EFAULT by Linux.",
+    reason: "It is mapped anew then. peer.py does the same.",
+  },
+  {
+    what: "What a private map grows by is zeros; in Python the last page keeps old bytes behind a former end.",
+    reason: "The same file would give different bytes. peer.py puts zeros there.",
+  },
+  {
+    what: "flush rounds its range out to pages, and goes to the end by default; Python wants a page's start, and a size.",
+    reason: "A range that has been changed is seldom one of pages.",
+    asked: ({ op, args }, { open, length }) => {
+      const [offset, size = null] = args as [number | undefined, (number | null)?];
+      if (op !== "flush" || !open || !Number.isInteger(offset ?? 0) || !Number.isInteger(size ?? 0)) return undefined;
+      const start = offset ?? 0;
+      const lead = start % PAGE;
+      return { op, args: [start - lead, (size ?? length - start) + lead] };
+    },
+    right: ({ op, args }, { open, length }, ours) => {
+      const outside = args.some(
+        (value) => Number.isInteger(value) && ((value as number) < 0 || (value as number) > length),
+      );
+      return op === "flush" && open && outside ? isError(ours, "RangeError", "TypeError") : undefined;
+    },
+  },
+  {
+    what: "madvise from where no page begins is a RangeError, in Python the system's EINVAL.",
+    reason: "The start is the argument that is wrong.",
+    same: ({ op }, _before, ours, theirs) => op === "madvise" && ours === "RangeError" && theirs === "EINVAL",
+    right: ({ op, args }, { open, length, options: { offset = 0 } }, ours) => {
+      // Pages begin elsewhere in Python's file, which lacks what lies before the offset.
+      if (op !== "madvise" || !open || offset % PAGE === 0 || args.length < 2) return undefined;
+      if (args.some((value) => Number(value) < 0 || isFraction(value))) return isError(ours, "RangeError", "TypeError");
+      const start = args[1] as number;
+      const within = start < length && (start === 0 || (offset + start) % PAGE === 0);
+      return within ? ours[0] === "ok" : isError(ours, "RangeError");
+    },
+  },
+];

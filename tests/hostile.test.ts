@@ -1,0 +1,20 @@
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { runFile } from "./support.ts";
+
+const test = suite("hostile calls");
+
+test("no call ends the process, gives a wrong answer or throws what is not documented", () => {
+  const main = fileURLToPath(new URL("fuzz/main.ts", import.meta.url));
+  const args = ["--hostile", "--seed", "20260", "--steps", "2000"];
+  const { code, signal, stdout, stderr } = runFile(main, { args });
+  assert.is(
+    signal ?? code,
+    0,
+    `the fuzzer ended with ${signal ?? code}:\n${stdout.slice(-3000)}${stderr.slice(-3000)}`,
+  );
+  assert.match(stdout, /2000 steps in .* nothing found/);
+});
+
+test.run();

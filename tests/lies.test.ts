@@ -1,0 +1,86 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { MMap } from "../lib/mod.ts";
+import { printedBy, refuses, text } from "./support.ts";
+
+const test = suite("objects that lie about themselves");
+
+function lying<T extends object>(object: T, properties: Record<string, unknown>): T {
+  for (const [name, value] of Object.entries(properties)) Object.defineProperty(object, name, { get: () => value });
+  return object;
+}
+
+test("bytes are what the engine has measured, and their own properties are not asked", () => {
+  using mm = MMap.anonymous(8);
+  const other = Uint8Array.of(120, 120, 120, 120).buffer;
+  const lies = { length: 1, byteLength: 1, byteOffset: 1, buffer: other };
+  assert.is(mm.write(lying(Uint8Array.of(97, 98, 99), lies)), 3);
+  assert.is(mm.write(lying(new DataView(Uint8Array.of(100, 101).buffer), { byteLength: 1, buffer: other })), 2);
+  assert.is(text(mm.slice()), "abcde\0\0\0");
+  assert.is(mm.find(lying(Uint8Array.of(99, 100), lies)), 2);
+});
+
+test("an object that only claims to be an ArrayBuffer holds no bytes", () => {
+  using mm = MMap.anonymous(8);
+  refuses(TypeError, () => mm.write(Object.create(ArrayBuffer.prototype)), "bytes");
+  refuses(TypeError, () => mm.find(Object.create(Uint8Array.prototype)), "sub");
+});
+
+test("an expression is what the engine knows of it, and its own properties are not asked", () => {
+  using mm = MMap.anonymous(8);
+  mm.write("abcabc");
+  const hostile = lying(/b/, { source: "\\", flags: "y", exec: () => null });
+  assert.equal(
+    [...mm.matchAll(hostile)].map(({ index }) => index),
+    [1, 4],
+  );
+});
+
+test("matches of a map that was resized meanwhile lie within it", () => {
+  using mm = MMap.anonymous(8);
+  mm.write("aaaaaaaa");
+  const indices: number[] = [];
+  for (const { index } of mm.matchAll(/a/)) {
+    indices.push(index);
+    if (index === 2) mm.resize(4);
+  }
+  assert.equal(indices, [0, 1, 2, 3]);
+});
+
+test("methods of a map work on maps alone", () => {
+  const { flush } = MMap.prototype;
+  assert.throws(
+    () => flush.call(new Uint8Array(3) as never, 0, 0),
+    (error: unknown) => error instanceof TypeError,
+  );
+});
+
+// Reading asked the class of the library's own window what to make, and code that answered could unmap it.
+test("built-in classes that were replaced do not lead the library out of its memory", () => {
+  const program = `
+    const mm = MMap.anonymous(100_000);
+    const { slice } = Uint8Array.prototype;
+    const lie = (object, name, descriptor) => Object.defineProperty(object, name, { configurable: true, ...descriptor });
+    lie(Uint8Array.prototype, "slice", { value: () => -1 });
+    mm.read(10);
+    mm.readline();
+    lie(Uint8Array.prototype, "slice", { value: slice });
+    lie(Uint8Array.prototype, "length", { get: () => 2 ** 31 });
+    try { mm.write("abc"); } catch {}
+    try { mm.assign("abc", 0, 3); } catch {}
+    mm.rfind("ab");
+    delete Uint8Array.prototype.length;
+    lie(RegExp.prototype, "exec", { value: () => null });
+    lie(RegExp.prototype, "source", { get: () => "\\\\" });
+    mm.seek(0);
+    mm.write("xabc");
+    const index = mm.search(/[ab]+/).index;
+    lie(Uint8Array.prototype, "constructor", { get() { mm.close(); } });
+    const bytes = mm.slice(0, 5);
+    lie(Uint8Array.prototype, "constructor", { value: Uint8Array });
+    console.log([index, mm.tell(), ...bytes].join());
+  `;
+  assert.is(printedBy(program), "1,4,120,97,98,99,0");
+});
+
+test.run();

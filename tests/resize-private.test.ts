@@ -1,0 +1,60 @@
+import { closeSync, openSync, statSync } from "node:fs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { MADV_RANDOM, MADV_SEQUENTIAL, MAP_PRIVATE, MMap, PAGESIZE, PROT_READ } from "../lib/mod.ts";
+import { newFile, refuses, text } from "./support.ts";
+
+const test = suite("resizing what is private, advised or not for writing");
+
+test("a map whose prot lacks PROT_WRITE cannot be resized", () => {
+  const path = newFile("abcdef");
+  const fd = openSync(path, "r+");
+  using mm = new MMap(fd, 0, { prot: PROT_READ });
+  closeSync(fd);
+  refuses(TypeError, () => mm.resize(3), "PROT_WRITE");
+  assert.is(mm.length, 6);
+  assert.is(statSync(path).size, 6);
+});
+
+for (const viewed of [false, true]) {
+  test(`a private map grows by zeros, ${viewed ? "with" : "without"} views, whatever it had behind its end before`, () => {
+    const fd = openSync(newFile("abcdef"), "r+");
+    using mm = new MMap(fd, 0, { flags: MAP_PRIVATE });
+    closeSync(fd);
+    mm.assign("ABCDEF");
+    if (viewed) mm.bytes;
+    mm.resize(2);
+    if (viewed) mm.bytes;
+    mm.resize(6);
+    assert.is(text(mm.slice()), "AB\0\0\0\0");
+  });
+}
+
+test("private anonymous memory grows by zeros, whatever it had behind its end before", () => {
+  using mm = MMap.anonymous(2 * PAGESIZE, { flags: MAP_PRIVATE });
+  mm.bytes.fill(97);
+  mm.resize(PAGESIZE + 1);
+  mm.resize(2 * PAGESIZE);
+  assert.is(mm.rfind("a"), PAGESIZE);
+});
+
+test("a map can be resized after advice on a part of it", () => {
+  const content = "abcd".repeat(PAGESIZE);
+  for (const flags of [undefined, MAP_PRIVATE]) {
+    const path = newFile(content);
+    const fd = openSync(path, "r+");
+    using mm = new MMap(fd, 0, { flags });
+    closeSync(fd);
+    mm[PAGESIZE] = 65;
+    mm.madvise(MADV_RANDOM, PAGESIZE, PAGESIZE);
+    mm.resize(content.length + 10);
+    assert.is(text(mm.slice(PAGESIZE, PAGESIZE + 4)), "Abcd");
+    assert.is(text(mm.slice(-14)), `abcd${"\0".repeat(10)}`);
+    mm.madvise(MADV_SEQUENTIAL, 0, 1);
+    mm.resize(PAGESIZE + 2);
+    assert.is(text(mm.slice(-2)), "Ab");
+    assert.is(statSync(path).size, PAGESIZE + 2);
+  }
+});
+
+test.run();
