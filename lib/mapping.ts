@@ -16,8 +16,6 @@ import { closedError, failures, ffiError, MMapError } from "./errors.ts";
 
 /** What a mapping is made from. */
 export interface MappingRequest extends ProtectionRequest {
-  /** -1: anonymous memory. */
-  readonly descriptor: number;
   /** 0: to the end of the file. */
   readonly length: number;
   readonly offset: number;
@@ -43,6 +41,12 @@ function platform(): Platform {
     throw error instanceof MMapError ? error : ffiError(error);
   }
   return opened;
+}
+
+/** Runs `make`, during which an open descriptor can also be mapped by the path that it was opened with. */
+export function knownByPath<T>(descriptor: number, path: string, writable: boolean, make: () => T): T {
+  const system = platform();
+  return system.knownByPath === undefined ? make() : system.knownByPath(descriptor, path, writable, make);
 }
 
 /** A mapping in the system's terms: whole pages, the first of which holds the first byte. */
@@ -84,9 +88,25 @@ export class Mapping {
     this.#length = this.#anonymous ? anonymousLength(request.length) : this.#fileLength(descriptor, request.length);
     this.#descriptor = this.#ownDescriptor(descriptor, request.trackDescriptor);
     try {
-      this.#region = this.#map(this.#descriptor === -1 ? descriptor : this.#descriptor, this.#length);
+      this.#region = this.#mapWhole(this.#descriptor === -1 ? descriptor : this.#descriptor);
     } catch (error) {
       this.#closeDescriptor();
+      throw error;
+    }
+  }
+
+  /** Maps what the user asked for, behind the end of the file too where the system has that. */
+  #mapWhole(descriptor: number): Region {
+    const end = this.offset + this.#length;
+    if (descriptor === -1 || !this.#platform.extendsFiles || !this.protection.shared) {
+      return this.#map(descriptor, this.#length);
+    }
+    const { size } = this.#platform.status(descriptor);
+    if (end > size) this.#platform.truncate(descriptor, end);
+    try {
+      return this.#map(descriptor, this.#length);
+    } catch (error) {
+      if (end > size) this.#platform.truncate(descriptor, size);
       throw error;
     }
   }
@@ -101,9 +121,9 @@ export class Mapping {
     return this.#closed;
   }
 
-  /** The descriptor that belongs to this mapping, or -1. */
+  /** The descriptor that belongs to this mapping, or -1; also where the system's numbers for it mean nothing to others. */
   get descriptor(): number {
-    return this.#descriptor;
+    return this.#platform.descriptorsArePublic ? this.#descriptor : -1;
   }
 
   get pageSize(): number {
@@ -249,7 +269,9 @@ export class Mapping {
   }
 
   #give(start: number, length: number): ArrayBuffer {
-    const buffer = this.#platform.view(this.#address(start), length);
+    const address = this.#address(start);
+    if (!this.protection.writable) this.#platform.shield?.(address, length);
+    const buffer = this.#platform.view(address, length);
     this.#given.push(buffer);
     return buffer;
   }
@@ -268,7 +290,7 @@ export class Mapping {
   flush(start: number, length: number): void {
     const address = this.#address(start);
     const page = address - (address % this.#platform.pageSize);
-    this.#platform.flush(page, address + length - page);
+    this.#platform.flush(page, address + length - page, this.#descriptor);
   }
 
   /** @throws {RangeError} `start` is not where a page begins. */
@@ -298,6 +320,11 @@ export class Mapping {
     const end = this.offset + length;
     const sizeBefore = descriptor === -1 ? end : this.#platform.status(descriptor).size;
     const old = this.#region;
+    if (this.protection.name !== undefined) this.#platform.freeName?.(old.address, this.protection.name);
+    if (end < sizeBefore && !this.#platform.cutsMappedFiles) {
+      this.#shrinkUnmapped(length, end);
+      return;
+    }
     // The order makes a refusal harmless: a file grows before the mapping does, and shrinks after it.
     if (end > sizeBefore) this.#platform.truncate(descriptor, end);
     let next: Region;
@@ -320,6 +347,33 @@ export class Mapping {
       if (this.#given.length > 0) this.#retire(old, next.length);
     } finally {
       this.#forgetViews();
+    }
+  }
+
+  /** Where no mapped file gets shorter: gives the region back first, and maps the file anew. */
+  #shrinkUnmapped(length: number, end: number): void {
+    // A view that cannot be detached, or that somebody took, keeps its memory: then the system refuses.
+    const free = !this.#given.some(isDetached) && this.#given.every(detach);
+    if (free) {
+      this.#forgetViews();
+      this.#platform.unmap(this.#region.address, this.#region.length);
+    }
+    try {
+      this.#platform.truncate(this.#descriptor, end);
+      this.#length = length;
+    } finally {
+      if (free) this.#mapAgain();
+    }
+  }
+
+  /** Maps a region in the place of one that is gone. Where the system refuses that, nothing is left but a closed map. */
+  #mapAgain(): void {
+    try {
+      this.#region = this.#map(this.#descriptor, this.#length);
+    } catch (error) {
+      this.#closed = true;
+      this.#closeDescriptor();
+      throw error;
     }
   }
 
@@ -414,6 +468,7 @@ export class Mapping {
       if (offset >= size) throw new RangeError(`offset must be less than the file's size, ${size}: got ${offset}`);
       return size - offset;
     }
+    if (this.#platform.extendsFiles && this.protection.shared) return length;
     if (offset > size) throw new RangeError(`offset must be at most the file's size, ${size}: got ${offset}`);
     if (length > size - offset) {
       throw new RangeError(

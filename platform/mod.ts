@@ -8,9 +8,18 @@ import process from "node:process";
 import { openFfi } from "../ffi/mod.ts";
 import { constants as linuxConstants, linuxPlatform } from "./linux.ts";
 import { type Constants, type Failures, type Platform, PlatformUnavailable } from "./types.ts";
+import { constants as windowsConstants, granularity as windowsGranularity, windowsPlatform } from "./windows.ts";
 
-const SYSTEMS: Partial<Record<string, { constants: Constants; open: typeof linuxPlatform }>> = {
+interface System {
+  constants: Constants;
+  open: typeof linuxPlatform;
+  /** What a mapping's offset must be a multiple of, in bytes, where that is not a page. */
+  granularity?: number;
+}
+
+const SYSTEMS: Partial<Record<string, System>> = {
   linux: { constants: linuxConstants, open: linuxPlatform },
+  win32: { constants: windowsConstants, open: windowsPlatform, granularity: windowsGranularity },
 };
 
 /** The running system's constants; none where the system is unknown. */
@@ -37,8 +46,8 @@ export function openPlatform(failures: Failures): Platform {
  */
 export const pageSize: number = process.arch === "x64" ? 4096 : askForPageSize();
 
-/** What a mapping's offset must be a multiple of, in bytes: a page, on every system that is known here. */
-export const allocationGranularity: number = pageSize;
+/** What a mapping's offset must be a multiple of, in bytes: a page, on all systems but Windows. */
+export const allocationGranularity: number = SYSTEMS[process.platform]?.granularity ?? pageSize;
 
 function askForPageSize(): number {
   try {

@@ -89,6 +89,9 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     pageSize,
     allocationGranularity: pageSize,
     maxViewLength: ffi.maxViewLength,
+    cutsMappedFiles: true,
+    extendsFiles: false,
+    descriptorsArePublic: true,
     protection: (request) => posixProtection(constants, pageSize, request),
     map,
     unmap(address, length) {

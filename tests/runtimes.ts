@@ -51,7 +51,8 @@ function runtime(name: string, found: string | undefined, flags: string[], env: 
 }
 
 function node(major: number): string | undefined {
-  return program(inPackage(`node${major}-${process.platform}-${process.arch}`, "bin/node"));
+  const name = `node${major}-${process.platform}-${process.arch}`;
+  return program(inPackage(name, "bin/node"), inPackage(name, "bin/node.exe"));
 }
 
 /** Node 20 and 22 take TypeScript through tsx; later ones by themselves. */
@@ -60,11 +61,13 @@ function flagsOf(major: number): string[] {
 }
 
 function bun(): string | undefined {
-  const system = `bun-${process.platform}-${process.arch === "arm64" ? "aarch64" : process.arch}`;
+  const platform = process.platform === "win32" ? "windows" : process.platform;
+  const system = `bun-${platform}-${process.arch === "arm64" ? "aarch64" : process.arch}`;
   return program(
     inPackage("bun", "bin/bun.exe"),
     inPackage(`@oven/${system}`, "bin/bun"),
     inPackage(`@oven/${system}-baseline`, "bin/bun"),
+    inPackage(`@oven/${system}-baseline`, "bin/bun.exe"),
   );
 }
 
@@ -74,6 +77,7 @@ function deno(): string | undefined {
     inPackage("deno", "deno"),
     inPackage(`@deno/${system}-glibc`, "deno"),
     inPackage(`@deno/${system}`, "deno"),
+    inPackage(`@deno/${system}`, "deno.exe"),
   );
 }
 
