@@ -76,6 +76,8 @@ export class Mapping {
   /** The buffers of `part`, by their range. */
   #parts = new Map<string, ArrayBuffer>();
   #bytes: Uint8Array<ArrayBuffer> | undefined;
+  /** What `mapCopy` made for buffers that the user was given. */
+  #copies: Region[] = [];
 
   /** Maps a file, or anonymous memory. */
   constructor(request: MappingRequest) {
@@ -269,11 +271,20 @@ export class Mapping {
   }
 
   #give(start: number, length: number): ArrayBuffer {
-    const address = this.#address(start);
-    if (!this.protection.writable) this.#platform.shield?.(address, length);
-    const buffer = this.#platform.view(address, length);
+    const buffer = this.#platform.view(this.#visibleAddress(start, length), length);
     this.#given.push(buffer);
     return buffer;
+  }
+
+  /** Where the user may see `length` bytes from `start` on: a stray write there does no harm. */
+  #visibleAddress(start: number, length: number): number {
+    const address = this.#address(start);
+    if (this.protection.writable || this.#platform.mapCopy === undefined) return address;
+    const place = address - this.#region.address;
+    const lead = place % this.#platform.allocationGranularity;
+    const copy = this.#platform.mapCopy(this.#region.address, place - lead, lead + length);
+    this.#copies.push({ address: copy, length: lead + length });
+    return copy + lead;
   }
 
   // --- The file ------------------------------------------------------------------------------------------------------
@@ -413,30 +424,33 @@ export class Mapping {
     if (this.#closed) return;
     this.#closed = true;
     const given = this.#given;
+    const regions = [this.#region, ...this.#copies];
     this.#forgetViews();
     quietly(() => this.#closeDescriptor());
     if (given.some(isDetached)) return;
-    if (given.length > 0) leaveToCollector(given, this.#platform, this.#region);
-    else quietly(() => this.#platform.unmap(this.#region.address, this.#region.length));
+    if (given.length > 0) leaveToCollector(given, this.#platform, regions);
+    else quietly(() => unmapAll(this.#platform, regions));
   }
 
   /** Gives back a region, of which the file still has the first `backed` bytes, as far as its views let it go. */
   #retire(region: Region, backed: number): void {
     const escaped = this.#given.some(isDetached);
     const held = this.#given.filter((buffer) => !detach(buffer));
+    const regions = [region, ...this.#copies];
     if (!escaped && held.length === 0) {
-      this.#platform.unmap(region.address, region.length);
+      unmapAll(this.#platform, regions);
       return;
     }
     // Somebody can still see these pages; those that the file no longer has would kill the process on a touch.
     if (backed < region.length) this.#platform.blank(region.address + backed, region.length - backed);
-    if (!escaped) leaveToCollector(held, this.#platform, region);
+    if (!escaped) leaveToCollector(held, this.#platform, regions);
   }
 
   #forgetViews(): void {
     this.#given = [];
     this.#parts.clear();
     this.#bytes = undefined;
+    this.#copies = [];
     this.#window = NOTHING;
   }
 
@@ -537,9 +551,13 @@ function detach(buffer: ArrayBuffer): boolean {
 /** Buffers whose mapping is gone, and what they keep alive together. */
 const owners = new WeakMap<ArrayBuffer, object>();
 
-const orphans = new FinalizationRegistry<{ system: Platform; region: Region }>(({ system, region }) => {
-  quietly(() => system.unmap(region.address, region.length));
+const orphans = new FinalizationRegistry<{ system: Platform; regions: Region[] }>(({ system, regions }) => {
+  quietly(() => unmapAll(system, regions));
 });
+
+function unmapAll(system: Platform, regions: Region[]): void {
+  for (const { address, length } of regions) system.unmap(address, length);
+}
 
 /** Runs what the garbage collector asked for: nobody is there to catch an error, and an uncaught one ends the process. */
 function quietly(release: () => void): void {
@@ -550,9 +568,9 @@ function quietly(release: () => void): void {
   }
 }
 
-/** Unmaps a region once the last of the buffers over it is garbage. */
-function leaveToCollector(buffers: ArrayBuffer[], system: Platform, region: Region): void {
+/** Unmaps regions once the last of the buffers over them is garbage. */
+function leaveToCollector(buffers: ArrayBuffer[], system: Platform, regions: Region[]): void {
   const owner = {};
   for (const buffer of buffers) owners.set(buffer, owner);
-  orphans.register(owner, { system, region });
+  orphans.register(owner, { system, regions });
 }

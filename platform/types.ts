@@ -91,8 +91,11 @@ export interface Platform {
 
   /** Frees the name of a mapping for one of another length. @throws Somebody else uses a mapping of that name. */
   freeName?(address: number, name: string): void;
-  /** Gets pages of a map for reading ready to be seen by the user, whose writes to them must do no harm. */
-  shield?(address: number, length: number): void;
+  /**
+   * Maps `length` bytes from `offset`, a multiple of `allocationGranularity`, of a mapping for reading once more, as a
+   * private copy: what the user may see, where a stray write to the mapping itself would kill the process.
+   */
+  mapCopy?(address: number, offset: number, length: number): number;
 
   /** Runs `use`, during which the open descriptor is also known by the path that it was opened with. */
   knownByPath?<T>(descriptor: number, path: string, writable: boolean, use: () => T): T;

@@ -67,8 +67,6 @@ const SIGNATURES = {
   FlushViewOfFile: { parameters: ["pointer", "usize"], result: "i32" },
   // BOOL FlushFileBuffers(HANDLE hFile);
   FlushFileBuffers: { parameters: ["i64"], result: "i32" },
-  // BOOL VirtualProtect(LPVOID lpAddress, SIZE_T dwSize, DWORD flNewProtect, PDWORD lpflOldProtect);
-  VirtualProtect: { parameters: ["pointer", "usize", "u32", "bytes"], result: "i32" },
   // BOOL PrefetchVirtualMemory(HANDLE hProcess, ULONG_PTR NumberOfEntries, PWIN32_MEMORY_RANGE_ENTRY VirtualAddresses,
   //   ULONG Flags);
   PrefetchVirtualMemory: { parameters: ["i64", "usize", "bytes", "u32"], result: "i32" },
@@ -181,8 +179,11 @@ function protection({ descriptor, access, prot, flags, tagname }: ProtectionRequ
 function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: number) => number, fail: Fail) {
   const withName = ffi.open(["kernel32.dll"], NAMED_SIGNATURES);
   const { memmove } = ffi.open(["ucrtbase.dll"], C_SIGNATURES);
-  /** The mapping objects with names, by the address of their view: a name lasts as long as a handle of it is open. */
-  const objects = new Map<number, number>();
+  /**
+   * Mapping objects by the address of their view, where more than the view is needed of them: a name lasts as long as a
+   * handle of its object is open, and a map for reading is mapped again for what the user sees of it.
+   */
+  const objects = new Map<number, { handle: number; offset: number }>();
 
   function createObject({ descriptor, offset, length, protection: { prot, name } }: MapRequest): number {
     const file = descriptor === -1 ? INVALID_HANDLE_VALUE : handleOf(descriptor);
@@ -202,9 +203,10 @@ function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: numbe
     try {
       if (address === 0) fail("MapViewOfFile");
     } finally {
-      // The view keeps the object alive, but not its name.
-      if (address === 0 || protection.name === undefined) kernel.CloseHandle(object);
-      else objects.set(address, object);
+      const needed = protection.name !== undefined || protection.flags === FILE_MAP_READ;
+      // The view by itself keeps the object alive.
+      if (address === 0 || !needed) kernel.CloseHandle(object);
+      else objects.set(address, { handle: object, offset });
     }
     return address;
   }
@@ -213,7 +215,7 @@ function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: numbe
     if (kernel.UnmapViewOfFile(address) === 0) fail("UnmapViewOfFile");
     const object = objects.get(address);
     objects.delete(address);
-    if (object !== undefined) kernel.CloseHandle(object);
+    if (object !== undefined) kernel.CloseHandle(object.handle);
   }
 
   return {
@@ -229,12 +231,20 @@ function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: numbe
       const object = objects.get(address);
       if (object === undefined) return;
       objects.delete(address);
-      kernel.CloseHandle(object);
+      kernel.CloseHandle(object.handle);
       const other = kernel.OpenFileMappingW(FILE_MAP_READ, 0, wide(name));
       if (other === 0) return;
       // Somebody else has the name, and it still leads to the same object: take it back.
-      objects.set(address, other);
+      objects.set(address, { ...object, handle: other });
       fail("CreateFileMappingW", ERROR_USER_MAPPED_FILE);
+    },
+    mapCopy(address: number, offset: number, length: number): number {
+      const { handle, offset: start } = objects.get(address) as { handle: number; offset: number };
+      const from = start + offset;
+      // The whole length counts as used memory, which is why the map itself is no such copy.
+      const copy = kernel.MapViewOfFile(handle, FILE_MAP_COPY, high(from), low(from), length);
+      if (copy === 0) fail("MapViewOfFile");
+      return copy;
     },
     // A mapped file can't be cut, so no page of a mapping ever goes away before the mapping does.
     blank(): void {},
@@ -242,10 +252,6 @@ function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: numbe
       if (kernel.FlushViewOfFile(address, length) === 0) fail("FlushViewOfFile");
       // That only began to write; this waits.
       if (descriptor !== -1 && kernel.FlushFileBuffers(handleOf(descriptor)) === 0) fail("FlushFileBuffers");
-    },
-    shield(address: number, length: number): void {
-      // Refused, the pages stay as they are: for reading only. A writable copy counts as used memory, page by page.
-      kernel.VirtualProtect(address, length, PAGE_WRITECOPY, new Uint8Array(4));
     },
     advise(address: number, length: number, advice: number): void {
       if (advice !== constants.MADV_WILLNEED) {

@@ -13,6 +13,7 @@ import { setImmediate, setTimeout } from "node:timers/promises";
 import * as assert from "uvu/assert";
 import { MMapError } from "../lib/mod.ts";
 import { currentRuntime, ROOT, type Runtime } from "./runtimes.ts";
+import { windowsResources } from "./windows/resources.ts";
 
 /** What a case that is not for all systems asks: `runs(name, WINDOWS && "why not there")`. */
 export const WINDOWS: boolean = process.platform === "win32";
@@ -102,6 +103,7 @@ export async function collectGarbage(): Promise<void> {
 
 /** How many mappings and descriptors this process has. */
 export function resources(): { maps: number; descriptors: number } {
+  if (WINDOWS) return windowsResources();
   const maps = readFileSync("/proc/self/maps", "latin1").split("\n").length - 1;
   return { maps, descriptors: readdirSync("/proc/self/fd").length };
 }

@@ -32,11 +32,12 @@ const WINE = "/usr/lib/wine/wine64";
 /** What Windows programs get to see of the environment. */
 const ENVIRONMENT = {
   HOME: "/root",
+  // The encoding of file names on this side.
+  LC_ALL: "C.UTF-8",
   PATH: "/usr/bin:/bin:/usr/lib/wine",
   WINEDEBUG: "-all",
   // No Mono, no browser engine, no entries in menus.
   WINEDLLOVERRIDES: "mscoree,mshtml=;winemenubuilder.exe=d",
-  FORCE_COLOR: "0",
   NO_COLOR: "1",
 };
 
