@@ -17,8 +17,6 @@ import { closedError, failures, ffiError, MMapError } from "./errors.ts";
 
 /** What a mapping is made from. */
 export interface MappingRequest extends ProtectionRequest {
-  /** -1: anonymous memory. */
-  readonly descriptor: number;
   /** 0: to the end of the file. */
   readonly length: number;
   readonly offset: number;
@@ -59,6 +57,12 @@ export function usePlatform(other: Platform | undefined): Platform | undefined {
   return before;
 }
 
+/** Runs `make`, during which an open descriptor can also be mapped by the path that it was opened with. */
+export function knownByPath<T>(descriptor: number, path: string, writable: boolean, make: () => T): T {
+  const system = platform();
+  return system.knownByPath === undefined ? make() : system.knownByPath(descriptor, path, writable, make);
+}
+
 /** A mapping in the system's terms: whole pages, the first of which holds the first byte. */
 interface Region {
   readonly address: number;
@@ -90,6 +94,8 @@ export class Mapping {
   /** The buffers of `part`, by their range. */
   #parts = new Map<string, ArrayBuffer>();
   #bytes: Uint8Array<ArrayBuffer> | undefined;
+  /** What `mapCopy` made for buffers that the user was given. */
+  #copies: Region[] = [];
 
   /** Maps a file, or anonymous memory. */
   constructor(request: MappingRequest) {
@@ -103,9 +109,25 @@ export class Mapping {
     this.#length = this.#anonymous ? anonymousLength(request.length) : this.#fileLength(descriptor, request.length);
     this.#descriptor = this.#ownDescriptor(descriptor, request.trackDescriptor);
     try {
-      this.#region = this.#map(this.#descriptor === -1 ? descriptor : this.#descriptor, this.#length);
+      this.#region = this.#mapWhole(this.#descriptor === -1 ? descriptor : this.#descriptor);
     } catch (error) {
       this.#closeDescriptor();
+      throw error;
+    }
+  }
+
+  /** Maps what the user asked for, behind the end of the file too where the system has that. */
+  #mapWhole(descriptor: number): Region {
+    const end = this.offset + this.#length;
+    if (descriptor === -1 || !this.#platform.extendsFiles || !this.protection.shared) {
+      return this.#map(descriptor, this.#length);
+    }
+    const { size } = this.#platform.status(descriptor);
+    if (end > size) this.#platform.truncate(descriptor, end);
+    try {
+      return this.#map(descriptor, this.#length);
+    } catch (error) {
+      if (end > size) this.#platform.truncate(descriptor, size);
       throw error;
     }
   }
@@ -120,9 +142,9 @@ export class Mapping {
     return this.#closed;
   }
 
-  /** The descriptor that belongs to this mapping, or -1. */
+  /** The descriptor that belongs to this mapping, or -1; also where the system's numbers for it mean nothing to others. */
   get descriptor(): number {
-    return this.#descriptor;
+    return this.#platform.descriptorsArePublic ? this.#descriptor : -1;
   }
 
   get pageSize(): number {
@@ -272,9 +294,20 @@ export class Mapping {
   }
 
   #give(start: number, length: number): ArrayBuffer {
-    const buffer = this.#platform.view(this.#address(start), length);
+    const buffer = this.#platform.view(this.#visibleAddress(start, length), length);
     this.#given.push(buffer);
     return buffer;
+  }
+
+  /** Where the user may see `length` bytes from `start` on: a stray write there does no harm. */
+  #visibleAddress(start: number, length: number): number {
+    const address = this.#address(start);
+    if (this.protection.writable || this.#platform.mapCopy === undefined) return address;
+    const place = address - this.#region.address;
+    const lead = place % this.#platform.allocationGranularity;
+    const copy = this.#platform.mapCopy(this.#region.address, place - lead, lead + length);
+    this.#copies.push({ address: copy, length: lead + length });
+    return copy + lead;
   }
 
   // --- The file ------------------------------------------------------------------------------------------------------
@@ -291,7 +324,7 @@ export class Mapping {
   flush(start: number, length: number): void {
     const address = this.#address(start);
     const page = address - (address % this.#platform.pageSize);
-    this.#platform.flush(page, address + length - page);
+    this.#platform.flush(page, address + length - page, this.#descriptor);
   }
 
   /** @throws {RangeError} `start` is not where a page begins. */
@@ -319,6 +352,11 @@ export class Mapping {
     const end = this.offset + length;
     const sizeBefore = descriptor === -1 ? end : this.#platform.status(descriptor).size;
     const old = this.#region;
+    if (this.protection.name !== undefined) this.#platform.freeName?.(old.address, this.protection.name);
+    if (end < sizeBefore && !this.#platform.cutsMappedFiles) {
+      this.#shrinkUnmapped(length, end);
+      return;
+    }
     const anew = this.#given.length > 0 || this.#advised;
     // The order makes a refusal harmless: a file grows before the mapping does, and shrinks after it.
     if (end > sizeBefore) this.#platform.truncate(descriptor, end);
@@ -346,6 +384,33 @@ export class Mapping {
       if (anew) this.#retire(old, next.length);
     } finally {
       this.#forgetViews();
+    }
+  }
+
+  /** Where no mapped file gets shorter: gives the region back first, and maps the file anew. */
+  #shrinkUnmapped(length: number, end: number): void {
+    // A view that cannot be detached, or that somebody took, keeps its memory: then the system refuses.
+    const free = !this.#given.some(isDetached) && this.#given.every(detach);
+    if (free) {
+      this.#forgetViews();
+      this.#platform.unmap(this.#region.address, this.#region.length);
+    }
+    try {
+      this.#platform.truncate(this.#descriptor, end);
+      this.#length = length;
+    } finally {
+      if (free) this.#mapAgain();
+    }
+  }
+
+  /** Maps a region in the place of one that is gone. Where the system refuses that, nothing is left but a closed map. */
+  #mapAgain(): void {
+    try {
+      this.#region = this.#map(this.#descriptor, this.#length);
+    } catch (error) {
+      this.#closed = true;
+      this.#closeDescriptor();
+      throw error;
     }
   }
 
@@ -401,30 +466,33 @@ export class Mapping {
     if (this.#closed) return;
     this.#closed = true;
     const given = this.#given;
+    const regions = [this.#region, ...this.#copies];
     this.#forgetViews();
     quietly(() => this.#closeDescriptor());
     if (given.some(isDetached)) return;
-    if (given.length > 0) leaveToCollector(given, this.#platform, this.#region);
-    else quietly(() => this.#platform.unmap(this.#region.address, this.#region.length));
+    if (given.length > 0) leaveToCollector(given, this.#platform, regions);
+    else quietly(() => unmapAll(this.#platform, regions));
   }
 
   /** Gives back a region, of which the file still has the first `backed` bytes, as far as its views let it go. */
   #retire(region: Region, backed: number): void {
     const escaped = this.#given.some(isDetached);
     const held = this.#given.filter((buffer) => !detach(buffer));
+    const regions = [region, ...this.#copies];
     if (!escaped && held.length === 0) {
-      this.#platform.unmap(region.address, region.length);
+      unmapAll(this.#platform, regions);
       return;
     }
     // Somebody can still see these pages; those that the file no longer has would kill the process on a touch.
     if (backed < region.length) this.#platform.blank(region.address + backed, region.length - backed);
-    if (!escaped) leaveToCollector(held, this.#platform, region);
+    if (!escaped) leaveToCollector(held, this.#platform, regions);
   }
 
   #forgetViews(): void {
     this.#given = [];
     this.#parts.clear();
     this.#bytes = undefined;
+    this.#copies = [];
     this.#window = NOTHING;
     this.#windowLength = 0;
   }
@@ -457,6 +525,7 @@ export class Mapping {
       if (offset >= size) throw new RangeError(`offset must be less than the file's size, ${size}: got ${offset}`);
       return size - offset;
     }
+    if (this.#platform.extendsFiles && this.protection.shared) return length;
     if (offset > size) throw new RangeError(`offset must be at most the file's size, ${size}: got ${offset}`);
     if (length > size - offset) {
       throw new RangeError(
@@ -526,9 +595,13 @@ function detach(buffer: ArrayBuffer): boolean {
 /** Buffers whose mapping is gone, and what they keep alive together. */
 const owners = new WeakMap<ArrayBuffer, object>();
 
-const orphans = new FinalizationRegistry<{ system: Platform; region: Region }>(({ system, region }) => {
-  quietly(() => system.unmap(region.address, region.length));
+const orphans = new FinalizationRegistry<{ system: Platform; regions: Region[] }>(({ system, regions }) => {
+  quietly(() => unmapAll(system, regions));
 });
+
+function unmapAll(system: Platform, regions: Region[]): void {
+  for (const { address, length } of regions) system.unmap(address, length);
+}
 
 /** Runs what the garbage collector asked for: nobody is there to catch an error, and an uncaught one ends the process. */
 function quietly(release: () => void): void {
@@ -539,9 +612,9 @@ function quietly(release: () => void): void {
   }
 }
 
-/** Unmaps a region once the last of the buffers over it is garbage. */
-function leaveToCollector(buffers: ArrayBuffer[], system: Platform, region: Region): void {
+/** Unmaps regions once the last of the buffers over them is garbage. */
+function leaveToCollector(buffers: ArrayBuffer[], system: Platform, regions: Region[]): void {
   const owner = {};
   for (const buffer of buffers) owners.set(buffer, owner);
-  orphans.register(owner, { system, region });
+  orphans.register(owner, { system, regions });
 }

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { type BytesLike, bound, byte, bytesOf, integer, lengthOf, oneOf, slice } from "./check.ts";
 import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
 import { show, withPath } from "./errors.ts";
-import { Mapping } from "./mapping.ts";
+import { knownByPath, Mapping } from "./mapping.ts";
 import { type ByteMatch, find, findLast, lineEnd, lines, matches } from "./search.ts";
 
 /** What may be done with a map, and where its writes go. */
@@ -195,7 +195,7 @@ export class MMap implements Disposable, Iterable<number> {
       const grows = create === true && before < checked.offset + length;
       try {
         if (grows) ftruncateSync(fd, checked.offset + length);
-        return new this(fd, length, { ...rest, access });
+        return knownByPath(fd, name, writable || create === true, () => new this(fd, length, { ...rest, access }));
       } catch (error) {
         if (made) unlinkSync(name);
         else if (grows) ftruncateSync(fd, before);

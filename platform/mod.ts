@@ -12,10 +12,13 @@ import { constants as freebsdConstants, freebsdPlatform } from "./freebsd.ts";
 import { constants as linuxConstants, linuxPlatform } from "./linux.ts";
 import { constants as openbsdConstants, openbsdPlatform } from "./openbsd.ts";
 import { type Constants, type Failures, type Platform, PlatformUnavailable } from "./types.ts";
+import { constants as windowsConstants, granularity as windowsGranularity, windowsPlatform } from "./windows.ts";
 
 interface System {
   constants: Constants;
   open(ffi: Ffi, failures: Failures): Platform;
+  /** What a mapping's offset must be a multiple of, in bytes, where that is not a page. */
+  granularity?: number;
 }
 
 const SYSTEMS: Partial<Record<string, System>> = {
@@ -23,6 +26,7 @@ const SYSTEMS: Partial<Record<string, System>> = {
   darwin: { constants: darwinConstants, open: darwinPlatform },
   freebsd: { constants: freebsdConstants, open: freebsdPlatform },
   openbsd: { constants: openbsdConstants, open: openbsdPlatform },
+  win32: { constants: windowsConstants, open: windowsPlatform, granularity: windowsGranularity },
 };
 
 /** The running system's constants; none where the system is unknown. */
@@ -49,8 +53,8 @@ export function openPlatform(failures: Failures, name: string = process.platform
  */
 export const pageSize: number = process.arch === "x64" ? 4096 : askForPageSize();
 
-/** What a mapping's offset must be a multiple of, in bytes: a page, on every system that is known here. */
-export const allocationGranularity: number = pageSize;
+/** What a mapping's offset must be a multiple of, in bytes: a page, on all systems but Windows. */
+export const allocationGranularity: number = SYSTEMS[process.platform]?.granularity ?? pageSize;
 
 function askForPageSize(): number {
   try {

@@ -19,6 +19,8 @@ export interface Failures {
 
 /** How the user asks for a map to be protected. */
 export interface ProtectionRequest {
+  /** -1: anonymous memory. */
+  readonly descriptor: number;
   readonly access: "default" | "read" | "write" | "copy";
   readonly prot: number | undefined;
   readonly flags: number | undefined;
@@ -37,6 +39,8 @@ export interface Protection {
   readonly unit: number;
   /** Do writes reach the file (or, in an anonymous map, the processes that share it)? */
   readonly shared: boolean;
+  /** The name of the mapping object, where the system has such. */
+  readonly name?: string;
 }
 
 /** What a map is made of: `length` bytes of a file from `offset`, a multiple of `allocationGranularity`. */
@@ -63,6 +67,12 @@ export interface Platform {
   readonly allocationGranularity: number;
   /** The length in bytes of the largest `ArrayBuffer` that `view` can make. */
   readonly maxViewLength: number;
+  /** May a file get shorter while it is mapped? Where not, nobody else's map of it can lose pages either. */
+  readonly cutsMappedFiles: boolean;
+  /** Does a writable map that reaches behind the end of its file extend the file? Where not, that is an error. */
+  readonly extendsFiles: boolean;
+  /** Do the numbers that `duplicate` gives mean something outside of this library: to `node:fs`, to child processes? */
+  readonly descriptorsArePublic: boolean;
 
   /** @throws {TypeError} The options contradict each other, or this system lacks one. */
   protection(request: ProtectionRequest): Protection;
@@ -74,11 +84,21 @@ export interface Platform {
   remap(address: number, length: number, request: MapRequest): number;
   /** Puts private zeros in place of mapped pages. */
   blank(address: number, length: number): void;
-  /** Writes changed pages to the file and waits for it. */
-  flush(address: number, length: number): void;
+  /** Writes changed pages to the file and waits for it. `descriptor` is the file's, or -1 where none was kept. */
+  flush(address: number, length: number, descriptor: number): void;
   /** @throws {RangeError} The advice is not one that this system has, or one that would make the memory unusable. */
   advise(address: number, length: number, advice: number): void;
 
+  /** Frees the name of a mapping for one of another length. @throws Somebody else uses a mapping of that name. */
+  freeName?(address: number, name: string): void;
+  /**
+   * Maps `length` bytes from `offset`, a multiple of `allocationGranularity`, of a mapping for reading once more, as a
+   * private copy: what the user may see, where a stray write to the mapping itself would kill the process.
+   */
+  mapCopy?(address: number, offset: number, length: number): number;
+
+  /** Runs `use`, during which the open descriptor is also known by the path that it was opened with. */
+  knownByPath?<T>(descriptor: number, path: string, writable: boolean, use: () => T): T;
   status(descriptor: number): FileStatus;
   truncate(descriptor: number, size: number): void;
   /** Duplicates a descriptor; child processes do not inherit the copy. */

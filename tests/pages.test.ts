@@ -40,6 +40,7 @@ function linuxWithPages(page: number): Platform {
       prot: PROT_NONE,
       flags: MAP_PRIVATE,
       tagname: undefined,
+      descriptor: -1,
     });
     const start = linux.map({ length: length + page, protection: reserved, descriptor: -1, offset: 0 });
     const address = Math.ceil(start / page) * page;
@@ -73,9 +74,9 @@ function linuxWithPages(page: number): Platform {
       onPage("blank", address, length);
       linux.blank(address, length);
     },
-    flush(address, length) {
+    flush(address, length, descriptor) {
       onPage("flush", address);
-      linux.flush(address, length);
+      linux.flush(address, length, descriptor);
     },
     advise(address, length, advice) {
       onPage("advise", address);

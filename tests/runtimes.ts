@@ -68,7 +68,8 @@ function runtime(name: string, found: string | undefined, flags: string[], env: 
 }
 
 function node(major: number): string | undefined {
-  return program(inPackage(`node${major}-${SYSTEM}`, "bin/node"));
+  const name = `node${major}-${SYSTEM}`;
+  return program(inPackage(name, "bin/node"), inPackage(name, "bin/node.exe"));
 }
 
 /** Node 20 and 22 take TypeScript through tsx; later ones by themselves. */
@@ -77,11 +78,12 @@ function flagsOf(major: number): string[] {
 }
 
 function bun(): string | undefined {
-  const system = `bun-${SYSTEM.replace("arm64", "aarch64")}`;
+  const system = `bun-${SYSTEM.replace("arm64", "aarch64").replace("win32", "windows")}`;
   return program(
     inPackage("bun", "bin/bun.exe"),
     inPackage(`@oven/${system}`, "bin/bun"),
     inPackage(`@oven/${system}-baseline`, "bin/bun"),
+    inPackage(`@oven/${system}-baseline`, "bin/bun.exe"),
   );
 }
 
@@ -90,6 +92,7 @@ function deno(): string | undefined {
     inPackage("deno", "deno"),
     inPackage(`@deno/${SYSTEM}-glibc`, "deno"),
     inPackage(`@deno/${SYSTEM}`, "deno"),
+    inPackage(`@deno/${SYSTEM}`, "deno.exe"),
   );
 }
 

@@ -13,10 +13,27 @@ import { setImmediate, setTimeout } from "node:timers/promises";
 import * as assert from "uvu/assert";
 import { MMapError } from "../lib/mod.ts";
 import { currentRuntime, MACHINE, ROOT, type Runtime } from "./runtimes.ts";
+import { windowsResources } from "./windows/resources.ts";
+
+/** What a case that is not for all systems asks: `runs(name, WINDOWS && "why not there")`. */
+export const WINDOWS: boolean = process.platform === "win32";
+
+/** Why no descriptor can be mapped here, only a path; undefined where they can. */
+export const withoutDescriptors: string | undefined =
+  WINDOWS && process.versions.deno !== undefined
+    ? "Deno on Windows does not tell which file a descriptor stands for"
+    : undefined;
 
 /** A folder of this process's own, gone when it ends. */
 export const FOLDER: string = mkdtempSync(join(tmpdir(), "mmap-ffi-"));
-process.on("exit", () => rmSync(FOLDER, { recursive: true, force: true }));
+process.on("exit", () => {
+  try {
+    rmSync(FOLDER, { recursive: true, force: true });
+  } catch (error) {
+    // Windows deletes no file that is still mapped.
+    if (!WINDOWS) throw error;
+  }
+});
 
 let files = 0;
 
@@ -87,6 +104,7 @@ export async function collectGarbage(): Promise<void> {
 
 /** How many mappings and descriptors this process has. */
 export function resources(): { maps: number; descriptors: number } {
+  if (WINDOWS) return windowsResources();
   const maps = readFileSync("/proc/self/maps", "latin1").split("\n").length - 1;
   return { maps, descriptors: readdirSync("/proc/self/fd").length };
 }

@@ -1,0 +1,140 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { findBytes, findLastByte, type Memory, twoWay } from "../platform/memory.ts";
+
+const test = suite("searching without memmem and memrchr");
+
+/** Mapped memory that is none, and how much was asked of it. */
+function memoryOf(text: Uint8Array): { memory: Memory; work: { calls: number; copied: number } } {
+  const work = { calls: 0, copied: 0 };
+  const memory: Memory = {
+    findByte(address, length, byte) {
+      work.calls++;
+      assert.ok(address + length <= text.length, "a search reaches behind the end");
+      return text.subarray(address, address + length).indexOf(byte);
+    },
+    equals(address, bytes) {
+      work.calls++;
+      assert.ok(address + bytes.length <= text.length, "a comparison reaches behind the end");
+      return bytes.every((byte, index) => text[address + index] === byte);
+    },
+    load(address, target) {
+      work.copied += target.length;
+      assert.ok(address + target.length <= text.length, "a copy reaches behind the end");
+      target.set(text.subarray(address, address + target.length));
+    },
+  };
+  return { memory, work };
+}
+
+/** The answer, in the plainest way. */
+function plainFind(text: Uint8Array, needle: Uint8Array): number {
+  for (let at = 0; at + needle.length <= text.length; at++) {
+    let same = 0;
+    while (same < needle.length && text[at + same] === needle[same]) same++;
+    if (same === needle.length) return at;
+  }
+  return -1;
+}
+
+/** Numbers that look random, the same in each run. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
+
+test("Two-Way finds what the plain way finds, in texts that repeat themselves", () => {
+  const random = numbers(1);
+  let found = 0;
+  for (let round = 0; round < 30_000; round++) {
+    const letters = 1 + random(3);
+    const text = Uint8Array.from({ length: random(40) }, () => random(letters));
+    const start = random(text.length + 1);
+    const part = text.slice(start, start + 1 + random(12));
+    const needle = random(2) === 0 && part.length > 0 ? part : Uint8Array.from([0, ...part.map(() => random(letters))]);
+    const expected = plainFind(text, needle);
+    if (expected !== -1) found++;
+    assert.is(twoWay(needle)(text), expected, `[${needle}] in [${text}]`);
+    if (needle.length <= text.length) {
+      assert.is(findBytes(memoryOf(text).memory, 0, text.length, needle), expected, `[${needle}] in [${text}]`);
+    }
+  }
+  assert.ok(found > 10_000, `only ${found} of the needles were there`);
+});
+
+test("findBytes finds occurrences across the edges of its copies", () => {
+  const text = new Uint8Array(1_000_000).fill(97);
+  const needle = new Uint8Array(1000).fill(97);
+  needle[0] = 98;
+  needle[500] = 98;
+  for (const at of [0, 262_143, 262_144, 500_000, 523_289, 523_290, 786_000, 999_000]) {
+    const { memory } = memoryOf(text);
+    const before = text.slice(at, at + 1000);
+    text.set(needle, at);
+    assert.is(findBytes(memory, 0, text.length, needle), at);
+    assert.is(findBytes(memory, 0, at + 999, needle), -1);
+    text.set(before, at);
+  }
+});
+
+test("findBytes takes a needle longer than a copy, and one as long as the text", () => {
+  const random = numbers(2);
+  const text = Uint8Array.from({ length: 1_000_000 }, () => random(2));
+  for (const [start, length] of [[300_000, 600_000] as const, [0, 1_000_000] as const]) {
+    const { memory } = memoryOf(text);
+    const needle = text.slice(start, start + length);
+    assert.is(findBytes(memory, 0, text.length, needle), start);
+    needle[length - 1] = 2;
+    assert.is(findBytes(memory, 0, text.length, needle), -1);
+  }
+});
+
+test("findBytes asks C for a rare byte, and is done with few calls", () => {
+  const text = new Uint8Array(4_000_000).fill(101);
+  text.set([101, 101, 122, 101], 3_999_000);
+  const { memory, work } = memoryOf(text);
+  assert.is(findBytes(memory, 0, text.length, Uint8Array.of(101, 101, 122, 101)), 3_999_000);
+  assert.ok(work.calls <= 2, `${work.calls} calls`);
+  assert.ok(work.copied <= 4096, `${work.copied} bytes copied`);
+});
+
+test("findBytes gives up on C where candidates come too often: the work grows as the text does", () => {
+  const needle = new Uint8Array(10_000).fill(65);
+  for (const at of [0, 5000, 9999]) {
+    needle[at] = 66;
+    const all = [1_000_000, 4_000_000].map((length) => {
+      const { memory, work } = memoryOf(new Uint8Array(length).fill(65));
+      assert.is(findBytes(memory, 0, length, needle), -1);
+      return work;
+    });
+    for (const { calls } of all) assert.ok(calls <= 300, `${calls} calls`);
+    assert.ok((all[1]?.copied as number) <= 4 * 4_000_000, `${all[1]?.copied} bytes copied`);
+    needle[at] = 65;
+  }
+  const { memory, work } = memoryOf(Uint8Array.from({ length: 1_000_000 }, (_, index) => index % 2));
+  assert.is(findBytes(memory, 0, 1_000_000, Uint8Array.of(0, 1, 1)), -1);
+  assert.ok(work.calls <= 600, `${work.calls} calls`);
+  assert.ok(work.copied <= 1_100_000, `${work.copied} bytes copied`);
+});
+
+test("findLastByte copies from the end, and no more than it must", () => {
+  const text = new Uint8Array(300_000);
+  for (const at of [0, 1, 65_535, 200_000, 234_463, 234_464, 299_999]) {
+    text[at] = 7;
+    const { memory, work } = memoryOf(text);
+    assert.is(findLastByte(memory, 0, text.length, 7), at);
+    assert.ok(work.copied <= text.length - at + 65_536, `${work.copied} bytes copied`);
+    assert.is(findLastByte(memory, at + 1, text.length - at - 1, 7), -1);
+    text[at] = 0;
+  }
+  const { memory } = memoryOf(text);
+  assert.is(findLastByte(memory, 0, 0, 0), -1);
+  assert.is(findLastByte(memory, 0, 1, 0), 0);
+});
+
+test.run();
