@@ -6,9 +6,22 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../lib/mod.ts";
 import { currentRuntime, RUNTIMES, type Runtime } from "./runtimes.ts";
-import { commandFor, newFile, newPath, newProgram, printedBy, runs, text, WORKERS } from "./support.ts";
+import {
+  commandFor,
+  newFile,
+  newPath,
+  newProgram,
+  printedBy,
+  runs,
+  text,
+  unless,
+  WINDOWS,
+  WORKERS,
+} from "./support.ts";
 
 const test = suite("exchange between processes");
+
+const inherited = unless(WINDOWS && "a child inherits no descriptors there; named maps are in windows.test.ts", test);
 
 /** One of each kind, on the other side. */
 const PEERS = ["node20", "node26", "bun", "deno"];
@@ -42,7 +55,7 @@ function childWith(mm: MMap, source: string, runtime: Runtime) {
   return spawn(program, args, { env, stdio: ["pipe", "pipe", "inherit", mm.fd] });
 }
 
-test("a child of each runtime maps inherited anonymous memory", async () => {
+inherited("a child of each runtime maps inherited anonymous memory", async () => {
   for (const runtime of peers()) {
     using mm = MMap.anonymous(13);
     mm.write("Hello world!");
@@ -65,7 +78,7 @@ test("a child of each runtime maps inherited anonymous memory", async () => {
   }
 });
 
-test("both sides see each other's writes while they run", async () => {
+inherited("both sides see each other's writes while they run", async () => {
   // The child adds one to the number that the parent writes, as soon as it sees it.
   const source = `
     const mm = new MMap(3, 0);
@@ -92,7 +105,7 @@ test("both sides see each other's writes while they run", async () => {
   }
 });
 
-test("children do not inherit what they are not given", () => {
+inherited("children do not inherit what they are not given", () => {
   using mm = MMap.open(newFile("x"));
   using anonymous = MMap.anonymous(10);
   const printed = printedBy(

@@ -91,6 +91,15 @@ export function runs(name: string, reason: string | false | undefined): boolean 
   return false;
 }
 
+/** Adds tests that are not for every system or runtime: where there is a reason against them, each is printed as skipped. */
+export function unless(reason: string | false | undefined, test: AddTest): AddTest {
+  return (name, run) => {
+    if (runs(name, reason)) test(name, run);
+  };
+}
+
+type AddTest = (name: string, run: () => void | Promise<void>) => void;
+
 /** Collects garbage, and lets finalizers run. */
 export async function collectGarbage(): Promise<void> {
   const { gc, Bun } = globalThis as { gc?: () => void; Bun?: { gc(force: boolean): void } };
@@ -109,8 +118,14 @@ export function resources(): { maps: number; descriptors: number } {
   return { maps, descriptors: readdirSync("/proc/self/fd").length };
 }
 
-/** How many mappings and descriptors this process has of one file. */
-export function resourcesOf(path: string): { maps: number; descriptors: number } {
+/** Fails unless this process has so many mappings and descriptors of a file. */
+export function holds(path: string, maps: number, descriptors: number): void {
+  if (runs(`what is held of ${path}`, WINDOWS && "Windows does not list it")) {
+    assert.equal(resourcesOf(path), { maps, descriptors });
+  }
+}
+
+function resourcesOf(path: string): { maps: number; descriptors: number } {
   const maps = readFileSync("/proc/self/maps", "utf8").split("\n");
   const descriptors = readdirSync("/proc/self/fd").filter((number) => {
     try {

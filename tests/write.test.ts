@@ -2,9 +2,12 @@ import { openSync, readFileSync, statSync, truncateSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MAP_PRIVATE, MMap, type MMapError, PROT_READ } from "../lib/mod.ts";
-import { bytes, newFile, refuses, text, thrown } from "./support.ts";
+import { bytes, newFile, refuses, text, thrown, unless, WINDOWS } from "./support.ts";
 
 const test = suite("writing");
+
+/** What Windows has in another way is in windows.test.ts. */
+const posix = unless(WINDOWS && "it is about POSIX's flags or errors", test);
 
 test("writes at the position, which moves, and gives the number of bytes", () => {
   const path = newFile("abcdefgh");
@@ -228,7 +231,7 @@ test("anonymous maps resize, shared and private, with views and without", () => 
   }
 });
 
-test("a private file map keeps its own changes over a resize", () => {
+posix("a private file map keeps its own changes over a resize", () => {
   const path = newFile("abcdefgh");
   using mm = new MMap(openSync(path, "r+"), 0, { flags: MAP_PRIVATE });
   mm[0] = 88;
@@ -257,7 +260,7 @@ test("resize is refused for read and copy maps, and without a descriptor", () =>
   assert.is(readFileSync(path, "latin1"), "worksfgh");
 });
 
-test("a resize that the system refuses changes nothing", () => {
+posix("a resize that the system refuses changes nothing", () => {
   const path = newFile("abcdefgh");
   using mm = new MMap(openSync(path, "r"), 0, { flags: MAP_PRIVATE });
   const view = mm.bytes;
