@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { Ffi } from "../ffi/types.ts";
 import { errnoReader, type Fail, found, posixPlatform } from "./posix.ts";
+import { sigbusGuard } from "./sigbus/mod.ts";
 import type { Constants, Failures, Platform } from "./types.ts";
 
 /** From the kernel's uapi headers: asm-generic/mman.h, asm-generic/mman-common.h and linux/mman.h. */
@@ -114,6 +115,7 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
       const huge = (protection.flags & (constants.MAP_HUGETLB as number)) !== 0;
       return huge ? { ...protection, unit: hugePageSize(protection.flags) } : protection;
     },
+    guard: sigbusGuard(ffi, libraries, posix.pageSize),
     remap(address, length, request) {
       const moved = c.mremap(address, length, request.length, MREMAP_MAYMOVE);
       if (moved === -1) fail("mremap");
