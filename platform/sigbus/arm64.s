@@ -21,7 +21,8 @@ handler:
         ldr     w12, [x9, #8]           // so many slots were ever in use
         add     x13, x9, #64            // the first of them
 
-// Whose page is it? A slot: state, 4 bytes; replaced pages, 4; start, 8; end, 8; lowest replaced address, 8.
+// Whose page is it? A slot: state, 4 bytes; replaced pages, 4; start, 8; end, 8; the lowest replaced
+// page, 8; the page from which on all are replaced, 8.
 slot:   cbz     w12, chain
         sub     w12, w12, #1
         ldar    w10, [x13]
@@ -37,10 +38,10 @@ slot:   cbz     w12, chain
         ldr     w14, [x13]
         cmp     w14, w10
         b.eq    replace
-next:   add     x13, x13, #32
+next:   add     x13, x13, #40
         b       slot
 
-// Zeros in place of the page; of everything up to the region's end (x15) once the slot has 64 such pages.
+// Zeros in place of the page; of all that follow it too, once the slot has 64 such pages.
 // A system call changes x0 alone.
 replace:
         mov     x6, x0
@@ -49,6 +50,9 @@ replace:
         ldr     x14, [x9]               // the page size
         neg     x12, x14
         and     x12, x11, x12           // the page
+        ldr     x15, [x13, #32]
+        cmp     x12, x15
+        b.hs    again                   // another thread was faster
         mov     x1, x14
         ldr     w11, [x13, #4]
         cmp     w11, #64
@@ -72,8 +76,12 @@ map:    mov     x0, x12
         cmp     x0, x12
         b.ne    refused
 
-// The lowest address first: whoever sees the count sees it too.
-count:  add     x14, x13, #24
+count:  add     x11, x12, x1
+        cmp     x11, x15
+        b.ne    lowest
+        str     x12, [x13, #32]         // from here on all are replaced
+// The lowest page first: whoever sees the count sees it too.
+lowest: add     x14, x13, #24
 lower:  ldaxr   x0, [x14]
         cmp     x0, x12
         b.ls    counted
@@ -87,7 +95,7 @@ more:   ldaxr   w0, [x14]
         add     w0, w0, w10
         stlxr   w11, w0, [x14]
         cbnz    w11, more
-        ret                             // and the instruction runs again
+again:  ret                             // and the instruction runs again
 
 refused:
         mov     x0, x6

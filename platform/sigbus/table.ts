@@ -2,8 +2,8 @@
  * The table of guarded regions, which the SIGBUS handler reads: ordinary memory that all threads of the process share.
  *
  * Its head is 64 bytes long: the page size, 64 bits; how many slots were ever in use, 32 bits; how many there are, 32 bits.
- * A slot is 32 bytes long: its state, 32 bits; the number of replaced pages, 32 bits; the address where its region starts,
- * the one where it ends, and the lowest one that was replaced, 64 bits each.
+ * A slot is 40 bytes long: its state, 32 bits; the number of replaced pages, 32 bits; and four addresses of 64 bits: where
+ * its region starts, where it ends, the lowest page that was replaced, and the page from which on all were.
  *
  * A slot's state is a count of its uses, times four, plus one of FREE, TAKEN and LIVE. The handler believes only a live
  * slot whose state is the same before and after it has read the addresses.
@@ -19,7 +19,7 @@ const SLOTS = 65_536;
 
 // In 32-bit words.
 const HEAD = 16;
-const SLOT = 8;
+const SLOT = 10;
 const PAGE_SIZE = 0;
 const USED = 2;
 const AVAILABLE = 3;
@@ -28,6 +28,7 @@ const FAULTS = 1;
 const START = 2;
 const END = 4;
 const LOWEST = 6;
+const TAIL = 8;
 
 // The two low bits of a state, and what one more use adds.
 const FREE = 0;
@@ -73,6 +74,7 @@ export class Table {
     this.#setAddress(at + START, address);
     this.#setAddress(at + END, address + length);
     this.#setAddress(at + LOWEST, address + length);
+    this.#setAddress(at + TAIL, address + length);
     const state = Atomics.add(words, at + STATE, LIVE - TAKEN) - TAKEN;
     return {
       faults: words,

@@ -24,7 +24,8 @@ handler:
         mov     ecx, [r8 + 8]           # so many slots were ever in use
         lea     r10, [r8 + 64]          # the first of them
 
-# Whose page is it? A slot: state, 4 bytes; replaced pages, 4; start, 8; end, 8; lowest replaced address, 8.
+# Whose page is it? A slot: state, 4 bytes; replaced pages, 4; start, 8; end, 8; the lowest replaced
+# page, 8; the page from which on all are replaced, 8.
 slot:   sub     ecx, 1
         jb      chain
         mov     eax, [r10]
@@ -38,11 +39,11 @@ slot:   sub     ecx, 1
         jae     next
         cmp     eax, [r10]              # and not given to another region while it was read (x64 reads in order)
         je      replace
-next:   add     r10, 32
+next:   add     r10, 40
         jmp     slot
 
-# Zeros in place of the page; of everything up to the region's end once the slot has 64 such pages, so that a file that is
-# gone costs neither a fault a page nor a mapping a page, of which the system has few.
+# Zeros in place of the page; of all that follow it too, once the slot has 64 such pages, so that a file that is gone costs
+# neither a fault a page nor a mapping a page, of which the system has few.
 replace:
         push    rdi
         push    rsi
@@ -55,9 +56,11 @@ replace:
         mov     rdi, r12
         neg     rdi
         and     rdi, r9                 # the page
+        cmp     rdi, [rbx + 32]
+        jae     again                   # another thread was faster
         cmp     dword ptr [rbx + 4], 64
         jb      map
-        mov     rsi, [rbx + 16]
+        mov     rsi, [rbx + 32]
         sub     rsi, rdi
 map:    mov     edx, 3                  # PROT_READ | PROT_WRITE
         mov     r10d, 0x4032            # MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE
@@ -68,7 +71,7 @@ map:    mov     edx, 3                  # PROT_READ | PROT_WRITE
         cmp     rax, rdi
         je      count
         # Refused, for there are too many mappings, or too little memory: try the other length.
-        mov     rax, [rbx + 16]
+        mov     rax, [rbx + 32]
         sub     rax, rdi
         add     rax, r12
         sub     rax, rsi
@@ -78,8 +81,12 @@ map:    mov     edx, 3                  # PROT_READ | PROT_WRITE
         cmp     rax, rdi
         jne     refused
 
-# The lowest address first: whoever sees the count sees it too.
-count:  mov     rax, [rbx + 24]
+count:  lea     rax, [rdi + rsi]
+        cmp     rax, [rbx + 32]
+        jne     lowest
+        mov     [rbx + 32], rdi         # from here on all are replaced
+# The lowest page first: whoever sees the count sees it too.
+lowest: mov     rax, [rbx + 24]
 lower:  cmp     rax, rdi
         jbe     counted
         lock cmpxchg [rbx + 24], rdi
@@ -89,6 +96,7 @@ counted:
         xor     edx, edx
         div     r12
         lock add [rbx + 4], eax         # so many pages
+again:
         pop     r12
         pop     rbx
         pop     rdx
