@@ -393,6 +393,7 @@ export class Mapping {
     const old = this.#region;
     // Views of the old region may be in use; and one with pages that were replaced is no longer one mapping.
     const inPlace = this.#given.length === 0 && this.#faults[this.#faultsAt] === 0;
+    const untold = this.#mayHaveLost;
     // The order makes a refusal harmless: a file grows before the mapping does, and shrinks after it.
     if (end > sizeBefore) this.#platform.truncate(descriptor, end);
     let next: Region;
@@ -405,12 +406,13 @@ export class Mapping {
     try {
       if (end < sizeBefore) this.#platform.truncate(descriptor, end);
     } catch (error) {
-      if (inPlace) this.#region = this.#remapInPlace(next, this.#length);
-      else unmap(this.#platform, next);
-      this.#watch();
+      if (inPlace) {
+        this.#region = this.#remapInPlace(next, this.#length);
+        this.#watch();
+      } else unmap(this.#platform, next);
       throw error;
     }
-    this.#untold = this.#mayHaveLost;
+    this.#untold = untold;
     this.#region = next;
     this.#length = length;
     this.#watch();
