@@ -105,11 +105,6 @@ export function bytesOf(name: string, value: unknown): Uint8Array {
   throw new TypeError(`${name} must be a string, an ArrayBuffer or a view of one: got ${show(value)}`);
 }
 
-/** The length of bytes that C is told of: the engine's own count, whatever the class's prototype says by now. */
-export function lengthOf(bytes: Uint8Array): number {
-  return typedArray.byteLength.call(bytes);
-}
-
 function viewedBytes(view: ArrayBufferView): Uint8Array {
   // The getter of the type gives undefined for what is no typed array.
   const { buffer, byteOffset, byteLength } = typedArray.type.call(view) === undefined ? dataView : typedArray;

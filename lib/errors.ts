@@ -61,6 +61,13 @@ export function closedError(): MMapError {
   return new MMapError("the map is closed", { code: "ERR_MMAP_CLOSED" });
 }
 
+/** The file shrank under the map, and what is said to be gone is gone. */
+export function truncatedError(gone: string): MMapError {
+  return new MMapError(`the file shrank under the map: ${gone}; resize the map, or make a new one`, {
+    code: "ERR_MMAP_TRUNCATED",
+  });
+}
+
 /** There is no way to call C here. */
 export function ffiError(cause: unknown): MMapError {
   return new MMapError(cause instanceof Error ? cause.message : String(cause), { code: "ERR_MMAP_FFI", cause });

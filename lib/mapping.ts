@@ -10,10 +10,10 @@
  * @module
  */
 
+import { lengthOf } from "../platform/bytes.ts";
 import { openPlatform } from "../platform/mod.ts";
-import type { MapRequest, Platform, Protection, ProtectionRequest } from "../platform/types.ts";
-import { lengthOf } from "./check.ts";
-import { closedError, failures, ffiError, MMapError } from "./errors.ts";
+import type { Guard, MapRequest, Platform, Protection, ProtectionRequest } from "../platform/types.ts";
+import { closedError, failures, ffiError, MMapError, truncatedError } from "./errors.ts";
 
 /** What a mapping is made from. */
 export interface MappingRequest extends ProtectionRequest {
@@ -22,6 +22,8 @@ export interface MappingRequest extends ProtectionRequest {
   readonly offset: number;
   /** Keep a duplicate of the descriptor, for `size` and `resize`? */
   readonly trackDescriptor: boolean;
+  /** Keep the process alive when the file shrinks, where the platform can? */
+  readonly guard: boolean;
 }
 
 /**
@@ -67,7 +69,14 @@ export function knownByPath<T>(descriptor: number, path: string, writable: boole
 interface Region {
   readonly address: number;
   readonly length: number;
+  readonly guard: Guard | undefined;
 }
+
+/** The faults of a region without a guard. */
+const NO_FAULTS = new Int32Array(1);
+
+/** Takes a store that nobody reads. */
+const FENCE = new Int32Array(1);
 
 export class Mapping {
   readonly protection: Protection;
@@ -76,6 +85,14 @@ export class Mapping {
 
   readonly #platform: Platform;
   #region: Region;
+  readonly #wantsGuard: boolean;
+  /** `#faults[#faultsAt]` counts the pages that were touched when the file no longer had them, and replaced by zeros. */
+  #faults: Int32Array = NO_FAULTS;
+  #faultsAt = 0;
+  /** How many of them the user was told of. */
+  #told = 0;
+  /** Was there one before `resize` that the user was not told of? */
+  #untold = false;
   #length: number;
   /** Ours alone, or -1. */
   #descriptor: number;
@@ -104,12 +121,14 @@ export class Mapping {
     this.#platform = system;
     this.#anonymous = descriptor === -1;
     this.#tracked = request.trackDescriptor;
+    this.#wantsGuard = request.guard;
     this.protection = system.protection(request);
     this.offset = offset;
     this.#length = this.#anonymous ? anonymousLength(request.length) : this.#fileLength(descriptor, request.length);
     this.#descriptor = this.#ownDescriptor(descriptor, request.trackDescriptor);
     try {
       this.#region = this.#mapWhole(this.#descriptor === -1 ? descriptor : this.#descriptor);
+      this.#watch();
     } catch (error) {
       this.#closeDescriptor();
       throw error;
@@ -156,19 +175,77 @@ export class Mapping {
     if (this.#closed) throw closedError();
   }
 
+  // --- What a shrunk file leaves behind ------------------------------------------------------------------------------
+
+  /** Does a touch of a page that the file no longer has find zeros, and not kill the process? */
+  get guarded(): boolean {
+    this.check();
+    return this.#region.guard !== undefined;
+  }
+
+  /** How many pages were replaced since the mapping was made or resized. Who asks was told. */
+  get faults(): number {
+    this.check();
+    this.#told = this.#faults[this.#faultsAt] as number;
+    return this.#told;
+  }
+
+  /**
+   * Refuses what was done with bytes up to `end`, if some of them are zeros that are not the file's. Called when it is
+   * done, for to touch them is what makes them known.
+   *
+   * @throws {MMapError} `ERR_MMAP_TRUNCATED`
+   */
+  #checkIntact(end: number): void {
+    if (this.#faults[this.#faultsAt] !== 0) this.#refuseReplaced(end);
+  }
+
+  #refuseReplaced(end: number): void {
+    const intact = this.#intact();
+    if (end <= intact) return;
+    this.#told = this.#faults[this.#faultsAt] as number;
+    throw truncatedError(`the bytes from index ${intact} on may be gone`);
+  }
+
+  /** How many bytes lie before the first page that was replaced. */
+  #intact(): number {
+    const { guard } = this.#region;
+    if (guard === undefined) return this.#length;
+    return Math.min(this.#length, Math.max(0, guard.lowest() - this.#address(0)));
+  }
+
+  /** May bytes that were meant for the file have gone to pages that are no longer its own, unknown to the user? */
+  get #mayHaveLost(): boolean {
+    if (!this.protection.shared || !this.protection.writable) return false;
+    return this.#untold || this.#faults[this.#faultsAt] !== this.#told;
+  }
+
+  /** Counts the faults of the current region, from none. */
+  #watch(): void {
+    const { guard } = this.#region;
+    this.#faults = guard?.faults ?? NO_FAULTS;
+    this.#faultsAt = guard?.index ?? 0;
+    this.#told = 0;
+  }
+
   // --- Bytes ---------------------------------------------------------------------------------------------------------
   // The caller has checked that the range lies within the mapping.
 
   /** The byte at an index. */
   byte(index: number): number {
     const at = index - this.#windowStart;
-    if (at >= 0 && at < this.#windowLength) return this.#window[at] as number;
-    return this.window(index, 1)[index - this.#windowStart] as number;
+    const near = at >= 0 && at < this.#windowLength;
+    const value = (near ? this.#window[at] : this.window(index, 1)[index - this.#windowStart]) as number;
+    // An engine may take a load out of a loop that stores nothing, and the count of faults must be read after the byte.
+    FENCE[0] = value;
+    if (this.#faults[this.#faultsAt] !== 0) this.#refuseReplaced(index + 1);
+    return value;
   }
 
   setByte(index: number, value: number): void {
     const window = this.window(index, 1);
     window[index - this.#windowStart] = value;
+    this.#checkIntact(index + 1);
   }
 
   /** A copy of the bytes from `start` to `end`. */
@@ -184,24 +261,32 @@ export class Mapping {
       const at = start - this.#windowStart;
       for (let index = 0; index < length; index++) copy[index] = window[at + index] as number;
     }
+    if (length > 0) this.#checkIntact(end);
     return copy;
   }
 
   /** Fills `target` with the bytes from `start` on. */
   load(start: number, target: Uint8Array): void {
     this.#platform.load(this.#address(start), target);
+    this.#checkIntact(start + target.length);
   }
 
   write(start: number, source: Uint8Array): void {
     this.check();
     const length = lengthOf(source);
+    // Before as well: where it is known already, nothing is written.
+    this.#checkIntact(start + length);
     if (length > WINDOW) this.#platform.store(this.#address(start), source);
     else if (length > 0) set.call(this.window(start, length), source, start - this.#windowStart);
+    this.#checkIntact(start + length);
   }
 
   /** Copies within the mapping; the ranges may overlap. */
   move(destination: number, source: number, count: number): void {
+    const end = Math.max(destination, source) + count;
+    this.#checkIntact(end);
     this.#platform.move(this.#address(destination), this.#address(source), count);
+    this.#checkIntact(end);
   }
 
   /**
@@ -229,18 +314,25 @@ export class Mapping {
   /** The index of the first byte equal to `byte` from `start` to `end`, or -1. */
   findByte(start: number, end: number, byte: number): number {
     if (start >= end) return -1;
-    return plus(start, this.#platform.findByte(this.#address(start), end - start, byte));
+    const index = plus(start, this.#platform.findByte(this.#address(start), end - start, byte));
+    this.#checkIntact(index === -1 ? end : index + 1);
+    return index;
   }
 
   findLastByte(start: number, end: number, byte: number): number {
     if (start >= end) return -1;
-    return plus(start, this.#platform.findLastByte(this.#address(start), end - start, byte));
+    const index = plus(start, this.#platform.findLastByte(this.#address(start), end - start, byte));
+    this.#checkIntact(end);
+    return index;
   }
 
   /** The index of the first occurrence of `needle`, of at least one byte, that lies between `start` and `end`, or -1. */
   findBytes(start: number, end: number, needle: Uint8Array): number {
-    if (end - start < lengthOf(needle)) return -1;
-    return plus(start, this.#platform.findBytes(this.#address(start), end - start, needle));
+    const needed = lengthOf(needle);
+    if (end - start < needed) return -1;
+    const index = plus(start, this.#platform.findBytes(this.#address(start), end - start, needle));
+    this.#checkIntact(index === -1 ? end : index + needed);
+    return index;
   }
 
   // --- Views ---------------------------------------------------------------------------------------------------------
@@ -306,7 +398,7 @@ export class Mapping {
     const place = address - this.#region.address;
     const lead = place % this.#platform.allocationGranularity;
     const copy = this.#platform.mapCopy(this.#region.address, place - lead, lead + length);
-    this.#copies.push({ address: copy, length: lead + length });
+    this.#copies.push({ address: copy, length: lead + length, guard: undefined });
     return copy + lead;
   }
 
@@ -325,6 +417,7 @@ export class Mapping {
     const address = this.#address(start);
     const page = address - (address % this.#platform.pageSize);
     this.#platform.flush(page, address + length - page, this.#descriptor);
+    if (this.protection.writable) this.#checkIntact(start + length);
   }
 
   /** @throws {RangeError} `start` is not where a page begins. */
@@ -357,12 +450,14 @@ export class Mapping {
       this.#shrinkUnmapped(length, end);
       return;
     }
-    const anew = this.#given.length > 0 || this.#advised;
+    // Views of the old region may be in use; and one with advice on a part, or with replaced pages, may be several mappings.
+    const inPlace = this.#given.length === 0 && !this.#advised && this.#faults[this.#faultsAt] === 0;
+    const untold = this.#mayHaveLost;
     // The order makes a refusal harmless: a file grows before the mapping does, and shrinks after it.
     if (end > sizeBefore) this.#platform.truncate(descriptor, end);
     let next: Region;
     try {
-      next = anew ? this.#mapAnew(length) : this.#remapInPlace(old, length);
+      next = inPlace ? this.#remapInPlace(old, length) : this.#mapBeside(length);
     } catch (error) {
       if (end > sizeBefore) this.#platform.truncate(descriptor, sizeBefore);
       throw error;
@@ -370,18 +465,22 @@ export class Mapping {
     try {
       if (end < sizeBefore) this.#platform.truncate(descriptor, end);
     } catch (error) {
-      if (anew) this.#platform.unmap(next.address, next.length);
-      else this.#region = this.#remapInPlace(next, this.#length);
+      if (inPlace) {
+        this.#region = this.#remapInPlace(next, this.#length);
+        this.#watch();
+      } else unmap(this.#platform, next);
       throw error;
     }
     const grows = length >= this.#length;
+    this.#untold = untold;
     this.#region = next;
     this.#length = length;
     this.#advised = false;
+    this.#watch();
     // Anonymous memory that grows has its zeros already.
     if (!grows || !this.#anonymous) this.#clearTail(old);
     try {
-      if (anew) this.#retire(old, next.length);
+      if (!inPlace) this.#retire(old, next.length);
     } finally {
       this.#forgetViews();
     }
@@ -393,7 +492,7 @@ export class Mapping {
     const free = !this.#given.some(isDetached) && this.#given.every(detach);
     if (free) {
       this.#forgetViews();
-      this.#platform.unmap(this.#region.address, this.#region.length);
+      unmap(this.#platform, this.#region);
     }
     try {
       this.#platform.truncate(this.#descriptor, end);
@@ -407,6 +506,7 @@ export class Mapping {
   #mapAgain(): void {
     try {
       this.#region = this.#map(this.#descriptor, this.#length);
+      this.#watch();
     } catch (error) {
       this.#closed = true;
       this.#closeDescriptor();
@@ -432,19 +532,30 @@ export class Mapping {
     if (this.#onlyHere && from < to) this.#platform.store(this.#region.address + from, new Uint8Array(to - from));
   }
 
-  /** Makes the region with another length beside the old one. */
-  #mapAnew(length: number): Region {
+  /** Makes the region anew with another length, beside the old one. */
+  #mapBeside(length: number): Region {
     const next = this.#map(this.#descriptor, length);
+    // Pages that were replaced have nothing to keep.
     if (this.#onlyHere) {
       const lead = this.#address(0) - this.#region.address;
-      this.#platform.move(next.address, this.#region.address, lead + Math.min(length, this.#length));
+      this.#platform.move(next.address, this.#region.address, lead + Math.min(length, this.#intact()));
     }
     return next;
   }
 
+  /** Makes the region anew with another length, in its own place or elsewhere. */
   #remapInPlace(region: Region, length: number): Region {
     const request = this.#request(this.#descriptor, length);
-    return { address: this.#platform.remap(region.address, region.length, request), length: request.length };
+    region.guard?.release();
+    let { address } = region;
+    try {
+      address = this.#platform.remap(address, region.length, request);
+    } catch (error) {
+      this.#region = this.#guarded(this.#descriptor, address, region.length);
+      this.#watch();
+      throw error;
+    }
+    return this.#guarded(this.#descriptor, address, request.length);
   }
 
   // --- The end -------------------------------------------------------------------------------------------------------
@@ -453,12 +564,14 @@ export class Mapping {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    const lost = this.#mayHaveLost;
     try {
       this.#retire(this.#region, this.#region.length);
     } finally {
       this.#forgetViews();
       this.#closeDescriptor();
     }
+    if (lost) throw truncatedError("writes may be lost, and the map is closed");
   }
 
   /** What `close` does for a map that is garbage: its views may still be in use, so they are not detached. */
@@ -512,7 +625,13 @@ export class Mapping {
 
   #map(descriptor: number, length: number): Region {
     const request = this.#request(descriptor, length);
-    return { address: this.#platform.map(request), length: request.length };
+    return this.#guarded(descriptor, this.#platform.map(request), request.length);
+  }
+
+  /** The region at an address, guarded if it shows a file's pages (those of an anonymous map may be one's, by its `fd`). */
+  #guarded(descriptor: number, address: number, length: number): Region {
+    const wanted = this.#wantsGuard && descriptor !== -1;
+    return { address, length, guard: wanted ? this.#platform.guard?.(address, length) : undefined };
   }
 
   /** How many bytes of the file a request for `length` maps. */
@@ -537,8 +656,7 @@ export class Mapping {
 
   /** Length 0 of what has no size: the system says why it can't be mapped, or a length is what is missing. */
   #refuseEndless(descriptor: number): never {
-    const { address, length } = this.#map(descriptor, 1);
-    this.#platform.unmap(address, length);
+    unmap(this.#platform, this.#map(descriptor, 1));
     throw new RangeError("length must be given for what is not a regular file: got 0");
   }
 
@@ -600,7 +718,13 @@ const orphans = new FinalizationRegistry<{ system: Platform; regions: Region[] }
 });
 
 function unmapAll(system: Platform, regions: Region[]): void {
-  for (const { address, length } of regions) system.unmap(address, length);
+  for (const region of regions) unmap(system, region);
+}
+
+/** Unmaps a region. Its guard goes first: somebody else may get the addresses at once. */
+function unmap(system: Platform, { address, length, guard }: Region): void {
+  guard?.release();
+  system.unmap(address, length);
 }
 
 /** Runs what the garbage collector asked for: nobody is there to catch an error, and an uncaught one ends the process. */

@@ -7,7 +7,8 @@
 import { channel } from "node:diagnostics_channel";
 import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type BytesLike, bound, byte, bytesOf, integer, lengthOf, oneOf, slice } from "./check.ts";
+import { lengthOf } from "../platform/bytes.ts";
+import { type BytesLike, bound, byte, bytesOf, integer, oneOf, slice } from "./check.ts";
 import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
 import { show, withPath } from "./errors.ts";
 import { knownByPath, Mapping } from "./mapping.ts";
@@ -33,6 +34,11 @@ export interface MMapOptions {
   tagname?: string | undefined;
   /** false keeps no descriptor of the file: `size()` and `resize()` then throw. By default true. */
   trackfd?: boolean | undefined;
+  /**
+   * false leaves the map out of the guard: a touch of a page that its file no longer has then kills the process (POSIX).
+   * By default true.
+   */
+  guard?: boolean | undefined;
 }
 
 /** How to open a path. */
@@ -277,6 +283,37 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
+   * Does the process survive a file that shrinks under the map? A touch of a page that the file no longer has then finds
+   * zeros, and what the map's own methods would have made of them is an `MMapError` with the code `ERR_MMAP_TRUNCATED`.
+   *
+   * false with `guard: false`, of memory that belongs to no file, and where the guard is not to be had: off Linux, on
+   * architectures other than x64 and arm64, where the system allows no new executable pages.
+   */
+  get guarded(): boolean {
+    return this.#mapping.guarded;
+  }
+
+  /**
+   * How many pages were replaced by zeros since the map was made or resized, because they were touched and the file no
+   * longer had them. Code that works on `bytes` or a `view` asks here whether what it read was the file's.
+   *
+   * The first 64 are replaced one at a time, and then, with the next, all that follow it.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("package.json");
+   * let sum = 0;
+   * for (const byte of mm.bytes) sum += byte;
+   * if (mm.faults > 0) throw new Error("the file shrank, and zeros were read in its place");
+   * ```
+   */
+  get faults(): number {
+    return this.#mapping.faults;
+  }
+
+  /**
    * All bytes, without a copy: reading and writing it reads and writes the map. The same array each time, made at the
    * first use. This is the fast way to loop over bytes, and what to pass to functions that take a `Uint8Array`.
    *
@@ -454,7 +491,9 @@ export class MMap implements Disposable, Iterable<number> {
     this.#checkReadable();
     if (this.#position >= this.length)
       throw new RangeError(`the position is at the end, ${this.length}: no byte to read`);
-    return this.#mapping.byte(this.#position++);
+    const value = this.#mapping.byte(this.#position);
+    this.#position++;
+    return value;
   }
 
   /**
@@ -519,7 +558,8 @@ export class MMap implements Disposable, Iterable<number> {
     this.#checkWritable();
     if (this.#position >= this.length)
       throw new RangeError(`the position is at the end, ${this.length}: no room for value`);
-    this.#mapping.setByte(this.#position++, checked);
+    this.#mapping.setByte(this.#position, checked);
+    this.#position++;
   }
 
   /**
@@ -738,7 +778,8 @@ export class MMap implements Disposable, Iterable<number> {
    * Detaches every view and gives the memory and the descriptor back. Changes are not lost: the system writes those of a
    * shared map to its file. A second call does nothing.
    *
-   * @throws {MMapError} The system refused; the map is closed all the same.
+   * @throws {MMapError} The system refused; or the file shrank, and writes through `bytes` or a `view` may be lost, of which
+   * no earlier call has told (`ERR_MMAP_TRUNCATED`). The map is closed all the same.
    *
    * @see https://man7.org/linux/man-pages/man2/munmap.2.html
    */
@@ -855,7 +896,7 @@ function checkObject(options: OpenOptions): OpenOptions {
 }
 
 function checkOptions(options: MMapOptions, length: number) {
-  const { access = "default", prot, flags, offset = 0, tagname, trackfd = true } = checkObject(options);
+  const { access = "default", prot, flags, offset = 0, tagname, trackfd = true, guard = true } = checkObject(options);
   oneOf("access", access, ACCESSES);
   if (prot !== undefined) integer("prot", prot, 0, 2 ** 31 - 1);
   if (flags !== undefined) integer("flags", flags, -(2 ** 31), 2 ** 32 - 1);
@@ -864,7 +905,8 @@ function checkOptions(options: MMapOptions, length: number) {
     throw new TypeError(`tagname must be a string: got ${show(tagname)}`);
   }
   if (typeof trackfd !== "boolean") throw new TypeError(`trackfd must be true or false: got ${show(trackfd)}`);
-  return { access, prot, flags, offset, tagname, trackDescriptor: trackfd };
+  if (typeof guard !== "boolean") throw new TypeError(`guard must be true or false: got ${show(guard)}`);
+  return { access, prot, flags, offset, tagname, trackDescriptor: trackfd, guard };
 }
 
 function pathOf(path: unknown): string {

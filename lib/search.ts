@@ -5,7 +5,8 @@
  */
 
 import { Buffer } from "node:buffer";
-import { lengthOf } from "./check.ts";
+
+import { lengthOf } from "../platform/bytes.ts";
 import type { Mapping } from "./mapping.ts";
 import { preparePattern } from "./pattern.ts";
 

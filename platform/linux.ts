@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { Ffi } from "../ffi/types.ts";
 import { errnoReader, type Fail, found, posixPlatform, statusMemory } from "./posix.ts";
+import { sigbusGuard } from "./sigbus/mod.ts";
 import type { Constants, Failures, FileStatus, Platform } from "./types.ts";
 
 /** From the kernel's uapi headers: asm-generic/mman.h, asm-generic/mman-common.h and linux/mman.h. */
@@ -150,6 +151,7 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
       const huge = (protection.flags & (constants.MAP_HUGETLB as number)) !== 0;
       return huge ? { ...protection, unit: hugePageSize(protection.flags) } : protection;
     },
+    guard: sigbusGuard(ffi, libraries, posix.pageSize),
     remap(address, length, request) {
       // Shared memory without a file does not grow with its mapping: a touch of what is new would kill the process.
       if (request.descriptor === -1 && request.protection.shared) return posix.remap(address, length, request);

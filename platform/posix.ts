@@ -6,6 +6,7 @@
 
 import { getSystemErrorMap } from "node:util";
 import type { Ffi } from "../ffi/types.ts";
+import { lengthOf } from "./bytes.ts";
 import type { Constants, Failures, FileStatus, MapRequest, Platform, Protection, ProtectionRequest } from "./types.ts";
 
 /** What a POSIX system's own file says of it. */
@@ -149,14 +150,6 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       if (length > 0) store.memmove(address, source, length);
     },
   };
-}
-
-// The engine's own getter, taken before any code could replace it: C believes what it is told.
-const byteLength = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), "byteLength")
-  ?.get as () => number;
-
-function lengthOf(bytes: Uint8Array): number {
-  return byteLength.call(bytes);
 }
 
 /** Turns the address that C's search functions give, NULL for nothing, into an index. */

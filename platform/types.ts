@@ -59,6 +59,17 @@ export interface FileStatus {
   readonly size: number;
 }
 
+/** What keeps the process alive when mapped pages are gone because their file shrank: a touch finds zeros instead. */
+export interface Guard {
+  /** The number of pages replaced so far is `faults[index]`. The array outlives the guard; other guards share it. */
+  readonly faults: Int32Array;
+  readonly index: number;
+  /** The lowest address where pages were replaced; the region's end where none was. */
+  lowest(): number;
+  /** Ends it. To be called before the region is unmapped, for then others may get its addresses. */
+  release(): void;
+}
+
 /** One operating system, as the library uses it. */
 export interface Platform {
   /** The unit of protection and flushing, in bytes. */
@@ -84,6 +95,8 @@ export interface Platform {
   remap(address: number, length: number, request: MapRequest): number;
   /** Puts private zeros in place of mapped pages. */
   blank(address: number, length: number): void;
+  /** Guards mapped pages of a file. Absent, or `undefined`, where that can't be. */
+  guard?(address: number, length: number): Guard | undefined;
   /** Writes changed pages to the file and waits for it. `descriptor` is the file's, or -1 where none was kept. */
   flush(address: number, length: number, descriptor: number): void;
   /** @throws {RangeError} The advice is not one that this system has, or one that would make the memory unusable. */

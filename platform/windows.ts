@@ -12,6 +12,7 @@ import { fstatSync } from "node:fs";
 import { win32 } from "node:path";
 import process from "node:process";
 import type { Ffi, Functions } from "../ffi/types.ts";
+import { lengthOf } from "./bytes.ts";
 import { findBytes, findLastByte } from "./memory.ts";
 import { found } from "./posix.ts";
 import type { Constants, Failures, MapRequest, Platform, Protection, ProtectionRequest } from "./types.ts";
@@ -363,9 +364,10 @@ function memoryFunctions(ffi: Ffi) {
   const store = ffi.open(["ucrtbase.dll"], STORE_SIGNATURES);
   const memory = {
     findByte: (address: number, length: number, byte: number) => found(address, c.memchr(address, byte, length)),
-    equals: (address: number, bytes: Uint8Array) => c.memcmp(address, bytes, bytes.length) === 0,
+    equals: (address: number, bytes: Uint8Array) => c.memcmp(address, bytes, lengthOf(bytes)) === 0,
     load(address: number, target: Uint8Array): void {
-      if (target.length > 0) c.memcpy(target, address, target.length);
+      const length = lengthOf(target);
+      if (length > 0) c.memcpy(target, address, length);
     },
   };
   return {
@@ -377,7 +379,8 @@ function memoryFunctions(ffi: Ffi) {
       c.memmove(destination, source, length);
     },
     store(address: number, source: Uint8Array): void {
-      if (source.length > 0) store.memcpy(address, source, source.length);
+      const length = lengthOf(source);
+      if (length > 0) store.memcpy(address, source, length);
     },
   };
 }

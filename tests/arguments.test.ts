@@ -186,6 +186,14 @@ const OPTIONS: [option: keyof MMapOptions, wrong: Wrong[]][] = [
       [null, TypeError, "null"],
     ],
   ],
+  [
+    "guard",
+    [
+      [1, TypeError, "1"],
+      ["", TypeError, '""'],
+      [null, TypeError, "null"],
+    ],
+  ],
 ];
 
 /** What Windows has in another way is in windows.test.ts. */

@@ -1,11 +1,13 @@
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { runFile } from "./support.ts";
+import { runFile, unless, WINDOWS } from "./support.ts";
 
 const test = suite("hostile calls");
 
-test("no call ends the process, gives a wrong answer or throws what is not documented", () => {
+const posix = unless(WINDOWS && "the fuzzer expects a stray write to a read map to be seen through the map", test);
+
+posix("no call ends the process, gives a wrong answer or throws what is not documented", () => {
   const main = fileURLToPath(new URL("fuzz/main.ts", import.meta.url));
   const args = ["--hostile", "--seed", "20260", "--steps", "2000"];
   const { code, signal, stdout, stderr } = runFile(main, { args });

@@ -2,11 +2,13 @@ import { closeSync, openSync, statSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MADV_RANDOM, MADV_SEQUENTIAL, MAP_PRIVATE, MMap, PAGESIZE, PROT_READ } from "../lib/mod.ts";
-import { newFile, refuses, text } from "./support.ts";
+import { newFile, refuses, text, unless, WINDOWS } from "./support.ts";
 
 const test = suite("resizing what is private, advised or not for writing");
 
-test("a map whose prot lacks PROT_WRITE cannot be resized", () => {
+const posix = unless(WINDOWS && "it is about POSIX's flags, prot or advice", test);
+
+posix("a map whose prot lacks PROT_WRITE cannot be resized", () => {
   const path = newFile("abcdef");
   const fd = openSync(path, "r+");
   using mm = new MMap(fd, 0, { prot: PROT_READ });
@@ -17,17 +19,20 @@ test("a map whose prot lacks PROT_WRITE cannot be resized", () => {
 });
 
 for (const viewed of [false, true]) {
-  test(`a private map grows by zeros, ${viewed ? "with" : "without"} views, whatever it had behind its end before`, () => {
-    const fd = openSync(newFile("abcdef"), "r+");
-    using mm = new MMap(fd, 0, { flags: MAP_PRIVATE });
-    closeSync(fd);
-    mm.assign("ABCDEF");
-    if (viewed) mm.bytes;
-    mm.resize(2);
-    if (viewed) mm.bytes;
-    mm.resize(6);
-    assert.is(text(mm.slice()), "AB\0\0\0\0");
-  });
+  posix(
+    `a private map grows by zeros, ${viewed ? "with" : "without"} views, whatever it had behind its end before`,
+    () => {
+      const fd = openSync(newFile("abcdef"), "r+");
+      using mm = new MMap(fd, 0, { flags: MAP_PRIVATE });
+      closeSync(fd);
+      mm.assign("ABCDEF");
+      if (viewed) mm.bytes;
+      mm.resize(2);
+      if (viewed) mm.bytes;
+      mm.resize(6);
+      assert.is(text(mm.slice()), "AB\0\0\0\0");
+    },
+  );
 }
 
 test("private anonymous memory grows by zeros, whatever it had behind its end before", () => {
@@ -38,7 +43,7 @@ test("private anonymous memory grows by zeros, whatever it had behind its end be
   assert.is(mm.rfind("a"), PAGESIZE);
 });
 
-test("a map can be resized after advice on a part of it", () => {
+posix("a map can be resized after advice on a part of it", () => {
   const content = "abcd".repeat(PAGESIZE);
   for (const flags of [undefined, MAP_PRIVATE]) {
     const path = newFile(content);

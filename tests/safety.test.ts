@@ -4,9 +4,24 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap, PROT_READ } from "../lib/mod.ts";
 import { currentRuntime } from "./runtimes.ts";
-import { collectGarbage, newFile, printedBy, refuses, resources, runChild, runs } from "./support.ts";
+import {
+  collectGarbage,
+  newFile,
+  printedBy,
+  refuses,
+  resources,
+  runChild,
+  runs,
+  unless,
+  WINDOWS,
+  withoutDescriptors,
+} from "./support.ts";
 
 const test = suite("safety");
+
+/** What Windows has in another way is in windows.test.ts. */
+const posix = unless(WINDOWS && "Windows has no prot, and shortens no file that is mapped", test);
+const described = unless(withoutDescriptors, test);
 
 /** Node 20 cannot detach a buffer: its old views keep their memory. */
 const DETACHES = "transfer" in ArrayBuffer.prototype;
@@ -173,7 +188,12 @@ for (const [name, transfer] of [
        };
        for (const part of [false, true]) {
          escape((mm) => mm.close(), part);
-         escape((mm) => { mm.resize(300_000); mm.resize(200_000); mm.close(); }, part);
+         escape((mm) => {
+           mm.resize(300_000);
+           // Windows shortens no file of which a buffer is in use.
+           try { mm.resize(200_000); } catch (error) { if (process.platform !== "win32" || error.code !== "EBUSY") throw error; }
+           mm.close();
+         }, part);
          escape(() => {}, part);
        }
        for (let round = 0; round < 5; round++) { collect(); await setImmediate(); }
@@ -192,7 +212,7 @@ for (const [name, transfer] of [
   });
 }
 
-test("a buffer that was taken away survives the shrinking of its file", () => {
+posix("a buffer that was taken away survives the shrinking of its file", () => {
   if (!runs("a taken buffer over a shrunk file", !DETACHES && "this runtime cannot transfer")) return;
   const printed = printedBy(
     `import { writeFileSync } from "node:fs";
@@ -220,11 +240,12 @@ test("a stray write to a read map stays in this process", () => {
      mm.close();`,
     { args: [path] },
   );
-  assert.is(printed, "XrigYnal");
+  // On Windows the library reads by a view of its own, which has no stray writes.
+  assert.is(printed, WINDOWS ? "original" : "XrigYnal");
   assert.is(readFileSync(path, "latin1"), "original");
 });
 
-test("prot: PROT_READ is the hardware's protection, which was asked for", () => {
+posix("prot: PROT_READ is the hardware's protection, which was asked for", () => {
   const source = `
     const mm = MMap.open(process.argv[2], { prot: ${PROT_READ} });
     console.log("read", mm.bytes[0]);
@@ -237,7 +258,7 @@ test("prot: PROT_READ is the hardware's protection, which was asked for", () => 
 
 // --- Rule 6: descriptors ------------------------------------------------------------------------------------------------
 
-test("the user's descriptor is still open after close, and after a collection", async () => {
+described("the user's descriptor is still open after close, and after a collection", async () => {
   const fd = openSync(newFile("content"), "r");
   new MMap(fd, 0, { access: "read" }).close();
   (() => new MMap(fd, 0, { access: "read" }))();
@@ -255,11 +276,11 @@ test("a descriptor is closed once: its number may be somebody else's", async () 
   mm[Symbol.dispose]();
   await collectGarbage();
   for (const fd of fds) assert.is(fstatSync(fd).size, 3);
-  assert.ok(number > 2);
+  assert.ok(number > 2 || WINDOWS, "Windows has handles, and gives no number");
   for (const fd of fds) closeSync(fd);
 });
 
-test("a file that the map itself cannot see shrink is not touched by size() and close()", () => {
+posix("a file that the map itself cannot see shrink is not touched by size() and close()", () => {
   const path = newFile(new Uint8Array(20_000));
   using mm = MMap.open(path);
   truncateSync(path, 10);

@@ -106,7 +106,17 @@ function setUp(): void {
 }
 
 function copyProject(): void {
-  for (const part of ["lib", "ffi", "platform", "tests", "deno.json", "tsconfig.json"]) {
+  for (const part of [
+    "lib",
+    "ffi",
+    "platform",
+    "tests",
+    "examples",
+    "deno.json",
+    "tsconfig.json",
+    "README.md",
+    "CHANGELOG.md",
+  ]) {
     const copy = join(DEBIAN, PROJECT, part);
     rmSync(copy, { recursive: true, force: true });
     cpSync(join(ROOT, part), copy, { recursive: true });

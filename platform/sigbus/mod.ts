@@ -1,0 +1,218 @@
+/**
+ * Keeps the process alive when a mapped file is truncated (Linux, x64 and arm64).
+ *
+ * A touch of a page that its file no longer has raises SIGBUS. The handler installed here, machine code whose source is
+ * x64.s and arm64.s beside this file, puts zeros in place of such a page if it lies in a region of the table, and counts
+ * that; every other signal goes to the handler that was there before.
+ *
+ * One handler and one table serve the whole process, however many workers have an instance of this module: each finds
+ * them by asking for the current handler, which has a mark and the table's address before its entry. They stay until the
+ * process ends, so a worker may be terminated at any moment.
+ *
+ * @see https://man7.org/linux/man-pages/man2/sigaction.2.html
+ * @module
+ */
+
+import process from "node:process";
+import type { Ffi, Functions } from "../../ffi/types.ts";
+import type { Guard } from "../types.ts";
+import { arm64 } from "./arm64.ts";
+import { Table } from "./table.ts";
+import { x64 } from "./x64.ts";
+
+/** The handler's machine code by the architecture's name in `process.arch`, in hexadecimal. */
+export const CODE: Readonly<Record<string, string>> = { x64, arm64 };
+
+const SIGNATURES = {
+  // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
+  mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
+  // int munmap(void *addr, size_t length);
+  munmap: { parameters: ["pointer", "usize"], result: "i32" },
+  // int mprotect(void *addr, size_t len, int prot);
+  mprotect: { parameters: ["pointer", "usize", "i32"], result: "i32" },
+  // int sigaction(int signum, const struct sigaction *act, struct sigaction *oldact);
+  // libc's and not the system call: it adds the trampoline by which a handler returns.
+  sigaction: { parameters: ["i32", "bytes", "bytes"], result: "i32" },
+} as const;
+
+// The same function with other types, for which the library is opened a second time.
+const QUERY_SIGNATURES = {
+  // int sigaction(int signum, const struct sigaction *act, struct sigaction *oldact); here with act NULL
+  sigaction: { parameters: ["i32", "pointer", "bytes"], result: "i32" },
+} as const;
+
+const PROT_READ = 0x1;
+const PROT_WRITE = 0x2;
+const PROT_EXEC = 0x4;
+const MAP_PRIVATE = 0x02;
+const MAP_ANONYMOUS = 0x20;
+const MAP_NORESERVE = 0x4000;
+const SIGBUS = 7;
+const SIG_IGN = 1;
+const SA_SIGINFO = 0x4;
+const SA_ONSTACK = 0x08000000;
+const SA_RESTART = 0x10000000;
+const SA_NODEFER = 0x40000000;
+
+/** The length of what lies before the handler's entry: its mark, 16 bytes, and two addresses, at these multiples of 8. */
+const HEAD = 64;
+const MARK = 16;
+const TABLE_ADDRESS = 2;
+const BEFORE_ADDRESS = 3;
+
+/**
+ * libc's `struct sigaction`, the same in glibc and musl on both architectures: the handler, 64 bits; the mask, 1024 bits;
+ * the flags, 32 bits at byte 136; the trampoline, 64 bits at byte 144.
+ */
+class Action {
+  readonly bytes = new Uint8Array(152);
+  readonly #words = new Uint32Array(this.bytes.buffer);
+
+  get handler(): number {
+    return (this.#words[0] as number) + (this.#words[1] as number) * 2 ** 32;
+  }
+
+  get flags(): number {
+    return this.#words[34] as number;
+  }
+
+  /** Makes it what is to be installed: `handler`, in place of `before`, under whose mask the one before then runs. */
+  replace(before: Action, handler: number): void {
+    const called = before.handler > SIG_IGN;
+    this.bytes.set(before.bytes);
+    this.#words[0] = handler % 2 ** 32;
+    this.#words[1] = Math.floor(handler / 2 ** 32);
+    this.#words[34] = SA_SIGINFO | SA_ONSTACK | (called ? before.flags & (SA_RESTART | SA_NODEFER) : SA_RESTART);
+  }
+}
+
+/** The handler, as one thread sees it. */
+class Handler {
+  readonly #ffi: Ffi;
+  readonly #pageSize: number;
+  readonly #code: Uint8Array;
+  readonly #c: Functions<typeof SIGNATURES>;
+  readonly #query: Functions<typeof QUERY_SIGNATURES>;
+  readonly #current = new Action();
+  /** The entry of the handler that was found or installed last, and its table. */
+  #entry = -1;
+  #table: Table | undefined;
+
+  constructor(ffi: Ffi, libraries: readonly string[], pageSize: number, code: Uint8Array) {
+    this.#ffi = ffi;
+    this.#pageSize = pageSize;
+    this.#code = code;
+    this.#c = ffi.open(libraries, SIGNATURES);
+    this.#query = ffi.open(libraries, QUERY_SIGNATURES);
+  }
+
+  /**
+   * The table of the handler that answers now. One call into C where nothing has changed, at every map: somebody may have
+   * put another handler in place of ours since the last one.
+   *
+   * @throws {Error} The system refused.
+   */
+  table(): Table {
+    check(this.#query.sigaction(SIGBUS, 0, this.#current.bytes) === 0);
+    const entry = this.#current.handler;
+    if (entry === this.#entry && this.#table !== undefined) return this.#table;
+    const address = this.#tableOf(entry);
+    if (address === undefined) return this.#install();
+    this.#entry = entry;
+    if (this.#table?.address !== address) this.#table = new Table(this.#ffi, address);
+    return this.#table;
+  }
+
+  /** The address of the table, if the handler is ours. */
+  #tableOf(entry: number): number | undefined {
+    // Ours begins at the beginning of a page. Of any other that lies so within its page, what is read below is in the same
+    // page as the handler itself, and so is there.
+    if (entry <= SIG_IGN || entry % this.#pageSize !== HEAD) return undefined;
+    const head = this.#ffi.view(entry - HEAD, HEAD);
+    const mark = new Uint8Array(head, 0, MARK);
+    if (mark.some((byte, index) => byte !== this.#code[index])) return undefined;
+    return Number(new BigUint64Array(head)[TABLE_ADDRESS]);
+  }
+
+  /** Puts our handler in place of the current one. */
+  #install(): Table {
+    const table = this.#table ?? new Table(this.#ffi, this.#map(Table.size(this.#pageSize)), this.#pageSize);
+    const page = this.#pageSize;
+    const address = this.#map(2 * page);
+    const memory = this.#ffi.view(address, 2 * page);
+    const addresses = new BigUint64Array(memory, 0, HEAD / 8);
+    // The second page, which stays writable: the handler that was there before.
+    const before = new BigUint64Array(memory, page, 2);
+    const installed = new Action();
+    const replaced = new Action();
+    new Uint8Array(memory).set(this.#code);
+    addresses[TABLE_ADDRESS] = BigInt(table.address);
+    addresses[BEFORE_ADDRESS] = BigInt(address + page);
+    describe(this.#current, before);
+    installed.replace(this.#current, address + HEAD);
+    try {
+      // Never writable and executable at once. The kernel makes the caches agree when a page becomes executable. Nothing
+      // writes to the first page from here on.
+      check(this.#c.mprotect(address, page, PROT_READ | PROT_EXEC) === 0);
+      check(this.#c.sigaction(SIGBUS, installed.bytes, replaced.bytes) === 0);
+    } catch (error) {
+      this.#c.munmap(address, 2 * page);
+      if (this.#table === undefined) this.#c.munmap(table.address, Table.size(page));
+      throw error;
+    }
+    // Another thread may have been faster between the question and here.
+    if (replaced.handler !== this.#current.handler) describe(replaced, before);
+    this.#entry = address + HEAD;
+    this.#table = table;
+    return table;
+  }
+
+  /** Maps zeros, which nobody ever unmaps once a handler knows them. */
+  #map(length: number): number {
+    const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    const address = this.#c.mmap(0, length, PROT_READ | PROT_WRITE, flags, -1, 0);
+    check(address !== -1);
+    return address;
+  }
+}
+
+/** Writes down a handler for the machine code. */
+function describe(action: Action, words: BigUint64Array): void {
+  words[1] = BigInt(action.flags);
+  words[0] = BigInt(action.handler);
+}
+
+/** What the system refuses here costs the guard and nothing else, so that the errors need no names. */
+function check(worked: boolean): void {
+  if (!worked) throw new Error("the system refused the guard");
+}
+
+/**
+ * Makes the function that guards a region, which gives `undefined` where that can't be: on another architecture; where the
+ * system allows no new executable pages; with the table full.
+ */
+export function sigbusGuard(
+  ffi: Ffi,
+  libraries: readonly string[],
+  pageSize: number,
+): (address: number, length: number) => Guard | undefined {
+  let handler: Handler | undefined;
+  let code = bytesOf(CODE[process.arch] ?? "");
+  return (address, length) => {
+    if (code.length === 0) return undefined;
+    try {
+      handler ??= new Handler(ffi, libraries, pageSize, code);
+      return handler.table().claim(address, length);
+    } catch {
+      // It would not fare better the next time.
+      code = NO_CODE;
+      return undefined;
+    }
+  };
+}
+
+const NO_CODE = new Uint8Array(0);
+
+function bytesOf(hexadecimal: string): Uint8Array {
+  return Uint8Array.from(hexadecimal.match(/[0-9a-f]{2}/g) ?? [], (byte) => Number.parseInt(byte, 16));
+}

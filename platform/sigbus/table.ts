@@ -1,0 +1,119 @@
+/**
+ * The table of guarded regions, which the SIGBUS handler reads: ordinary memory that all threads of the process share.
+ *
+ * Its head is 64 bytes long: the page size, 64 bits; how many slots were ever in use, 32 bits; how many there are, 32 bits.
+ * A slot is 40 bytes long: its state, 32 bits; the number of replaced pages, 32 bits; and four addresses of 64 bits: where
+ * its region starts, where it ends, the lowest page that was replaced, and the page from which on all were.
+ *
+ * A slot's state is a count of its uses, times four, plus one of FREE, TAKEN and LIVE. The handler believes only a live
+ * slot whose state is the same before and after it has read the addresses.
+ *
+ * @module
+ */
+
+import type { Ffi } from "../../ffi/types.ts";
+import type { Guard } from "../types.ts";
+
+/** As many as a process has mappings by default (vm.max_map_count), and some. */
+const SLOTS = 65_536;
+
+// In 32-bit words.
+const HEAD = 16;
+const SLOT = 10;
+const PAGE_SIZE = 0;
+const USED = 2;
+const AVAILABLE = 3;
+const STATE = 0;
+const FAULTS = 1;
+const START = 2;
+const END = 4;
+const LOWEST = 6;
+const TAIL = 8;
+
+// The two low bits of a state, and what one more use adds.
+const FREE = 0;
+const TAKEN = 1;
+const LIVE = 2;
+const USE = 4;
+
+export class Table {
+  readonly address: number;
+  readonly #slots: number;
+  readonly #words: Int32Array;
+  readonly #addresses: BigUint64Array;
+  /** Where to look for a free slot: first among those that this thread gave back, then one after the other. */
+  readonly #released: number[] = [];
+  #next = 0;
+
+  /** The length in bytes of a table, in whole pages. */
+  static size(pageSize: number): number {
+    return Math.ceil((4 * (HEAD + SLOT * SLOTS)) / pageSize) * pageSize;
+  }
+
+  /** A view of the table at `address`: of zeros, which become a table, with `pageSize`; of one that exists without. */
+  constructor(ffi: Ffi, address: number, pageSize?: number) {
+    this.address = address;
+    if (pageSize !== undefined) {
+      const head = new Int32Array(ffi.view(address, 4 * HEAD));
+      head[PAGE_SIZE] = pageSize;
+      head[AVAILABLE] = SLOTS;
+    }
+    this.#slots = new Int32Array(ffi.view(address, 4 * HEAD))[AVAILABLE] as number;
+    const memory = ffi.view(address, 4 * (HEAD + SLOT * this.#slots));
+    this.#words = new Int32Array(memory);
+    this.#addresses = new BigUint64Array(memory);
+  }
+
+  /** Enters a region; gives `undefined` where every slot is in use. */
+  claim(address: number, length: number): Guard | undefined {
+    const slot = this.#take();
+    if (slot === -1) return undefined;
+    const words = this.#words;
+    const at = HEAD + SLOT * slot;
+    words[at + FAULTS] = 0;
+    this.#setAddress(at + START, address);
+    this.#setAddress(at + END, address + length);
+    this.#setAddress(at + LOWEST, address + length);
+    this.#setAddress(at + TAIL, address + length);
+    const state = Atomics.add(words, at + STATE, LIVE - TAKEN) - TAKEN;
+    return {
+      faults: words,
+      index: at + FAULTS,
+      lowest: () => Number(Atomics.load(this.#addresses, (at + LOWEST) / 2)),
+      release: () => {
+        Atomics.store(words, at + STATE, state + USE);
+        this.#released.push(slot);
+      },
+    };
+  }
+
+  /** Takes a free slot, which nobody else has then; -1 where there is none. */
+  #take(): number {
+    for (let slot = this.#released.pop(); slot !== undefined; slot = this.#released.pop()) {
+      if (this.#takeSlot(slot)) return slot;
+    }
+    for (let tried = 0; tried < this.#slots; tried++) {
+      const slot = this.#next;
+      this.#next = (slot + 1) % this.#slots;
+      if (this.#takeSlot(slot)) return slot;
+    }
+    return -1;
+  }
+
+  #takeSlot(slot: number): boolean {
+    const words = this.#words;
+    const at = HEAD + SLOT * slot + STATE;
+    const state = Atomics.load(words, at);
+    if ((state & 3) !== FREE || Atomics.compareExchange(words, at, state, state + TAKEN) !== state) return false;
+    // The handler looks at the slots up to here.
+    for (let used = Atomics.load(words, USED); used <= slot; used = Atomics.load(words, USED)) {
+      Atomics.compareExchange(words, USED, used, slot + 1);
+    }
+    return true;
+  }
+
+  #setAddress(at: number, address: number): void {
+    this.#words[at] = address % 2 ** 32;
+    this.#words[at + 1] = Math.floor(address / 2 ** 32);
+  }
+}
