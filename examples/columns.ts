@@ -31,11 +31,13 @@ const path = join(folder, "columns.bin");
 }
 
 // Read: the columns are the file.
-using mm = MMap.open(path);
-const rows = mm.view(DataView, 0, HEADER).getUint32(8, true);
-const sum = (column: Float64Array) => column.reduce((total, value) => total + value, 0);
-console.log(`${rows} rows`); // 1000000 rows
-console.log(`x: ${sum(mm.view(Float64Array, HEADER, rows))}`); // x: 499999500000
-console.log(`y: ${sum(mm.view(Float64Array, HEADER + COLUMN, rows))}`); // y: 249999750000
+{
+  using mm = MMap.open(path);
+  const rows = mm.view(DataView, 0, HEADER).getUint32(8, true);
+  const sum = (column: Float64Array) => column.reduce((total, value) => total + value, 0);
+  console.log(`${rows} rows`); // 1000000 rows
+  console.log(`x: ${sum(mm.view(Float64Array, HEADER, rows))}`); // x: 499999500000
+  console.log(`y: ${sum(mm.view(Float64Array, HEADER + COLUMN, rows))}`); // y: 249999750000
+}
 
 rmSync(folder, { recursive: true });

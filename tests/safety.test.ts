@@ -19,12 +19,16 @@ import {
 
 const test = suite("safety");
 
+/** Node 20 cannot detach a buffer: its old views keep their memory. */
+const DETACHES = "transfer" in ArrayBuffer.prototype;
+
 /** What Windows has in another way is in windows.test.ts. */
 const posix = unless(WINDOWS && "Windows has no prot, and shortens no file that is mapped", test);
 const described = unless(withoutDescriptors, test);
 
-/** Node 20 cannot detach a buffer: its old views keep their memory. */
-const DETACHES = "transfer" in ArrayBuffer.prototype;
+/** Why a map with views does not shrink. */
+const undetachable =
+  WINDOWS && !DETACHES && "this runtime cannot detach a view, and Windows shortens no file that has one";
 
 // --- Rule 1: no view outlives its memory -----------------------------------------------------------------------------
 
@@ -68,7 +72,8 @@ for (const [name, act] of [
   ["shrinking", "mm.resize(100);"],
   ["shrinking and closing", "mm.resize(100); mm.close();"],
 ]) {
-  test(`every old view is harmless after ${name}`, () => {
+  const shrinks = name?.startsWith("shrinking") ?? false;
+  unless(shrinks && undetachable, test)(`every old view is harmless after ${name}`, () => {
     const printed = printedBy(touchAfter(act as string), { args: [newFile("")] });
     assert.is(printed, DETACHES ? "alive detached" : "alive kept");
   });
@@ -173,11 +178,12 @@ for (const [name, transfer] of [
        import { setImmediate } from "node:timers/promises";
        const receive = (port) => receiveMessageOnPort(port).message;
        const collect = globalThis.gc ?? (() => Bun.gc(true));
-       const path = process.argv[2];
-       writeFileSync(path, new Uint8Array(200_000).fill(7));
        const take = ${transfer};
        const owned = [];
        const escape = (finish, part) => {
+         // Each has a file of its own: one whose shrinking was refused stays long.
+         const path = process.argv[2] + owned.length + part;
+         writeFileSync(path, new Uint8Array(200_000).fill(7));
          const mm = MMap.open(path, { access: "write" });
          const buffer = part ? mm.view(Uint8Array, 0, 200_000).buffer : mm.buffer;
          let taken;
