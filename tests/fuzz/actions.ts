@@ -325,7 +325,8 @@ function drop({ random, orphans }: World): void {
 }
 
 async function collect(): Promise<void> {
-  const gc = (globalThis as { gc?: () => void }).gc ?? (() => Bun.gc(true));
+  const { gc: own, Bun } = globalThis as { gc?: () => void; Bun?: { gc(force: boolean): void } };
+  const gc = own ?? (() => Bun?.gc(true));
   for (let count = 0; count < 3; count++) {
     gc();
     await setImmediate();
