@@ -33,9 +33,9 @@ const npm = (args: string[], cwd: string) =>
 
 const tool = (name: string) => join(ROOT, "node_modules", ".bin", name);
 
-const [packed] = JSON.parse(
-  npm(["pack", "--json", "--pack-destination", folder], ROOT).replace(/^[^[{]*(?=[[{])/, ""),
-) as {
+npm(["run", "build"], ROOT);
+// Without the scripts, whose output would stand before the JSON.
+const [packed] = JSON.parse(npm(["pack", "--json", "--ignore-scripts", "--pack-destination", folder], ROOT)) as {
   filename: string;
   files: { path: string }[];
 }[];
