@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../lib/mod.ts";
-import { printedBy, refuses, text } from "./support.ts";
+import { newFile, printedBy, refuses, text } from "./support.ts";
 
 const test = suite("objects that lie about themselves");
 
@@ -81,6 +81,24 @@ test("built-in classes that were replaced do not lead the library out of its mem
     console.log([index, mm.tell(), ...bytes].join());
   `;
   assert.is(printedBy(program), "1,4,120,97,98,99,0");
+});
+
+// Code that answers in the middle of a resize could resize the map once more, and pages would be unmapped twice.
+test("no property that user code can replace is asked while a map is made or resized", () => {
+  const path = newFile(new Uint8Array(10_000));
+  const program = `
+    const path = process.argv[2];
+    MMap.open(path).close();
+    let asked = 0;
+    const { get } = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), "length");
+    Object.defineProperty(Uint8Array.prototype, "length", { configurable: true, get() { asked++; return get.call(this); } });
+    const mm = MMap.anonymous(8192);
+    for (const size of [20_000, 5000, 30_000]) { mm.resize(size); mm.bytes; }
+    mm.close();
+    delete Uint8Array.prototype.length;
+    console.log(asked);
+  `;
+  assert.is(printedBy(program, { args: [path] }), "0");
 });
 
 test.run();

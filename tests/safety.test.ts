@@ -183,9 +183,10 @@ for (const [name, transfer] of [
        const collect = globalThis.gc ?? (() => Bun.gc(true));
        const take = ${transfer};
        const owned = [];
+       let made = 0;
        const escape = (finish, part) => {
          // Each has a file of its own: one whose shrinking was refused stays long.
-         const path = process.argv[2] + owned.length + part;
+         const path = process.argv[2] + ++made;
          writeFileSync(path, new Uint8Array(200_000).fill(7));
          const mm = MMap.open(path, { access: "write" });
          const buffer = part ? mm.view(Uint8Array, 0, 200_000).buffer : mm.buffer;

@@ -196,22 +196,22 @@ export function sigbusGuard(
   libraries: readonly string[],
   pageSize: number,
 ): (address: number, length: number) => Guard | undefined {
+  const code = CODE[process.arch];
   let handler: Handler | undefined;
-  let code = bytesOf(CODE[process.arch] ?? "");
+  // Not asked of an array, whose length may be a getter by now: code that answers must not run within a resize.
+  let works = code !== undefined;
   return (address, length) => {
-    if (code.length === 0) return undefined;
+    if (!works) return undefined;
     try {
-      handler ??= new Handler(ffi, libraries, pageSize, code);
+      handler ??= new Handler(ffi, libraries, pageSize, bytesOf(code as string));
       return handler.table().claim(address, length);
     } catch {
       // It would not fare better the next time.
-      code = NO_CODE;
+      works = false;
       return undefined;
     }
   };
 }
-
-const NO_CODE = new Uint8Array(0);
 
 function bytesOf(hexadecimal: string): Uint8Array {
   return Uint8Array.from(hexadecimal.match(/[0-9a-f]{2}/g) ?? [], (byte) => Number.parseInt(byte, 16));
