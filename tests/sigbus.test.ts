@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../lib/mod.ts";
 import { CODE } from "../platform/sigbus/mod.ts";
-import { currentRuntime, ROOT } from "./runtimes.ts";
+import { currentRuntime, MACHINE, ROOT } from "./runtimes.ts";
 import {
   type ChildOptions,
   type Ended,
@@ -686,7 +686,8 @@ const INTERPRETED: Record<string, readonly string[]> = {
 
 guarded("where no page may become executable, maps work without the guard", () => {
   const { name, command } = currentRuntime();
-  const flags = [...command.slice(1), ...(INTERPRETED[name.replace(/\d.*/, "")] ?? [])];
+  const own = command.slice(1 + (MACHINE?.emulator.length ?? 0));
+  const flags = [...own, ...(INTERPRETED[name.replace(/\d.*/, "")] ?? [])];
   const [line] = printed(
     `${CALLS}
     const path = file(3);
