@@ -166,10 +166,6 @@ export class Mapping {
     return this.#platform.descriptorsArePublic ? this.#descriptor : -1;
   }
 
-  get pageSize(): number {
-    return this.#platform.pageSize;
-  }
-
   /** @throws {MMapError} `ERR_MMAP_CLOSED` */
   check(): void {
     if (this.#closed) throw closedError();
@@ -260,15 +256,15 @@ export class Mapping {
       const window = this.window(start, length);
       const at = start - this.#windowStart;
       for (let index = 0; index < length; index++) copy[index] = window[at + index] as number;
+      this.#checkIntact(end);
     }
-    if (length > 0) this.#checkIntact(end);
     return copy;
   }
 
   /** Fills `target` with the bytes from `start` on. */
   load(start: number, target: Uint8Array): void {
     this.#platform.load(this.#address(start), target);
-    this.#checkIntact(start + target.length);
+    this.#checkIntact(start + lengthOf(target));
   }
 
   write(start: number, source: Uint8Array): void {
