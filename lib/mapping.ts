@@ -183,7 +183,8 @@ export class Mapping {
   get faults(): number {
     this.check();
     this.#told = this.#faults[this.#faultsAt] as number;
-    return this.#told;
+    // The step that replaces all that follow counts those again that were replaced before.
+    return Math.min(this.#told, this.#region.length / this.#platform.pageSize);
   }
 
   /**
@@ -315,19 +316,20 @@ export class Mapping {
     return index;
   }
 
-  findLastByte(start: number, end: number, byte: number): number {
-    if (start >= end) return -1;
-    const index = plus(start, this.#platform.findLastByte(this.#address(start), end - start, byte));
-    this.#checkIntact(end);
-    return index;
-  }
-
   /** The index of the first occurrence of `needle`, of at least one byte, that lies between `start` and `end`, or -1. */
   findBytes(start: number, end: number, needle: Uint8Array): number {
     const needed = lengthOf(needle);
     if (end - start < needed) return -1;
     const index = plus(start, this.#platform.findBytes(this.#address(start), end - start, needle));
     this.#checkIntact(index === -1 ? end : index + needed);
+    return index;
+  }
+
+  /** The index of the last one, or -1. */
+  findLastBytes(start: number, end: number, needle: Uint8Array): number {
+    if (end - start < lengthOf(needle)) return -1;
+    const index = plus(start, this.#platform.findLastBytes(this.#address(start), end - start, needle));
+    this.#checkIntact(end);
     return index;
   }
 

@@ -45,31 +45,7 @@ export function findLast(mapping: Mapping, needle: Uint8Array, start: number, en
   const length = lengthOf(needle);
   if (end - start < length) return -1;
   if (length === 0) return end;
-  if (length === 1) return mapping.findLastByte(start, end, needle[0] as number);
-  // C searches forwards only. Blocks of doubling size, from the end, cost no more than the last of them does; each reaches
-  // into the one behind it, for occurrences across the edge.
-  let size = Math.max(4096, 4 * length);
-  for (let high = end; high - start >= length; size *= 2) {
-    const low = Math.max(start, high - size);
-    const first = mapping.findBytes(low, high, needle);
-    if (first !== -1) return lastWithin(mapping, needle, first, high);
-    high = low + length - 1;
-  }
-  return -1;
-}
-
-/** The last occurrence that ends before `end`, when there is one at `known`: halves the rest until it is empty. */
-function lastWithin(mapping: Mapping, needle: Uint8Array, known: number, end: number): number {
-  const length = lengthOf(needle);
-  let last = known;
-  let high = end - length;
-  while (last < high) {
-    const middle = last + Math.ceil((high - last) / 2);
-    const later = mapping.findBytes(middle, high + length, needle);
-    if (later === -1) high = middle - 1;
-    else last = later;
-  }
-  return last;
+  return mapping.findLastBytes(start, end, needle);
 }
 
 /** Where the line that begins at `start` ends: behind its newline, or at `end`. */

@@ -10,7 +10,7 @@
 
 import process from "node:process";
 import type { Ffi } from "../ffi/types.ts";
-import { errnoReader, type Fail, found, posixPlatform, statusMemory } from "./posix.ts";
+import { errnoReader, type Fail, posixPlatform, statusMemory } from "./posix.ts";
 import type { Constants, Failures, Platform } from "./types.ts";
 
 /** From the kernel's sys/mman.h and the C library's unistd.h. */
@@ -69,8 +69,6 @@ const SIGNATURES = {
   ioctl: { parameters: ["i32", "usize"], result: "i32" },
   // int dup(int fildes);
   dup: { parameters: ["i32"], result: "i32" },
-  // void *memchr(const void *s, int c, size_t n);
-  memchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
 } as const;
 
 // int fstat(int fildes, struct stat *buf);
@@ -86,7 +84,8 @@ export function darwinPlatform(ffi: Ffi, failures: Failures, arch: string = proc
   const stat = statusMemory(144, 4, 96);
 
   const deadlyFlags = ["MAP_JIT", "MAP_TPRO"];
-  const posix = posixPlatform(ffi, { libraries: LIBRARIES, constants, deadlyFlags }, fail);
+  // Its memmem compares at every byte that is the needle's first, and there is no memrchr.
+  const posix = posixPlatform(ffi, { libraries: LIBRARIES, constants, searches: false, deadlyFlags }, fail);
   return {
     ...posix,
     map(request) {
@@ -113,49 +112,10 @@ export function darwinPlatform(ffi: Ffi, failures: Failures, arch: string = proc
     },
     // shm_open takes its mode as a variadic argument, and what it opens can be given a size only once.
     anonymousFile: () => -1,
-    findLastByte: (address, length, byte) =>
-      findLast(length, (start, end) => found(address + start, c.memchr(address + start, byte, end - start))),
   };
 
   /** Brings a file to its disk, without which macOS may map it wrongly. Not each file system can: map it all the same. */
   function synchronize(descriptor: number): void {
     if (descriptor !== -1) c.fcntl(descriptor, F_FULLFSYNC);
   }
-}
-
-/** The largest piece that `findLast` looks at, in bytes. */
-const LARGEST_PIECE = 2 ** 20;
-
-/**
- * The last index that `first` finds, or -1; `first(start, end)` gives the first one of a range, counted from its start.
- * This system has memchr, but no memrchr: pieces that grow are taken from the end, and the one with a byte is halved
- * until that byte is the last.
- */
-function findLast(length: number, first: (start: number, end: number) => number): number {
-  let piece = 4096;
-  for (let end = length; end > 0; piece = Math.min(4 * piece, LARGEST_PIECE)) {
-    const start = Math.max(0, end - piece);
-    const at = first(start, end);
-    if (at !== -1) return lastFrom(start + at, end, first);
-    end = start;
-  }
-  return -1;
-}
-
-/** The last index from `known`, which is one, to `end`. */
-function lastFrom(known: number, end: number, first: (start: number, end: number) => number): number {
-  let last = known;
-  let low = known + 1;
-  let high = end;
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    const at = first(middle, high);
-    if (at === -1) {
-      high = middle;
-    } else {
-      last = middle + at;
-      low = last + 1;
-    }
-  }
-  return last;
 }

@@ -6,7 +6,7 @@
  */
 
 import type { Ffi } from "../ffi/types.ts";
-import { errnoReader, type Fail, found, posixPlatform, statusMemory } from "./posix.ts";
+import { errnoReader, type Fail, posixPlatform, statusMemory } from "./posix.ts";
 import type { Constants, Failures, Platform } from "./types.ts";
 
 /** From the system's sys/mman.h and unistd.h. */
@@ -62,8 +62,6 @@ const SIGNATURES = {
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   // int shm_open(const char *path, int flags, mode_t mode);
   shm_open: { parameters: ["pointer", "i32", "u32"], result: "i32" },
-  // void *memrchr(const void *b, int c, size_t len);
-  memrchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
 } as const;
 
 export function freebsdPlatform(ffi: Ffi, failures: Failures): Platform {
@@ -73,7 +71,11 @@ export function freebsdPlatform(ffi: Ffi, failures: Failures): Platform {
   const stat = statusMemory(224, 24, 112);
 
   // The lowest pages of a growing stack are a guard, which nothing may touch.
-  const posix = posixPlatform(ffi, { libraries: LIBRARIES, constants, deadlyFlags: ["MAP_STACK"] }, fail);
+  const posix = posixPlatform(
+    ffi,
+    { libraries: LIBRARIES, constants, searches: true, deadlyFlags: ["MAP_STACK"] },
+    fail,
+  );
   return {
     ...posix,
     status(descriptor) {
@@ -91,6 +93,5 @@ export function freebsdPlatform(ffi: Ffi, failures: Failures): Platform {
       if (descriptor === -1) fail("shm_open");
       return descriptor;
     },
-    findLastByte: (address, length, byte) => found(address, c.memrchr(address, byte, length)),
   };
 }

@@ -8,7 +8,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { Ffi } from "../ffi/types.ts";
-import { errnoReader, type Fail, found, posixPlatform, statusMemory } from "./posix.ts";
+import { errnoReader, type Fail, posixPlatform, statusMemory } from "./posix.ts";
 import { sigbusGuard } from "./sigbus/mod.ts";
 import type { Constants, Failures, FileStatus, Platform } from "./types.ts";
 
@@ -92,8 +92,6 @@ const SIGNATURES = {
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   // int memfd_create(const char *name, unsigned int flags);
   memfd_create: { parameters: ["bytes", "u32"], result: "i32" },
-  // void *memrchr(const void *s, int c, size_t n);
-  memrchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
 } as const;
 
 const STATX = {
@@ -143,7 +141,7 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
   const c = ffi.open(libraries, SIGNATURES);
   const fail: Fail = errnoReader(ffi, c.__errno_location(), failures);
 
-  const posix = posixPlatform(ffi, { libraries, constants, deadlyFlags: [] }, fail);
+  const posix = posixPlatform(ffi, { libraries, constants, searches: true, deadlyFlags: [] }, fail);
   return {
     ...posix,
     protection(request) {
@@ -172,7 +170,6 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
       if (descriptor === -1) fail("memfd_create");
       return descriptor;
     },
-    findLastByte: (address, length, byte) => found(address, c.memrchr(address, byte, length)),
   };
 }
 

@@ -1,88 +1,244 @@
 /**
- * Searches in mapped memory for systems whose C library searches for a single byte, forwards, and no more.
+ * Searches in mapped memory: the C library's own functions do the work, and this decides which of them, so that it is quick
+ * on most texts and linear on all.
+ *
+ * Nothing here asks an array for its length or for a part of itself: a program can replace what answers, and code of its
+ * own could then unmap the memory in the middle of a search.
  *
  * @module
  */
 
+import { lengthOf } from "./bytes.ts";
+
 /** What the C library offers. */
 export interface Memory {
-  /** The index of the first byte equal to `byte`, or -1. */
+  /** The index of the first byte equal to `byte`, or -1: memchr. */
   findByte(address: number, length: number, byte: number): number;
+  /** The index of the last one: memrchr, where the system has it. */
+  findLastByte?(address: number, length: number, byte: number): number;
+  /** The index of the first occurrence of a sequence, or -1: memmem, where the system has one that takes linear time. */
+  findSequence?(address: number, length: number, sequence: Uint8Array): number;
   /** Are these the bytes at `address`? */
   equals(address: number, bytes: Uint8Array): boolean;
   /** Copies out of mapped memory. */
   load(address: number, target: Uint8Array): void;
 }
 
-/** How much is copied at once, in bytes. */
-const BLOCK = 64 * 1024;
+/** Turns the address that C's search functions give, NULL for nothing, into an index. */
+export function found(address: number, result: number): number {
+  return result === 0 ? -1 : result - address;
+}
 
-/** The index of the last byte equal to `byte`, or -1: copies block by block, from the end. */
-export function findLastByte(memory: Memory, address: number, length: number, byte: number): number {
-  const block = new Uint8Array(Math.min(BLOCK, length));
-  for (let end = length; end > 0; ) {
-    const start = Math.max(0, end - BLOCK);
-    const part = block.subarray(0, end - start);
-    memory.load(address + start, part);
-    const last = part.lastIndexOf(byte);
-    if (last !== -1) return start + last;
-    end = start;
+/** The index of the first occurrence of `needle`, of at least one byte, or -1. */
+export function findBytes(memory: Memory, address: number, length: number, needle: Uint8Array): number {
+  return new Search(memory, needle).first(address, length);
+}
+
+/** The index of the last occurrence of `needle`, of at least one byte, or -1. */
+export function findLastBytes(memory: Memory, address: number, length: number, needle: Uint8Array): number {
+  const needed = lengthOf(needle);
+  if (needed === 1 && memory.findLastByte) return memory.findLastByte(address, length, needle[0] as number);
+  // C searches forwards only. Blocks of doubling size, from the end, cost no more than the last of them does; each reaches
+  // into the one behind it, for occurrences across the edge.
+  const search = new Search(memory, needle);
+  let size = Math.max(FIRST_PIECE, 4 * needed);
+  for (let end = length; end >= needed; size *= 2) {
+    const start = Math.max(0, end - size);
+    const first = search.first(address + start, end - start);
+    if (first !== -1) return lastWithin(search, address, start + first, end);
+    if (start === 0) break;
+    end = start + needed - 1;
   }
   return -1;
 }
 
-/** What one candidate costs: two calls into C take about as long as going on for so many bytes without them. */
-const CANDIDATE = 512;
+/** The last occurrence that ends before `end`, when there is one at `known`: halves the rest until it is empty. */
+function lastWithin(search: Search, address: number, known: number, end: number): number {
+  const { needed } = search;
+  let last = known;
+  let high = end - needed;
+  while (last < high) {
+    const middle = last + Math.ceil((high - last) / 2);
+    const later = search.first(address + middle, high + needed - middle);
+    if (later === -1) high = middle - 1;
+    else last = middle + later;
+  }
+  return last;
+}
+
+/** How much text is searched without a look at it first, in bytes: a look would cost more. */
+const FIRST_PIECE = 4096;
+
+/** After so many bytes another look is taken: the text may have changed its nature. */
+const LARGEST_PIECE = 4 * 1024 * 1024;
+
+/** How much text a look takes in, in bytes. */
+const SAMPLE = 1024;
+
+/** What one candidate costs: two calls into C take about as long as memmem does for so many bytes. */
+const CANDIDATE = 2048;
 
 /** How much candidates may cost ahead of the bytes that were passed. */
-const CREDIT = 64 * 1024;
+const CREDIT = 16 * CANDIDATE;
+
+/** Below so many bytes a step, memmem is slower than a search for three bytes that the text has not. */
+const SMALL_STEP = 3;
+
+/** How much is copied at once for a search without C, in bytes. */
+const BLOCK = 256 * 1024;
 
 /**
- * The index of the first occurrence of `needle`, of at least one byte, or -1.
+ * A search for a needle.
  *
- * C looks for a byte of the needle that is rare in the text, and compares the needle wherever it finds one. Where such
- * candidates come too often, the Two-Way algorithm goes on over a copy: so the time stays linear whatever the bytes are.
+ * C looks for a byte of the needle that the text seems not to have, and compares the needle wherever it finds one. Where
+ * such candidates come too often, memmem goes on for a while; but where the text repeats itself, memmem moves by a byte or
+ * two at a time and compares long parts of the needle each time, and three bytes that the text seems not to have take the
+ * place of the one. Without memmem, the Two-Way algorithm goes on over copies.
  */
-export function findBytes(memory: Memory, address: number, length: number, needle: Uint8Array): number {
-  const probe = rarest(memory, address, length, needle);
-  const byte = needle[probe] as number;
-  const last = length - needle.length;
-  let spent = 0;
-  for (let from = 0; from <= last; from++) {
-    const found = memory.findByte(address + from + probe, last - from + 1, byte);
-    if (found === -1) return -1;
-    from += found;
-    spent += CANDIDATE + needle.length;
-    if (spent > from + CREDIT) return findInCopies(memory, address, from, length, needle);
-    if (memory.equals(address + from, needle)) return from;
+class Search {
+  readonly needed: number;
+  readonly #memory: Memory;
+  readonly #needle: Uint8Array;
+  #inCopy: ((text: Uint8Array, size: number) => number) | undefined;
+
+  constructor(memory: Memory, needle: Uint8Array) {
+    this.#memory = memory;
+    this.#needle = needle;
+    this.needed = lengthOf(needle);
   }
+
+  /** The index of the first occurrence in `length` bytes, or -1. */
+  first(address: number, length: number): number {
+    const { needed } = this;
+    if (needed === 1) return this.#memory.findByte(address, length, this.#needle[0] as number);
+    const last = length - needed;
+    let piece = Math.max(FIRST_PIECE, 4 * needed);
+    let looked = this.#memory.findSequence === undefined;
+    for (let from = 0; from <= last; ) {
+      if (looked) {
+        const followed = this.#followRare(address, from, length);
+        if (followed >= -1) return followed;
+        from = -followed - 2;
+      }
+      looked = true;
+      const span = Math.min(piece + needed - 1, length - from);
+      const found = this.#findInPiece(address + from, span);
+      if (found !== -1) return from + found;
+      from += piece;
+      piece = Math.min(4 * piece, Math.max(LARGEST_PIECE, 4 * needed));
+    }
+    return -1;
+  }
+
+  #findInPiece(address: number, length: number): number {
+    const { findSequence } = this.#memory;
+    return findSequence ? findSequence(address, length, this.#needle) : this.#findInCopies(address, length);
+  }
+
+  /** Follows what is rare in the text from `from` on. As `#follow`; where nothing is, it gives up at once. */
+  #followRare(address: number, from: number, length: number): number {
+    const needle = this.#needle;
+    const memory = this.#memory;
+    const size = Math.min(SAMPLE, length - from);
+    const sample = new Uint8Array(size);
+    memory.load(address + from, sample);
+    const prefix = Math.min(PREFIX, this.needed);
+    const byteAt = absentByte(sample, size, needle, prefix);
+    if (byteAt !== -1) {
+      const byte = needle[byteAt] as number;
+      return this.#follow(address, from, length, byteAt, 1, (start, count) => memory.findByte(start, count, byte));
+    }
+    const { findSequence } = memory;
+    if (findSequence && this.needed > 3 && averageStep(sample, size, needle, this.needed) < SMALL_STEP) {
+      const at = absentTriple(sample, size, needle, prefix);
+      const triple = new Uint8Array(3);
+      for (let index = 0; index < 3; index++) triple[index] = needle[at + index] as number;
+      if (at !== -1)
+        return this.#follow(address, from, length, at, 3, (start, count) => findSequence(start, count, triple));
+    }
+    return -from - 2;
+  }
+
+  /**
+   * Follows a part of the needle, which `find` finds: the index of the first occurrence, -1 if there is none, or `-2 - from`
+   * where candidates came too often, and none lies before `from`.
+   */
+  #follow(
+    address: number,
+    from: number,
+    length: number,
+    partAt: number,
+    partLength: number,
+    find: (address: number, length: number) => number,
+  ): number {
+    const { needed } = this;
+    let spent = from - CREDIT;
+    for (let next = from; next <= length - needed; next++) {
+      const found = find(address + next + partAt, length - needed - next + partLength);
+      if (found === -1) return -1;
+      next += found;
+      if (spent > next) return -2 - next;
+      if (this.#memory.equals(address + next, this.#needle)) return next;
+      spent += CANDIDATE + needed;
+    }
+    return -1;
+  }
+
+  /** Without C: in copies that overlap, for occurrences across their edges. */
+  #findInCopies(address: number, length: number): number {
+    const { needed } = this;
+    this.#inCopy ??= twoWay(this.#needle);
+    const block = Math.min(length, Math.max(BLOCK, 2 * needed));
+    const memory = new ArrayBuffer(block);
+    for (let from = 0; length - from >= needed; from += block - needed + 1) {
+      const size = Math.min(block, length - from);
+      const copy = new Uint8Array(memory, 0, size);
+      this.#memory.load(address + from, copy);
+      const found = this.#inCopy(copy, size);
+      if (found !== -1) return from + found;
+    }
+    return -1;
+  }
+}
+
+/** How much of the needle is looked at for its rare parts, in bytes. */
+const PREFIX = 256;
+
+/** Where the needle's first bytes have one that the sample has not, or -1. */
+function absentByte(sample: Uint8Array, size: number, needle: Uint8Array, prefix: number): number {
+  const present = new Uint8Array(256);
+  for (let at = 0; at < size; at++) present[sample[at] as number] = 1;
+  for (let at = 0; at < prefix; at++) if (present[needle[at] as number] === 0) return at;
   return -1;
 }
 
-/** Which byte of the needle occurs least often where the text begins? */
-function rarest(memory: Memory, address: number, length: number, needle: Uint8Array): number {
-  const sample = new Uint8Array(Math.min(4096, length));
-  memory.load(address, sample);
-  const counts = new Uint16Array(256);
-  for (const byte of sample) (counts[byte] as number)++;
-  let best = 0;
-  for (let index = 1; index < Math.min(256, needle.length); index++) {
-    if ((counts[needle[index] as number] as number) < (counts[needle[best] as number] as number)) best = index;
-  }
-  return best;
+/** Where they have three that the sample has not, or -1; three that hash alike count as the same. */
+function absentTriple(sample: Uint8Array, size: number, needle: Uint8Array, prefix: number): number {
+  const present = new Uint8Array(4096);
+  const hash = (bytes: Uint8Array, at: number) =>
+    (((bytes[at] as number) << 8) ^ ((bytes[at + 1] as number) << 4) ^ (bytes[at + 2] as number)) & 4095;
+  for (let at = 0; at + 2 < size; at++) present[hash(sample, at)] = 1;
+  for (let at = 0; at + 2 < prefix; at++) if (present[hash(needle, at)] === 0) return at;
+  return -1;
 }
 
-/** The same from `start` on, without C: in copies that overlap, for occurrences across their edges. */
-function findInCopies(memory: Memory, address: number, start: number, length: number, needle: Uint8Array): number {
-  const search = twoWay(needle);
-  const block = new Uint8Array(Math.min(length - start, Math.max(4 * BLOCK, 2 * needle.length)));
-  for (let from = start; length - from >= needle.length; from += block.length - needle.length + 1) {
-    const part = block.subarray(0, Math.min(block.length, length - from));
-    memory.load(address + from, part);
-    const found = search(part);
-    if (found !== -1) return from + found;
+/**
+ * How far memmem moves at a step in such a text, in bytes, on average: as far as the pair of bytes at its window's end is
+ * from the needle's end, when the pair is in the needle at all.
+ */
+function averageStep(sample: Uint8Array, size: number, needle: Uint8Array, needed: number): number {
+  const hash = (before: number, byte: number) => (byte - (before << 3)) & 255;
+  const longest = Math.min(PREFIX, needed) - 1;
+  const steps = new Uint8Array(256);
+  for (let step = longest; step > 0; step--) {
+    const at = needed - 1 - step;
+    if (at > 0) steps[hash(needle[at - 1] as number, needle[at] as number)] = step;
   }
-  return -1;
+  let sum = 0;
+  for (let at = 1; at < size; at++) {
+    sum += steps[hash(sample[at - 1] as number, sample[at] as number)] || longest;
+  }
+  return sum / Math.max(1, size - 1);
 }
 
 /**
@@ -91,19 +247,20 @@ function findInCopies(memory: Memory, address: number, start: number, length: nu
  *
  * @see https://doi.org/10.1145/116825.116845 M. Crochemore, D. Perrin: Two-way string-matching
  */
-export function twoWay(needle: Uint8Array): (text: Uint8Array) => number {
-  const { length } = needle;
-  const skips = new Int32Array(256).fill(length);
+export function twoWay(needle: Uint8Array): (text: Uint8Array, size: number) => number {
+  const length = lengthOf(needle);
+  const skips = new Int32Array(256);
+  for (let byte = 0; byte < 256; byte++) skips[byte] = length;
   for (let index = 0; index < length; index++) skips[needle[index] as number] = length - index - 1;
-  const { cut, period } = factorize(needle);
+  const { cut, period } = factorize(needle, length);
   let repeats = true;
   for (let index = 0; index < cut && repeats; index++) repeats = needle[index] === needle[index + period];
   // How far to move when the part before the cut differs, and how much of the needle is known to match after that.
   const shift = repeats ? period : Math.max(cut, length - cut) + 1;
   const kept = repeats ? length - period : 0;
-  return (text) => {
+  return (text, size) => {
     let known = 0;
-    for (let at = 0; at <= text.length - length; ) {
+    for (let at = 0; at <= size - length; ) {
       const skip = skips[text[at + length - 1] as number] as number;
       if (skip > 0) {
         at += Math.max(skip, known);
@@ -128,18 +285,18 @@ export function twoWay(needle: Uint8Array): (text: Uint8Array) => number {
 }
 
 /** Cuts the needle in two where the part behind the cut is its greatest suffix, by the order of bytes or its reverse. */
-function factorize(needle: Uint8Array): { cut: number; period: number } {
-  const up = greatestSuffix(needle, 1);
-  const down = greatestSuffix(needle, -1);
+function factorize(needle: Uint8Array, length: number): { cut: number; period: number } {
+  const up = greatestSuffix(needle, length, 1);
+  const down = greatestSuffix(needle, length, -1);
   return up.cut > down.cut ? up : down;
 }
 
 /** Where the greatest suffix begins, and its period. */
-function greatestSuffix(needle: Uint8Array, order: 1 | -1): { cut: number; period: number } {
+function greatestSuffix(needle: Uint8Array, length: number, order: 1 | -1): { cut: number; period: number } {
   let cut = 0;
   let period = 1;
   let same = 0;
-  for (let next = 1; next + same < needle.length; ) {
+  for (let next = 1; next + same < length; ) {
     const difference = order * ((needle[next + same] as number) - (needle[cut + same] as number));
     if (difference === 0) {
       same++;

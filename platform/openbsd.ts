@@ -6,7 +6,7 @@
  */
 
 import type { Ffi } from "../ffi/types.ts";
-import { errnoReader, type Fail, found, posixPlatform, statusMemory } from "./posix.ts";
+import { errnoReader, type Fail, posixPlatform, statusMemory } from "./posix.ts";
 import type { Constants, Failures, Platform } from "./types.ts";
 
 /** From the system's sys/mman.h and unistd.h. */
@@ -50,8 +50,6 @@ const SIGNATURES = {
   shm_mkstemp: { parameters: ["bytes"], result: "i32" },
   // int shm_unlink(const char *path);
   shm_unlink: { parameters: ["bytes"], result: "i32" },
-  // void *memrchr(const void *b, int c, size_t len);
-  memrchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
 } as const;
 
 export function openbsdPlatform(ffi: Ffi, failures: Failures): Platform {
@@ -60,7 +58,7 @@ export function openbsdPlatform(ffi: Ffi, failures: Failures): Platform {
   // struct stat: st_mode is 32 bits at byte 0, st_size 64 bits at byte 80.
   const stat = statusMemory(128, 0, 80);
 
-  const posix = posixPlatform(ffi, { libraries: LIBRARIES, constants, deadlyFlags: [] }, fail);
+  const posix = posixPlatform(ffi, { libraries: LIBRARIES, constants, searches: true, deadlyFlags: [] }, fail);
   return {
     ...posix,
     status(descriptor) {
@@ -84,6 +82,5 @@ export function openbsdPlatform(ffi: Ffi, failures: Failures): Platform {
         posix.closeDescriptor(descriptor);
       }
     },
-    findLastByte: (address, length, byte) => found(address, c.memrchr(address, byte, length)),
   };
 }

@@ -7,6 +7,7 @@
 import { getSystemErrorMap } from "node:util";
 import type { Ffi } from "../ffi/types.ts";
 import { lengthOf } from "./bytes.ts";
+import { findBytes, findLastBytes, found, type Memory } from "./memory.ts";
 import type { Constants, Failures, FileStatus, MapRequest, Platform, Protection, ProtectionRequest } from "./types.ts";
 
 /** What a POSIX system's own file says of it. */
@@ -14,6 +15,8 @@ export interface PosixSystem {
   /** The C library's file names, the likeliest first. */
   readonly libraries: readonly string[];
   readonly constants: Constants;
+  /** Has the C library memrchr, and a memmem whose time is linear? */
+  readonly searches: boolean;
   /** The flags that make memory which a read or a write of may kill the process. */
   readonly deadlyFlags: readonly string[];
 }
@@ -36,12 +39,19 @@ const SIGNATURES = {
   sysconf: { parameters: ["i32"], result: "i64" },
   // void *memchr(const void *s, int c, size_t n);
   memchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
-  // void *memmem(const void *haystack, size_t haystacklen, const void *needle, size_t needlelen);
-  memmem: { parameters: ["pointer", "usize", "bytes", "usize"], result: "pointer" },
+  // int memcmp(const void *s1, const void *s2, size_t n);
+  memcmp: { parameters: ["pointer", "bytes", "usize"], result: "i32" },
   // void *memmove(void *dest, const void *src, size_t n);
   memmove: { parameters: ["pointer", "pointer", "usize"], result: "pointer" },
   // void *memcpy(void *dest, const void *src, size_t n); here out of mapped memory
   memcpy: { parameters: ["bytes", "pointer", "usize"], result: "pointer" },
+} as const;
+
+const SEARCH_SIGNATURES = {
+  // void *memrchr(const void *s, int c, size_t n);
+  memrchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
+  // void *memmem(const void *haystack, size_t haystacklen, const void *needle, size_t needlelen);
+  memmem: { parameters: ["pointer", "usize", "bytes", "usize"], result: "pointer" },
 } as const;
 
 // The same functions with other types, for which the library is opened a second time.
@@ -54,7 +64,7 @@ const STORE_SIGNATURES = {
 const DEADLY_ADVICE = ["MADV_HWPOISON", "MADV_SOFT_OFFLINE"];
 
 /** What `posixPlatform` leaves to the system's own file. */
-type SystemsOwn = "status" | "duplicate" | "anonymousFile" | "findLastByte";
+type SystemsOwn = "status" | "duplicate" | "anonymousFile";
 
 /** Throws what the thread's errno says about the call `syscall`. */
 export type Fail = (syscall: string) => never;
@@ -91,6 +101,16 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
   function unmap(address: number, length: number): void {
     if (c.munmap(address, length) !== 0) fail("munmap");
   }
+
+  const memory: Memory = {
+    findByte: (address, length, byte) => found(address, c.memchr(address, byte, length)),
+    equals: (address, bytes) => c.memcmp(address, bytes, lengthOf(bytes)) === 0,
+    load(address, target) {
+      const length = lengthOf(target);
+      if (length > 0) c.memcpy(target, address, length);
+    },
+    ...(system.searches ? searchFunctions(ffi, system) : {}),
+  };
 
   return {
     pageSize,
@@ -132,19 +152,13 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       if (c.close(descriptor) !== 0) fail("close");
     },
     view: (address, length) => ffi.view(address, length),
-    findByte(address, length, byte) {
-      return found(address, c.memchr(address, byte, length));
-    },
-    findBytes(address, length, needle) {
-      return found(address, c.memmem(address, length, needle, lengthOf(needle)));
-    },
+    findByte: memory.findByte,
+    findBytes: (address, length, needle) => findBytes(memory, address, length, needle),
+    findLastBytes: (address, length, needle) => findLastBytes(memory, address, length, needle),
     move(destination, source, length) {
       c.memmove(destination, source, length);
     },
-    load(address, target) {
-      const length = lengthOf(target);
-      if (length > 0) c.memcpy(target, address, length);
-    },
+    load: memory.load,
     store(address, source) {
       const length = lengthOf(source);
       if (length > 0) store.memmove(address, source, length);
@@ -152,9 +166,12 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
   };
 }
 
-/** Turns the address that C's search functions give, NULL for nothing, into an index. */
-export function found(address: number, result: number): number {
-  return result === 0 ? -1 : result - address;
+function searchFunctions(ffi: Ffi, { libraries }: PosixSystem): Pick<Memory, "findLastByte" | "findSequence"> {
+  const c = ffi.open(libraries, SEARCH_SIGNATURES);
+  return {
+    findLastByte: (address, length, byte) => found(address, c.memrchr(address, byte, length)),
+    findSequence: (address, length, needle) => found(address, c.memmem(address, length, needle, lengthOf(needle))),
+  };
 }
 
 const S_IFMT = 0o170000;

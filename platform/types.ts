@@ -125,11 +125,11 @@ export interface Platform {
 
   /** An `ArrayBuffer` over mapped memory, without a copy. */
   view(address: number, length: number): ArrayBuffer;
-  /** The index of the first or last byte equal to `byte`, or -1. */
+  /** The index of the first byte equal to `byte`, or -1. */
   findByte(address: number, length: number, byte: number): number;
-  findLastByte(address: number, length: number, byte: number): number;
-  /** The index of the first occurrence of `needle`, of at least one byte, or -1. */
+  /** The index of the first or last occurrence of `needle`, of at least one byte, or -1. */
   findBytes(address: number, length: number, needle: Uint8Array): number;
+  findLastBytes(address: number, length: number, needle: Uint8Array): number;
   /** Copies within mapped memory; the ranges may overlap. */
   move(destination: number, source: number, length: number): void;
   /** Copies out of and into mapped memory. */

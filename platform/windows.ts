@@ -13,8 +13,7 @@ import { win32 } from "node:path";
 import process from "node:process";
 import type { Ffi, Functions } from "../ffi/types.ts";
 import { lengthOf } from "./bytes.ts";
-import { findBytes, findLastByte } from "./memory.ts";
-import { found } from "./posix.ts";
+import { findBytes, findLastBytes, found } from "./memory.ts";
 import type { Constants, Failures, MapRequest, Platform, Protection, ProtectionRequest } from "./types.ts";
 
 /** Windows has no `PROT_*`, `MAP_*` and `MS_*`, and of the advices one that does the same; its number is every system's. */
@@ -373,8 +372,9 @@ function memoryFunctions(ffi: Ffi) {
   return {
     findByte: memory.findByte,
     load: memory.load,
-    findLastByte: (address: number, length: number, byte: number) => findLastByte(memory, address, length, byte),
     findBytes: (address: number, length: number, needle: Uint8Array) => findBytes(memory, address, length, needle),
+    findLastBytes: (address: number, length: number, needle: Uint8Array) =>
+      findLastBytes(memory, address, length, needle),
     move(destination: number, source: number, length: number): void {
       c.memmove(destination, source, length);
     },

@@ -1,12 +1,12 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { findBytes, findLastByte, type Memory, twoWay } from "../platform/memory.ts";
+import { findBytes, findLastBytes, type Memory, twoWay } from "../platform/memory.ts";
 
-const test = suite("searching without memmem and memrchr");
+const test = suite("searching with what C has");
 
-/** Mapped memory that is none, and how much was asked of it. */
-function memoryOf(text: Uint8Array): { memory: Memory; work: { calls: number; copied: number } } {
-  const work = { calls: 0, copied: 0 };
+/** Mapped memory that is none, and how much was asked of it; with memmem and memrchr, or without. */
+function memoryOf(text: Uint8Array, complete = false) {
+  const work = { calls: 0, copied: 0, sequences: new Map<number, number>() };
   const memory: Memory = {
     findByte(address, length, byte) {
       work.calls++;
@@ -24,6 +24,15 @@ function memoryOf(text: Uint8Array): { memory: Memory; work: { calls: number; co
       target.set(text.subarray(address, address + target.length));
     },
   };
+  if (complete) {
+    memory.findLastByte = (address, length, byte) => text.subarray(address, address + length).lastIndexOf(byte);
+    memory.findSequence = (address, length, sequence) => {
+      work.calls++;
+      work.sequences.set(sequence.length, (work.sequences.get(sequence.length) ?? 0) + length);
+      assert.ok(address + length <= text.length, "a search reaches behind the end");
+      return plainFind(text.subarray(address, address + length), sequence);
+    };
+  }
   return { memory, work };
 }
 
@@ -35,6 +44,11 @@ function plainFind(text: Uint8Array, needle: Uint8Array): number {
     if (same === needle.length) return at;
   }
   return -1;
+}
+
+function plainFindLast(text: Uint8Array, needle: Uint8Array): number {
+  const found = plainFind(text.slice().reverse(), needle.slice().reverse());
+  return found === -1 ? -1 : text.length - found - needle.length;
 }
 
 /** Numbers that look random, the same in each run. */
@@ -59,10 +73,7 @@ test("Two-Way finds what the plain way finds, in texts that repeat themselves", 
     const needle = random(2) === 0 && part.length > 0 ? part : Uint8Array.from([0, ...part.map(() => random(letters))]);
     const expected = plainFind(text, needle);
     if (expected !== -1) found++;
-    assert.is(twoWay(needle)(text), expected, `[${needle}] in [${text}]`);
-    if (needle.length <= text.length) {
-      assert.is(findBytes(memoryOf(text).memory, 0, text.length, needle), expected, `[${needle}] in [${text}]`);
-    }
+    assert.is(twoWay(needle)(text, text.length), expected, `[${needle}] in [${text}]`);
   }
   assert.ok(found > 10_000, `only ${found} of the needles were there`);
 });
@@ -122,19 +133,68 @@ test("findBytes gives up on C where candidates come too often: the work grows as
   assert.ok(work.copied <= 1_100_000, `${work.copied} bytes copied`);
 });
 
-test("findLastByte copies from the end, and no more than it must", () => {
+test("findBytes and findLastBytes find what the plain way finds, with memmem and without, in long texts too", () => {
+  const random = numbers(3);
+  let found = 0;
+  for (let round = 0; round < 400; round++) {
+    const letters = 1 + random(5);
+    const text = new Uint8Array(round % 10 === 0 ? random(80_000) : random(60));
+    const period = random(2) === 0 ? 1 + random(7) : 80_000;
+    for (let index = 0; index < text.length; index++) {
+      text[index] = index < period ? random(letters) : (text[index - period] as number);
+    }
+    const start = random(text.length + 1);
+    const part = text.slice(start, start + 1 + random(40));
+    const needle = part.length > 0 ? part : Uint8Array.of(random(letters));
+    if (random(2) === 0) needle[random(needle.length)] = random(letters + 1);
+    const first = plainFind(text, needle);
+    if (first !== -1) found++;
+    for (const complete of [true, false]) {
+      const { memory } = memoryOf(text, complete);
+      const what = `[${needle}] in round ${round}, ${complete}`;
+      assert.is(findBytes(memory, 0, text.length, needle), first, what);
+      assert.is(findLastBytes(memory, 0, text.length, needle), plainFindLast(text, needle), what);
+    }
+  }
+  assert.ok(found > 100 && found < 390, `${found} of the needles were there`);
+});
+
+test("where memmem would creep, three bytes that the text has not are looked for in its place", () => {
+  const text = new Uint8Array(400_000);
+  for (let index = 0; index < text.length; index++) text[index] = 65 + (index % 2);
+  const needle = text.slice(0, 40);
+  needle[20] = 66;
+  const { memory, work } = memoryOf(text, true);
+  assert.is(findBytes(memory, 0, text.length, needle), -1);
+  assert.is(findLastBytes(memory, 0, text.length, needle), -1);
+  // A look costs more than the first piece; behind it, one call does it.
+  assert.ok((work.sequences.get(40) ?? 0) < 100_000, `${work.sequences.get(40)} bytes with the whole needle`);
+  assert.ok(work.calls < 50, `${work.calls} calls`);
+  text.set(needle, 300_000);
+  assert.is(findBytes(memory, 0, text.length, needle), 300_000);
+  assert.is(findLastBytes(memory, 0, text.length, needle), 300_000);
+});
+
+test("where a byte that seemed rare comes often, memmem goes on", () => {
+  const text = new Uint8Array(1_000_000).fill(1);
+  // Rare at first, and then every tenth byte.
+  for (let index = 200_000; index < text.length; index += 10) text[index] = 2;
+  const { memory, work } = memoryOf(text, true);
+  assert.is(findBytes(memory, 0, text.length, Uint8Array.of(1, 2, 2, 1)), -1);
+  assert.ok(work.calls < 300, `${work.calls} calls`);
+});
+
+test("findLastBytes looks at the end first, and for one byte asks memchr alone", () => {
   const text = new Uint8Array(300_000);
-  for (const at of [0, 1, 65_535, 200_000, 234_463, 234_464, 299_999]) {
+  for (const at of [0, 1, 65_535, 200_000, 234_463, 299_999]) {
     text[at] = 7;
     const { memory, work } = memoryOf(text);
-    assert.is(findLastByte(memory, 0, text.length, 7), at);
-    assert.ok(work.copied <= text.length - at + 65_536, `${work.copied} bytes copied`);
-    assert.is(findLastByte(memory, at + 1, text.length - at - 1, 7), -1);
+    assert.is(findLastBytes(memory, 0, text.length, Uint8Array.of(7)), at);
+    assert.ok(work.calls < 40, `${work.calls} calls`);
+    assert.is(work.copied, 0);
+    assert.is(findLastBytes(memory, at + 1, text.length - at - 1, Uint8Array.of(7)), -1);
     text[at] = 0;
   }
-  const { memory } = memoryOf(text);
-  assert.is(findLastByte(memory, 0, 0, 0), -1);
-  assert.is(findLastByte(memory, 0, 1, 0), 0);
 });
 
 test.run();
