@@ -32,13 +32,13 @@ export interface MappingRequest extends ProtectionRequest {
  */
 const WINDOW = 64 * 1024;
 
-/** The size of the first window: many a map is opened for a few bytes of its beginning. */
-const FIRST_WINDOW = 4 * 1024;
-
 /** Up to so many bytes, a loop over the window is faster than a call into C. */
 const SHORT = 256;
 
 const NOTHING = new Uint8Array(0);
+
+/** No part of a mapping, nor next to one. */
+const NOWHERE = -2;
 
 let opened: Platform | undefined;
 
@@ -78,6 +78,9 @@ const NO_FAULTS = new Int32Array(1);
 /** Takes a store that nobody reads. */
 const FENCE = new Int32Array(1);
 
+/** A byte on its way to or from memory that no window shows. */
+const ONE = new Uint8Array(1);
+
 export class Mapping {
   readonly protection: Protection;
   /** Where in the file the mapping begins, in bytes. */
@@ -105,6 +108,8 @@ export class Mapping {
   #window = NOTHING;
   #windowStart = 0;
   #windowLength = 0;
+  /** Which part of the mapping, in windows from its start, was asked for last and was not in the window. */
+  #missed = NOWHERE;
 
   /** Every buffer that the user was given. Strong references: a collected buffer could not tell that it was transferred. */
   #given: ArrayBuffer[] = [];
@@ -232,34 +237,50 @@ export class Mapping {
   byte(index: number): number {
     const at = index - this.#windowStart;
     const near = at >= 0 && at < this.#windowLength;
-    const value = (near ? this.#window[at] : this.window(index, 1)[index - this.#windowStart]) as number;
+    const value = (near ? this.#window[at] : this.#distantByte(index)) as number;
     // An engine may take a load out of a loop that stores nothing, and the count of faults must be read after the byte.
     FENCE[0] = value;
     if (this.#faults[this.#faultsAt] !== 0) this.#refuseReplaced(index + 1);
     return value;
   }
 
+  #distantByte(index: number): number {
+    if (this.showsInWindow(index, 1)) return this.#window[index - this.#windowStart] as number;
+    this.#platform.load(this.#address(index), ONE);
+    return ONE[0] as number;
+  }
+
   setByte(index: number, value: number): void {
-    const window = this.window(index, 1);
-    window[index - this.#windowStart] = value;
+    if (this.showsInWindow(index, 1)) {
+      this.#window[index - this.#windowStart] = value;
+    } else {
+      ONE[0] = value;
+      this.#platform.store(this.#address(index), ONE);
+    }
     this.#checkIntact(index + 1);
   }
 
   /** A copy of the bytes from `start` to `end`. */
   read(start: number, end: number): Uint8Array<ArrayBuffer> {
     this.check();
-    const length = end - start;
-    const copy = new Uint8Array(length);
-    if (length > SHORT) {
-      this.load(start, copy);
-    } else if (length > 0) {
-      // Not by slice, which asks the class what to make: code that answers could unmap the window meanwhile.
-      const window = this.window(start, length);
-      const at = start - this.#windowStart;
-      for (let index = 0; index < length; index++) copy[index] = window[at + index] as number;
-      this.#checkIntact(end);
-    }
+    const copy = new Uint8Array(end - start);
+    this.copy(start, end, copy);
     return copy;
+  }
+
+  /** Fills `target`, which has as many, with the bytes from `start` to `end`. */
+  copy(start: number, end: number, target: Uint8Array): void {
+    const length = end - start;
+    if (length === 0) return;
+    if (length > SHORT || !this.showsInWindow(start, length)) {
+      this.load(start, target);
+      return;
+    }
+    // Not by slice, which asks the class what to make: code that answers could unmap the window meanwhile.
+    const window = this.#window;
+    const at = start - this.#windowStart;
+    for (let index = 0; index < length; index++) target[index] = window[at + index] as number;
+    this.#checkIntact(end);
   }
 
   /** Fills `target` with the bytes from `start` on. */
@@ -273,8 +294,10 @@ export class Mapping {
     const length = lengthOf(source);
     // Before as well: where it is known already, nothing is written.
     this.#checkIntact(start + length);
-    if (length > WINDOW) this.#platform.store(this.#address(start), source);
-    else if (length > 0) set.call(this.window(start, length), source, start - this.#windowStart);
+    if (length > 0) {
+      if (length > WINDOW || !this.showsInWindow(start, length)) this.#platform.store(this.#address(start), source);
+      else set.call(this.#window, source, start - this.#windowStart);
+    }
     this.#checkIntact(start + length);
   }
 
@@ -287,23 +310,37 @@ export class Mapping {
   }
 
   /**
-   * Slides the window over at least `count` bytes from `index` on, of at most `WINDOW`, and gives it. Its first byte is
-   * the one at `windowStart`.
+   * Are `count` bytes from `index` on, of at most `WINDOW`, in the window? It slides to a part of the mapping when that is
+   * asked for again, or the one behind it: a view costs more than a call that copies, and pays where reads are close.
    */
-  window(index: number, count: number): Uint8Array<ArrayBuffer> {
+  showsInWindow(index: number, count: number): boolean {
     const at = index - this.#windowStart;
-    if (at >= 0 && at + count <= this.#windowLength) return this.#window;
+    if (at >= 0 && at + count <= this.#windowLength) return true;
+    const part = Math.floor(index / WINDOW);
+    const close = part === this.#missed || part === this.#missed + 1;
+    this.#missed = part;
+    if (close) this.#slide(index, count);
+    else this.check();
+    return close;
+  }
+
+  /** Slides the window over at least `count` bytes from `index` on. */
+  #slide(index: number, count: number): void {
     this.check();
-    const size = this.#window === NOTHING && count <= FIRST_WINDOW ? FIRST_WINDOW : WINDOW;
-    const aligned = index - (index % size);
-    const start = index + count <= aligned + size ? aligned : index;
-    const length = Math.min(size, this.#length - start);
+    const aligned = index - (index % WINDOW);
+    const start = index + count <= aligned + WINDOW ? aligned : index;
+    const length = Math.min(WINDOW, this.#length - start);
     this.#window = new Uint8Array(this.#platform.view(this.#address(start), length));
     this.#windowStart = start;
     this.#windowLength = length;
+  }
+
+  /** A part of the mapping, for the library alone. */
+  get window(): Uint8Array<ArrayBuffer> {
     return this.#window;
   }
 
+  /** Where it begins. */
   get windowStart(): number {
     return this.#windowStart;
   }
@@ -606,6 +643,7 @@ export class Mapping {
     this.#copies = [];
     this.#window = NOTHING;
     this.#windowLength = 0;
+    this.#missed = NOWHERE;
   }
 
   // --- In the system's terms -----------------------------------------------------------------------------------------
@@ -698,7 +736,7 @@ const { set } = Uint8Array.prototype;
 const transfer = (ArrayBuffer.prototype as { transfer?: (length: number) => ArrayBuffer }).transfer;
 
 /** No buffer is made with length 0, so one that has it was detached. */
-function isDetached(buffer: ArrayBuffer): boolean {
+export function isDetached(buffer: ArrayBuffer): boolean {
   return byteLength.call(buffer) === 0;
 }
 

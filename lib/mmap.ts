@@ -12,7 +12,7 @@ import { type BytesLike, bound, byte, bytesOf, integer, oneOf, slice } from "./c
 import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
 import { show, withPath } from "./errors.ts";
 import { knownByPath, Mapping } from "./mapping.ts";
-import { type ByteMatch, find, findLast, lineEnd, lines, matches } from "./search.ts";
+import { type ByteMatch, find, findLast, line, lines, matches } from "./search.ts";
 
 /** What may be done with a map, and where its writes go. */
 export type Access = "default" | "read" | "write" | "copy";
@@ -497,20 +497,23 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * A copy of the bytes up to and including the next newline, or up to the end, past which the position moves.
+   * A copy of the bytes up to and including the next newline, or up to the end, past which the position moves. A short
+   * line may share its `buffer` with others, as Node's small Buffers do.
    *
    * @throws {TypeError} The map cannot be read.
    */
   readline(): Uint8Array<ArrayBuffer> {
     this.#checkReadable();
-    const end = lineEnd(this.#mapping, this.#position, this.length);
-    const line = this.#mapping.read(this.#position, end);
-    this.#position = end;
-    return line;
+    const bytes = line(this.#mapping, this.#position, this.length);
+    this.#position += lengthOf(bytes);
+    return bytes;
   }
 
   /**
    * The lines from `start` up to `end`, by the rules of slices, each with its newline. The position stays.
+   *
+   * Each is a copy, made up to 16 KiB before it is asked for: what is written to the map meanwhile may not show in it. Lines
+   * that were copied together share their `buffer`; `line.slice()` is one of its own, for a few lines kept of many.
    *
    * @throws {TypeError} A bound is not an integer; the map cannot be read.
    *

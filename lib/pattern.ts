@@ -8,6 +8,9 @@
  * there on, and is the match. A match that does not end there is the one that the whole text has, for the ways are tried
  * in the same order and none before it has seen the end.
  *
+ * Engines search faster for the expression as it is. So where it can be told how far from the end every attempt runs out of
+ * what it may match, the rewritten one is not needed: see `Reach`.
+ *
  * @module
  */
 
@@ -24,6 +27,28 @@ export interface Pattern {
   readonly withinLines: boolean;
   /** How many characters before its start a match may look at. */
   readonly lookbehind: number;
+  /** How far an attempt to match may look, where that can be told. */
+  readonly reach: Reach | undefined;
+}
+
+/**
+ * What an attempt to match may pass on its way: as many as it likes of the characters that something repeated without a
+ * bound matches, and of others no more than the rest of the expression matches.
+ */
+interface Reach {
+  /** Is it one of them, by the character's code? */
+  readonly unbounded: Uint8Array;
+  /** How many others. */
+  readonly others: number;
+}
+
+/** From which index on an attempt to match may depend on what follows the text. */
+export function openFrom(text: string, { unbounded, others }: Reach): number {
+  let left = others;
+  for (let at = text.length - 1; at >= 0; at--) {
+    if (unbounded[codeAt.call(text, at)] === 0 && left-- === 0) return at + 1;
+  }
+  return 0;
 }
 
 /** How far back a lookbehind sees, in bytes. */
@@ -38,13 +63,15 @@ export function preparePattern({ source, flags }: { source: string; flags: strin
   first.read();
   const lookbehind = first.hasLookbehind ? MAX_LOOKBEHIND : 1;
   // Within a line nothing looks further than its end, and the expression can stay as it is.
-  if (!first.matchesNewline) return { whole, cut: whole, withinLines: true, lookbehind };
+  if (!first.matchesNewline) return { whole, cut: whole, withinLines: true, lookbehind, reach: undefined };
   const cut = new RegExp(new SourceReader(source, plain, first.groups).read(), stepping);
-  return { whole, cut, withinLines: false, lookbehind };
+  const reach = whole.sticky ? undefined : first.reach();
+  return { whole, cut, withinLines: false, lookbehind, reach };
 }
 
 // The engine's own function, taken before any code could replace it.
 const { exec } = RegExp.prototype;
+const { charCodeAt: codeAt } = String.prototype;
 const matches = (regexp: RegExp, text: string): boolean => exec.call(regexp, text) !== null;
 
 /** Matches at the end of the text alone, whatever the flags. */
@@ -56,11 +83,20 @@ interface Group {
   source: string;
 }
 
+/** What matches one character, and how many at most one attempt to match passes with it. */
+interface Atom {
+  readonly source: string;
+  most: number;
+}
+
 /** Reads a regular expression that the engine has accepted, and rewrites it to stop at the end of the text. */
 class SourceReader {
   hasLookbehind = false;
   matchesNewline = false;
   readonly groups: Group[] = [];
+  readonly #atoms: Atom[] = [];
+  /** Is there something of which the atoms do not tell how much it matches? */
+  #unknown = false;
 
   readonly #source: string;
   readonly #flags: string;
@@ -81,6 +117,23 @@ class SourceReader {
     this.#mode = mode;
   }
 
+  /** How far an attempt to match may look, where what was read tells. */
+  reach(): Reach | undefined {
+    // With the flag v, a class may match more than one character.
+    if (this.#unknown || matches(/v/, this.#flags)) return undefined;
+    const unbounded = new Uint8Array(256);
+    let others = 0;
+    for (const { source, most } of this.#atoms) {
+      if (most !== Number.POSITIVE_INFINITY) {
+        others += most;
+        continue;
+      }
+      const one = new RegExp(`^(?:${source})$`, this.#flags);
+      for (let code = 0; code < 256; code++) if (matches(one, String.fromCharCode(code))) unbounded[code] = 1;
+    }
+    return { unbounded, others };
+  }
+
   /** Everything up to the parenthesis that closes the current group, or the end. */
   read(): string {
     let rewritten = "";
@@ -93,8 +146,9 @@ class SourceReader {
     if (alternative !== undefined) return alternative;
     const assertion = this.#take(/[$^]|\\[bB]/y);
     if (assertion !== undefined) return this.#orEnd(assertion);
-    if (this.#source[this.#at] === "(") return this.#group() + (this.#quantifier() ?? "");
+    if (this.#source[this.#at] === "(") return this.#repeatedGroup();
     const references = this.#references();
+    this.#unknown ||= references !== undefined;
     if (references !== undefined) return this.#backreference(references) + (this.#quantifier() ?? "");
     return this.#atom();
   }
@@ -102,6 +156,14 @@ class SourceReader {
   /** An assertion: at the end of the text, what follows would decide. */
   #orEnd(assertion: string): string {
     return this.#mode === "loose" ? "" : `(?:${assertion}|${END})`;
+  }
+
+  #repeatedGroup(): string {
+    const first = this.#atoms.length;
+    const group = this.#group();
+    const quantifier = this.#quantifier() ?? "";
+    for (const atom of this.#atoms.slice(first)) atom.most *= mostOf(quantifier);
+    return group + quantifier;
   }
 
   #group(): string {
@@ -115,7 +177,7 @@ class SourceReader {
     if (this.#take(/\(\?[=!]/y) !== undefined) return this.#lookahead(start);
     const modifiers = this.#take(/\(\?[ims-]*:/y);
     // (?s:.) may match what the dot does not match elsewhere: take the slow way.
-    if (modifiers !== undefined && modifiers !== "(?:") this.matchesNewline = true;
+    if (modifiers !== undefined && modifiers !== "(?:") this.matchesNewline = this.#unknown = true;
     if (modifiers !== undefined) return `${modifiers}${this.#inside()})`;
     const opening = this.#take(/\((?:\?<[^>]*>)?/y) as string;
     const group: Group = { name: opening === "(" ? undefined : opening.slice(3, -1), source: "" };
@@ -180,6 +242,7 @@ class SourceReader {
     const atom = this.#source[this.#at] === "\\" ? this.#escape() : this.#characterOrClass();
     this.matchesNewline ||= matches(new RegExp(`^(?:${atom})$`, this.#flags), "\n");
     const quantifier = this.#quantifier();
+    this.#atoms.push({ source: atom, most: mostOf(quantifier ?? "") });
     if (quantifier === undefined) return `(?:${atom}|${END})`;
     // What may be repeated no times can end at the end of the text as it is.
     if (matches(/^(?:[*?]|\{0*[,}])/, quantifier)) return atom + quantifier;
@@ -216,6 +279,15 @@ class SourceReader {
     this.#at = token.lastIndex;
     return match[0];
   }
+}
+
+/** How often a quantifier lets something match at most; never 0, for a group in it may be repeated without a bound. */
+function mostOf(quantifier: string): number {
+  const range = exec.call(/^\{(\d+)(,?)(\d*)/, quantifier);
+  if (range === null) return matches(/^[*+]/, quantifier) ? Number.POSITIVE_INFINITY : 1;
+  const [, least, comma, most] = range;
+  if (comma !== "" && most === "") return Number.POSITIVE_INFINITY;
+  return Math.max(1, Number(most || least));
 }
 
 /** A lookbehind for a place where groups are not numbered; one that has groups, or refers to one, is left out there. */

@@ -84,6 +84,57 @@ test("lines() reads a file of many windows as split does", () => {
   assert.equal(read, content.split("\n"));
 });
 
+test("lines stay as they were read, whatever becomes of the map and of other lines", () => {
+  const mm = MMap.anonymous(60_000);
+  for (let index = 0; index < 6000; index++) mm.write(`line ${String(index).padStart(4, "0")}\n`);
+  mm.seek(0);
+  const kept = [mm.readline(), mm.readline()];
+  const iterator = mm.lines(20);
+  const read: Uint8Array[] = [];
+  for (let line = iterator.next(); !line.done; line = iterator.next()) {
+    read.push(line.value);
+    // Its memory goes away with all the lines in it; those to come are copied anew.
+    if (read.length % 700 === 0) {
+      structuredClone(line.value, { transfer: [line.value.buffer] });
+      assert.is(line.value.length, 0);
+    }
+  }
+  mm.seek(0);
+  mm.write(new Uint8Array(60_000));
+  mm.close();
+  assert.equal(kept.map(text), ["line 0000\n", "line 0001\n"]);
+  assert.is(read.length, 5998);
+  const left = read.filter(({ length }) => length > 0);
+  assert.ok(left.length > 100, `${left.length} lines kept their memory`);
+  const numbers = left.map((line) => Number(text(line).slice(5, 9)));
+  assert.equal(
+    numbers,
+    [...new Set(numbers)].sort((one, other) => one - other),
+  );
+  const lost = new Set(read.flatMap(({ length }, index) => (length === 0 ? [index + 2] : [])));
+  assert.equal(
+    numbers,
+    Array.from({ length: 5998 }, (_, index) => index + 2).filter((index) => !lost.has(index)),
+  );
+});
+
+test("lines() follows a resize and ends with the map", () => {
+  const mm = MMap.anonymous(100);
+  mm.write("a\n".repeat(50));
+  const iterator = mm.lines();
+  iterator.next();
+  mm.resize(4);
+  assert.is(text(iterator.next().value as Uint8Array), "a\n");
+  assert.is(iterator.next().done, true);
+  const other = mm.lines();
+  other.next();
+  mm.close();
+  assert.throws(
+    () => other.next(),
+    (error: unknown) => (error as { code?: string }).code === "ERR_MMAP_CLOSED",
+  );
+});
+
 test("seek moves from the start, the position and the end, and gives the new position", () => {
   using mm = MMap.open(newFile("0123456789"));
   assert.is(mm.seek(4), 4);

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../lib/mod.ts";
+import { Random } from "./fuzz/random.ts";
 import { bytes, newFile, refuses, text } from "./support.ts";
 
 const test = suite("searching");
@@ -230,6 +231,22 @@ test("edges are right at every distance from them", () => {
       using mm = MMap.open(newFile(content));
       sameAsWhole(mm, content, pattern);
     }
+  }
+});
+
+test("an attempt that runs on to the edge is begun again, however far it came from", () => {
+  const random = new Random(7);
+  const patterns = [/a\s+b/, /a[^b]*\n?b/, /(?:a\s){2,9}b/, /a(?:\s|c)*b/, /a(?=\s*b)/, /a(?!\s*b)\s/, /(?<=b\s+)a/];
+  for (let round = 0; round < 3; round++) {
+    // Runs of what some of them repeat, at and around the edge.
+    let runs = "";
+    while (runs.length < 8000) {
+      const length = 1 + random.below(random.oneIn(4) ? 500 : 4);
+      runs += random.pick(["a", "b", " ", "\n", "c"]).repeat(length);
+    }
+    const content = `${"-".repeat(WINDOW - 4000)}${runs}`;
+    using mm = MMap.open(newFile(content));
+    for (const pattern of patterns) sameAsWhole(mm, content, pattern);
   }
 });
 
