@@ -18,6 +18,12 @@ import { windowsResources } from "./windows/resources.ts";
 /** What a case that is not for all systems asks: `runs(name, WINDOWS && "why not there")`. */
 export const WINDOWS: boolean = process.platform === "win32";
 
+/** Whether QEMU runs this process. */
+export const EMULATED: boolean = MACHINE?.emulated === true;
+
+/** How often a test repeats what is random: a tenth as often on a processor that is emulated. */
+export const repetitions = (usual: number): number => (EMULATED ? usual / 10 : usual);
+
 /** Why no descriptor can be mapped here, only a path; undefined where they can. */
 export const withoutDescriptors: string | undefined =
   WINDOWS && process.versions.deno !== undefined
