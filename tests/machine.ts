@@ -45,6 +45,8 @@ export function installDebian(packages: Record<string, string>): void {
   const missing = Object.keys(packages).filter((name) => !existsSync(packages[name] as string));
   if (missing.length === 0) return;
   run("apt-get", ["update", "-q"]);
+  // What an earlier run left half-way when it was killed.
+  run("dpkg", ["--configure", "-a"]);
   run("apt-get", ["install", "-qy", "--no-install-recommends", ...missing]);
 }
 
@@ -89,16 +91,15 @@ function debianMirror(): string {
   return found;
 }
 
-/** Installs npm's packages, whatever machine they are for; gives true where they were not there yet. */
-export function installPackages(folder: string, dependencies: Record<string, string>): boolean {
+/** Installs npm's packages, whatever machine they are for, as far as they are not there yet. */
+export function installPackages(folder: string, dependencies: Record<string, string>): void {
   const wanted = `${JSON.stringify({ private: true, dependencies }, undefined, 2)}\n`;
   const done = join(folder, "installed.json");
-  if (existsSync(done) && readFileSync(done, "utf8") === wanted) return false;
+  if (existsSync(done) && readFileSync(done, "utf8") === wanted) return;
   writeFileSync(join(folder, "package.json"), wanted);
   const flags = ["--force", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"];
   run("npm", ["install", ...flags], folder);
   writeFileSync(done, wanted);
-  return true;
 }
 
 /** The versions that the matrix pins, by the names that it gives the packages. */

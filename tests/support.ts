@@ -214,9 +214,18 @@ export function runChild(source: string, options: ChildOptions = {}): Ended {
   return runFile(newProgram(source), options);
 }
 
+/** How long a child process may take: far more than it should. */
+const CHILD_LIMIT = (EMULATED ? 10 : 2) * 60 * 1000;
+
 export function runFile(file: string, options: ChildOptions = {}): Ended {
   const { program, args, env } = commandFor(file, options);
-  const ended = spawnSync(program, args, { cwd: ROOT, env, encoding: "utf8", timeout: 120_000, maxBuffer: 2 ** 26 });
+  const ended = spawnSync(program, args, {
+    cwd: ROOT,
+    env,
+    encoding: "utf8",
+    timeout: CHILD_LIMIT,
+    maxBuffer: 2 ** 26,
+  });
   return { code: ended.status, signal: ended.signal, stdout: ended.stdout ?? "", stderr: ended.stderr ?? "" };
 }
 
