@@ -9,11 +9,13 @@
  * @module
  */
 
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder, installDebian, installPackages, pinned, run, runMatrix } from "./machine.ts";
 
 const BUN = "@oven/bun-linux-x64-musl";
+
+const LIBRARY = "libstdc++.so.6";
 
 /** The few names of glibc that those parts mention all the same. Nothing throws through them: no unwind table is found. */
 const SHIM = `
@@ -27,7 +29,7 @@ unsigned arc4random(void) { unsigned number = 0; getentropy(&number, sizeof numb
 /** The names in nm's output, without their versions. */
 const names = (output: string) => output.split("\n").map((line) => line.split(" ").at(-1)?.replace(/@.*/, "") ?? "");
 
-/** Links a libstdc++.so.6 with what a program asks of it. */
+/** Links a libstdc++.so.6 with what a program asks of it. It gets its name once it is whole. */
 function linkLibrary(program: string, folder: string): void {
   const part = (file: string) => run("gcc", [`-print-file-name=${file}`]).trim();
   const library = part("libstdc++_pic.a");
@@ -37,9 +39,11 @@ function linkLibrary(program: string, folder: string): void {
   const shim = join(folder, "shim.c");
   writeFileSync(shim, SHIM);
   const asked = [...wanted].map((name) => `-Wl,-u,${name}`);
-  const options = ["-shared", "-fPIC", "-nostdlib", "-Wl,-soname,libstdc++.so.6", "-Wl,--gc-sections"];
+  const options = ["-shared", "-fPIC", "-nostdlib", `-Wl,-soname,${LIBRARY}`, "-Wl,--gc-sections"];
   const parts = [shim, library, part("libgcc_eh.a"), part("libgcc.a")];
-  run("gcc", [...options, ...asked, "-o", join(folder, "libstdc++.so.6"), ...parts]);
+  const unfinished = join(folder, "unfinished.so");
+  run("gcc", [...options, ...asked, "-o", unfinished, ...parts]);
+  renameSync(unfinished, join(folder, LIBRARY));
 }
 
 installDebian({
@@ -49,9 +53,10 @@ installDebian({
 });
 
 const folder = cacheFolder("musl");
-const libraries = join(folder, "lib");
-const isNew = installPackages(folder, { [BUN]: pinned().bun as string });
-if (isNew || !existsSync(join(libraries, "libstdc++.so.6"))) {
+const version = pinned().bun as string;
+installPackages(folder, { [BUN]: version });
+const libraries = join(folder, `lib-${version}`);
+if (!existsSync(join(libraries, LIBRARY))) {
   linkLibrary(join(folder, "node_modules", BUN, "bin", "bun"), libraries);
 }
 

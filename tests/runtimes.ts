@@ -31,6 +31,8 @@ export interface Machine {
   readonly folder: string;
   /** The command that runs a program of that machine. */
   readonly emulator: readonly string[];
+  /** Whether QEMU stands for its processor: it takes many times as long, and answers some system calls itself. */
+  readonly emulated?: boolean;
 }
 
 const { MMAP_TEST_MACHINE } = process.env;

@@ -9,6 +9,7 @@ import {
   newFile,
   printedBy,
   refuses,
+  repetitions,
   resources,
   runChild,
   runs,
@@ -32,7 +33,7 @@ const undetachable =
 
 // --- Rule 1: no view outlives its memory -----------------------------------------------------------------------------
 
-/** A program that touches every old view after `act`, a hundred thousand times, so that compiled code does it too. */
+/** A program that touches every old view after `act`, so often that compiled code does it too. */
 const touchAfter = (act: string) => `
   import { openSync, writeFileSync } from "node:fs";
   const path = process.argv[2];
@@ -57,11 +58,11 @@ const touchAfter = (act: string) => `
   };
   touch(10_000);
   ${act}
-  const sum = touch(100_000);
+  const sum = touch(${repetitions(100_000)});
   // Other memory may have come to the old place: it must not be what the views show.
   const others = Array.from({ length: 50 }, () => MMap.anonymous(1_000_000));
   for (const other of others) other.bytes.fill(66);
-  touch(100_000);
+  touch(${repetitions(100_000)});
   for (const other of others) if (other.find(Uint8Array.of(1)) !== -1) throw new Error("an old view wrote to new memory");
   const lengths = views.map((view) => { try { return view.byteLength; } catch { return 0; } });
   console.log("alive", lengths.every((length) => length === 0) ? "detached" : "kept");`;

@@ -18,6 +18,12 @@ import { windowsResources } from "./windows/resources.ts";
 /** What a case that is not for all systems asks: `runs(name, WINDOWS && "why not there")`. */
 export const WINDOWS: boolean = process.platform === "win32";
 
+/** Whether QEMU runs this process. */
+export const EMULATED: boolean = MACHINE?.emulated === true;
+
+/** How often a test repeats what is random: a tenth as often on a processor that is emulated. */
+export const repetitions = (usual: number): number => (EMULATED ? usual / 10 : usual);
+
 /** Why no descriptor can be mapped here, only a path; undefined where they can. */
 export const withoutDescriptors: string | undefined =
   WINDOWS && process.versions.deno !== undefined
@@ -208,9 +214,18 @@ export function runChild(source: string, options: ChildOptions = {}): Ended {
   return runFile(newProgram(source), options);
 }
 
+/** How long a child process may take: far more than it should. */
+const CHILD_LIMIT = (EMULATED ? 10 : 2) * 60 * 1000;
+
 export function runFile(file: string, options: ChildOptions = {}): Ended {
   const { program, args, env } = commandFor(file, options);
-  const ended = spawnSync(program, args, { cwd: ROOT, env, encoding: "utf8", timeout: 120_000, maxBuffer: 2 ** 26 });
+  const ended = spawnSync(program, args, {
+    cwd: ROOT,
+    env,
+    encoding: "utf8",
+    timeout: CHILD_LIMIT,
+    maxBuffer: 2 ** 26,
+  });
   return { code: ended.status, signal: ended.signal, stdout: ended.stdout ?? "", stderr: ended.stderr ?? "" };
 }
 

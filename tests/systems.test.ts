@@ -372,8 +372,8 @@ test("anonymous shared maps: macOS has no descriptor for them, and copies them t
 test("anonymous shared maps: FreeBSD backs them by a shared memory object without a name", () => {
   assert.equal(anonymous(freebsd), {
     open: [
-      // shm_open(2): "The constant SHM_ANON may be used for the path argument [...] an anonymous, unnamed shared memory object is
-      // created"; "The new descriptor is set to close during execve(2)". sys/mman.h: `#define SHM_ANON ((char *)1)`. O_RDWR
+      // shm_open(2): "the constant SHM_ANON may be used for the path argument to shm_open(). In this case, an anonymous, unnamed
+      // shared memory object is created"; "The new descriptor is set to close during execve(2)". sys/mman.h: `#define SHM_ANON ((char *)1)`. O_RDWR
       // is 2, 0600 is 384.
       "shm_open(1, 2, 384)",
       "ftruncate(21, 5000)",
@@ -621,8 +621,8 @@ test("advice that a system lacks is refused", () => {
 });
 
 test("bytes are written by memmove, for their source may be a view of the same memory", () => {
-  // C17, 7.24.2.1 on memcpy: "If copying takes place between objects that overlap, the behavior is undefined". musl's repeats
-  // the first bytes.
+  // C99 with its corrigenda (ISO/IEC 9899:TC3), 7.21.2.1 on memcpy: "If copying takes place between objects that overlap, the
+  // behavior is undefined." musl's repeats the first bytes.
   for (const system of [darwin, freebsd, openbsd, linux]) {
     const ffi = played(system, 200_000);
     over(system.open, ffi, () => {
@@ -696,9 +696,9 @@ test("libraries: Linux tries glibc's name and then musl's", () => {
 });
 
 test("Linux asks fstat where the C library has no statx", () => {
-  // musl, arch/x86_64/bits/stat.h: dev_t, ino_t, nlink_t (8 bytes each), mode_t (4, at 24), uid_t, gid_t (4 each), 4 of
-  // padding, dev_t (8), off_t st_size (at 48): 144 in all. arch/aarch64/bits/stat.h: dev_t, ino_t (8 each), mode_t (4, at 16),
-  // nlink_t, uid_t, gid_t (4 each), dev_t, 8 of padding, off_t st_size (at 48): 128 in all.
+  // bits/stat.h in Debian's musl-dev 1.2.3. For x86_64: dev_t, ino_t, nlink_t (8 bytes each), mode_t (4, at 24), uid_t, gid_t,
+  // __pad0 (4 each), dev_t (8), off_t st_size (at 48): 144 in all. For aarch64: dev_t, ino_t (8 each), mode_t (4, at 16),
+  // nlink_t, uid_t, gid_t (4 each), dev_t, __pad (8 each), off_t st_size (at 48): 128 in all.
   const musl: System = { ...linux, stat: "fstat", modeAt: process.arch === "x64" ? 24 : 16, sizeAt: 48 };
   const ffi = played(musl, 20_000);
   const { open } = ffi;
