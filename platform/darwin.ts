@@ -71,6 +71,8 @@ const SIGNATURES = {
   dup: { parameters: ["i32"], result: "i32" },
   // void *memchr(const void *s, int c, size_t n);
   memchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
+  // int mincore(caddr_t addr, size_t len, char *vec);
+  mincore: { parameters: ["pointer", "usize", "bytes"], result: "i32" },
 } as const;
 
 // int fstat(int fildes, struct stat *buf);
@@ -113,6 +115,9 @@ export function darwinPlatform(ffi: Ffi, failures: Failures, arch: string = proc
     },
     // shm_open takes its mode as a variadic argument, and what it opens can be given a size only once.
     anonymousFile: () => -1,
+    residency(address, length, pages) {
+      if (c.mincore(address, length, pages) !== 0) fail("mincore");
+    },
     findLastByte: (address, length, byte) =>
       findLast(length, (start, end) => found(address + start, c.memchr(address + start, byte, end - start))),
   };

@@ -64,6 +64,8 @@ const SIGNATURES = {
   shm_open: { parameters: ["pointer", "i32", "u32"], result: "i32" },
   // void *memrchr(const void *b, int c, size_t len);
   memrchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
+  // int mincore(const void *addr, size_t len, char *vec);
+  mincore: { parameters: ["pointer", "usize", "bytes"], result: "i32" },
 } as const;
 
 export function freebsdPlatform(ffi: Ffi, failures: Failures): Platform {
@@ -90,6 +92,9 @@ export function freebsdPlatform(ffi: Ffi, failures: Failures): Platform {
       const descriptor = c.shm_open(SHM_ANON, O_RDWR, 0o600);
       if (descriptor === -1) fail("shm_open");
       return descriptor;
+    },
+    residency(address, length, pages) {
+      if (c.mincore(address, length, pages) !== 0) fail("mincore");
     },
     findLastByte: (address, length, byte) => found(address, c.memrchr(address, byte, length)),
   };
