@@ -132,8 +132,13 @@ export class Data {
     return this.#made(`sparse-${size}`, (fd) => ftruncateSync(fd, size));
   }
 
+  /** Where a file of that name lies. */
+  path(name: string): string {
+    return join(this.#folder, name);
+  }
+
   #made(name: string, make: (fd: number) => void): string {
-    const path = join(this.#folder, name);
+    const path = this.path(name);
     if (existsSync(path)) return path;
     const fd = openSync(`${path}.new`, "w");
     make(fd);

@@ -62,7 +62,7 @@ async function sparse(bench: Bench, data: Data): Promise<void> {
     return found;
   };
   const name = `find absent, ${bench.quick ? "16 MiB" : "16 GiB"} sparse`;
-  await bench.compare(name, run, peers(path, needle, "find").slice(0, 1), 1, 1);
+  await bench.compare(name, here(run), peers(path, needle, "find").slice(0, 1), { long: true });
   bench.tell(`${name}: anonymous memory`, most / MiB, "MiB", 16);
 }
 
@@ -80,7 +80,12 @@ export default async function (bench: Bench, data: Data): Promise<void> {
       const needle = Buffer.from(make(size) as string, "latin1");
       using mm = MMap.open(path);
       if (mm.find(needle) !== -1) throw new Error(`${name}: it is there`);
-      await bench.compare(`${method} ${name}`, () => mm[method](needle), peers(path, needle, method), 1, 3);
+      await bench.compare(
+        `${method} ${name}`,
+        here(() => mm[method](needle)),
+        peers(path, needle, method),
+        { long: kind === "same" && !bench.quick },
+      );
     }
   }
   await sparse(bench, data);

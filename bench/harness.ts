@@ -38,6 +38,11 @@ export interface Missing {
   readonly missing: string;
 }
 
+interface Options {
+  readonly per?: number;
+  readonly long?: boolean;
+}
+
 export interface Effort {
   readonly rounds: number;
   /** How long a sample takes at least, in nanoseconds: short calls are repeated. */
@@ -77,17 +82,19 @@ export class Bench {
   }
 
   /**
-   * Compares our way with others. Where both give a number, it must be the same: what is compared does the same work.
+   * Compares our way with others. Where they give numbers, these must be the same: what is compared does the same work.
    *
-   * @param per How many things one run does: times are told of one.
-   * @param rounds Fewer rounds than usual, for what takes long.
+   * @param options `per`: how many things one run does; times are told of one. `long`: it takes a second or more, so that few
+   * rounds without a first run to warm up do.
    */
-  async compare(name: string, run: () => unknown, peers: readonly Peer[], per = 1, rounds?: number): Promise<void> {
-    const ways = [here(run), ...peers.map(({ time }) => time)];
+  async compare(name: string, ours: Timed, peers: readonly Peer[], options: Options = {}): Promise<void> {
+    const { per = 1, long = false } = options;
+    const ways = [ours, ...peers.map(({ time }) => time)];
     const counts: number[] = [];
-    for (const way of ways) counts.push(await this.#count(way));
+    for (const way of ways) counts.push(long ? 1 : await this.#count(way));
+    const rounds = long ? Math.min(3, this.#effort.rounds) : this.#effort.rounds;
     const times: number[][] = ways.map(() => []);
-    for (let round = 0; round < Math.min(rounds ?? this.#effort.rounds, this.#effort.rounds); round++) {
+    for (let round = 0; round < rounds; round++) {
       const values: unknown[] = [];
       for (const [index, way] of ways.entries()) {
         const { nanoseconds, value } = await way(counts[index] as number);
@@ -96,11 +103,11 @@ export class Bench {
       }
       checkSame(name, values);
     }
-    const [ours, ...theirs] = times as [number[], ...number[][]];
+    const [own, ...theirs] = times as [number[], ...number[][]];
     for (const [index, { name: peer, target }] of peers.entries()) {
       const other = theirs[index] as number[];
-      const ratios = ours.map((time, round) => time / (other[round] as number));
-      this.#report({ name, peer, value: median(ratios), unit: "×", target, ours: median(ours), theirs: median(other) });
+      const ratios = own.map((time, round) => time / (other[round] as number));
+      this.#report({ name, peer, value: median(ratios), unit: "×", target, ours: median(own), theirs: median(other) });
     }
   }
 

@@ -41,9 +41,9 @@ def cut():
     mm.seek(0);
     reading();
   };
-  await bench.compare(`read(${name})`, read, [...peers, python(setup, "read()")], count);
+  await bench.compare(`read(${name})`, here(read), [...peers, python(setup, "read()")], { per: count });
   const slice = each((start) => mm.slice(start, start + size));
-  await bench.compare(`slice of ${name}`, slice, [...peers, python(setup, "cut()")], count);
+  await bench.compare(`slice of ${name}`, here(slice), [...peers, python(setup, "cut()")], { per: count });
 }
 
 async function single(bench: Bench, path: string): Promise<void> {
@@ -71,26 +71,18 @@ def lines():
     mm.seek(0);
     return readByte();
   };
-  await bench.compare("readByte()", all, [python(setup, "bytes_of()")], count);
-  await bench.compare(
-    "at(i)",
-    sum((index) => mm.at(index) as number),
-    [python(setup, "indices()")],
-    count,
-  );
-  await bench.compare(
-    "mm[i]",
-    sum((index) => mm[index] as number),
-    [python(setup, "indices()")],
-    count,
-  );
+  await bench.compare("readByte()", here(all), [python(setup, "bytes_of()")], { per: count });
+  await bench.compare("at(i)", here(sum((index) => mm.at(index) as number)), [python(setup, "indices()")], {
+    per: count,
+  });
+  await bench.compare("mm[i]", here(sum((index) => mm[index] as number)), [python(setup, "indices()")], { per: count });
   const lines = () => {
     mm.seek(0);
     let total = 0;
     for (let line = 0; line < 1000; line++) total += mm.readline().length;
     return total;
   };
-  await bench.compare("readline() of 20 to 200 bytes", lines, [python(setup, "lines()")], 1000);
+  await bench.compare("readline() of 20 to 200 bytes", here(lines), [python(setup, "lines()")], { per: 1000 });
 }
 
 /** Places in a file, by chance. */
@@ -120,7 +112,10 @@ async function random(bench: Bench, data: Data): Promise<void> {
     return total;
   };
   const name = `${count} reads of 64 bytes by chance, ${bench.quick ? "16 MiB" : "10 GiB"} sparse`;
-  await bench.compare(name, ours, [{ name: "fs.readSync", target: 1, time: here(system) }], count, 3);
+  await bench.compare(name, here(ours), [{ name: "fs.readSync", target: 1, time: here(system) }], {
+    per: count,
+    long: true,
+  });
   closeSync(fd);
 }
 
@@ -147,7 +142,7 @@ async function whole(bench: Bench, path: string): Promise<void> {
     ["Deno.readFile", runtime.Deno && (async () => sum((await runtime.Deno?.readFile(path)) as Uint8Array))],
   ];
   const peers = ways.flatMap(([name, run]) => (run === undefined ? [] : [{ name, target: 1, time: here(run) }]));
-  await bench.compare(`a byte of each 64 of ${bench.quick ? 1 : 64} MiB, opened and closed`, ours, peers);
+  await bench.compare(`a byte of each 64 of ${bench.quick ? 1 : 64} MiB, opened and closed`, here(ours), peers);
 }
 
 export default async function (bench: Bench, data: Data): Promise<void> {

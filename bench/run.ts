@@ -17,8 +17,9 @@ import process from "node:process";
 import { ROOT, RUNTIMES, type Runtime } from "../tests/runtimes.ts";
 import type { Figure, Missing } from "./harness.ts";
 import { pythonVersion } from "./python.ts";
+import { barChart, type Group } from "./svg.ts";
 
-const TOPICS = ["find", "lines", "regex", "read"];
+const TOPICS = ["find", "lines", "regex", "read", "open", "views", "gc", "import"];
 
 export type Outcome = { topic: string } & (Figure | Missing);
 
@@ -110,34 +111,60 @@ function versions(): Record<string, string> {
   return { ...optionalDependencies, koffi: version, python: pythonVersion() ?? "none" };
 }
 
-const folder = mkdtempSync(join(tmpdir(), "mmap-ffi-bench-"));
-const results = new Map<string, Outcome[]>();
-console.log(`${machine()}\nnpm run bench${parameters.length > 0 ? ` -- ${parameters.join(" ")}` : ""}`);
-try {
+/** What was measured of a topic, row by row. */
+function groupsOf(topic: string, results: ReadonlyMap<string, Outcome[]>): Group[] {
+  const groups = new Map<string, { name: string; unit: string; target: number; bars: Group["bars"][number][] }>();
+  for (const [runtime, outcomes] of results) {
+    for (const outcome of outcomes) {
+      if (outcome.topic !== topic || "missing" in outcome) continue;
+      const name = rowOf(outcome);
+      const group = groups.get(name) ?? { name, unit: outcome.unit, target: outcome.target, bars: [] };
+      group.bars.push({ runtime, value: outcome.value });
+      groups.set(name, group);
+    }
+  }
+  return [...groups.values()];
+}
+
+function write(into: string, results: ReadonlyMap<string, Outcome[]>): void {
+  mkdirSync(into, { recursive: true });
+  const head = { machine: machine(), command: "npm run bench", versions: versions() };
+  const written = JSON.stringify({ ...head, results: Object.fromEntries(results) }, null, 2);
+  writeFileSync(join(into, "results.json"), `${written}\n`);
+  for (const topic of TOPICS) {
+    writeFileSync(join(into, `${topic}.svg`), barChart(groupsOf(topic, results), [...results.keys()]));
+  }
+}
+
+function runAll(folder: string): Map<string, Outcome[]> {
+  const results = new Map<string, Outcome[]>();
   for (const runtime of RUNTIMES.filter(({ name }) => names.includes(name))) {
     if (runtime.missing !== undefined) {
       console.log(`${runtime.name}: not run: ${runtime.missing}`);
       continue;
     }
+    const outcomes: Outcome[] = [];
     // A process for each topic, so that none meets another's garbage; a quick run has no use for that.
-    const parts = quick ? [only] : only.map((topic) => [topic]);
-    const outcomes = parts.flatMap((topics) => run(runtime, topics, folder));
+    for (const topics of quick ? [only] : only.map((topic) => [topic])) {
+      const began = Date.now();
+      const own = run(runtime, topics, folder);
+      outcomes.push(...own);
+      const seconds = ((Date.now() - began) / 1000).toFixed(1);
+      console.log(`${runtime.name}: ${topics.join(", ")}: ${own.length} figures, ${seconds} s`);
+    }
     results.set(runtime.name, outcomes);
-    console.log(`${runtime.name}: ${outcomes.length} figures`);
   }
-  for (const topic of only) printTable(topic, results);
-} finally {
-  rmSync(folder, { recursive: true });
+  return results;
 }
 
-const everything = only.length === TOPICS.length && names.length === RUNTIMES.length;
-if (!quick && everything) {
-  const written = {
-    machine: machine(),
-    command: "npm run bench",
-    versions: versions(),
-    results: Object.fromEntries(results),
-  };
-  mkdirSync(join(ROOT, "bench", "results"), { recursive: true });
-  writeFileSync(join(ROOT, "bench", "results", "results.json"), `${JSON.stringify(written, null, 2)}\n`);
+const folder = mkdtempSync(join(tmpdir(), "mmap-ffi-bench-"));
+console.log(`${machine()}\nnpm run bench${parameters.length > 0 ? ` -- ${parameters.join(" ")}` : ""}`);
+try {
+  const results = runAll(folder);
+  for (const topic of only) printTable(topic, results);
+  const everything = only.length === TOPICS.length && names.length === RUNTIMES.length;
+  // A quick run shows that the files can be written, and throws them away.
+  if (everything) write(quick ? folder : join(ROOT, "bench", "results"), results);
+} finally {
+  rmSync(folder, { recursive: true });
 }
