@@ -35,6 +35,12 @@ const WINDOW = 64 * 1024;
 /** Up to so many bytes, a loop over the window is faster than a call into C. */
 const SHORT = 256;
 
+/** How much is read at once only to bring it into memory, in bytes. */
+const TOUCHED = 1024 * 1024;
+
+/** Of how many pages at once it is asked whether they are in memory: each takes a byte. */
+const MOST_PAGES = 2 ** 26;
+
 const NOTHING = new Uint8Array(0);
 
 /** No part of a mapping, nor next to one. */
@@ -468,6 +474,94 @@ export class Mapping {
     }
     this.#platform.advise(address - lead, length + lead, advice);
     this.#advised ||= start !== 0 || length < this.#length;
+  }
+
+  // --- Pages in memory -----------------------------------------------------------------------------------------------
+
+  lock(start: number, length: number): void {
+    const { address, span } = this.#pages(start, length);
+    const ofFile = !this.#anonymous || this.#descriptor !== -1;
+    this.#platform.lock(address, span, ofFile);
+    // What is locked may be a mapping of its own now; and so no `resize` takes a part of the locks along.
+    this.#advised = true;
+    if (!ofFile) return;
+    try {
+      this.prefault(start, length, false);
+    } catch (error) {
+      this.#platform.unlock(address, span);
+      throw error;
+    }
+  }
+
+  unlock(start: number, length: number): void {
+    const { address, span } = this.#pages(start, length);
+    this.#platform.unlock(address, span);
+  }
+
+  /** One byte a page, 1 where it is in memory; and how many are. */
+  residency(start: number, length: number): { pages: Uint8Array<ArrayBuffer>; resident: number } {
+    if (this.#platform.residency === undefined) {
+      throw new TypeError("residency() needs mincore, and this system has none");
+    }
+    const { address, span } = this.#pages(start, length);
+    const count = length === 0 ? 0 : Math.ceil(span / this.#platform.pageSize);
+    if (count > MOST_PAGES) {
+      throw new RangeError(
+        `start and length must span at most ${MOST_PAGES} pages at once: got ${start} and ${length}, ${count} pages`,
+      );
+    }
+    const pages = new Uint8Array(count);
+    if (count > 0) this.#platform.residency(address, span, pages);
+    let resident = 0;
+    for (let index = 0; index < count; index++) {
+      // The other bits are the system's own.
+      pages[index] = (pages[index] as number) & 1;
+      resident += pages[index] as number;
+    }
+    return { pages, resident };
+  }
+
+  /** Brings pages into memory: for reading, or as a write of each would. */
+  prefault(start: number, length: number, write: boolean): void {
+    if (!this.#populate(start, length, write)) {
+      if (write) throw new TypeError("write: true needs MADV_POPULATE_WRITE, which this system lacks: got true");
+      this.#touch(start, length);
+    }
+    this.#checkIntact(start + length);
+  }
+
+  #populate(start: number, length: number, write: boolean): boolean {
+    const { address, span } = this.#pages(start, length);
+    try {
+      return this.#platform.populate(address, span, write);
+    } catch (error) {
+      if ((error as { code?: string }).code === "EFAULT") this.#refuseMissing(start + length);
+      throw error;
+    }
+  }
+
+  /** Refuses bytes up to `end` that lie behind the last page of the file, where its size is known. */
+  #refuseMissing(end: number): void {
+    if (this.#descriptor === -1) return;
+    const { pageSize } = this.#platform;
+    const { size } = this.#platform.status(this.#descriptor);
+    const left = Math.max(0, Math.ceil(size / pageSize) * pageSize - this.offset);
+    if (end > left) throw truncatedError(`the bytes from index ${left} on are gone`);
+  }
+
+  /** Reads the bytes, for what that brings into memory. */
+  #touch(start: number, length: number): void {
+    const block = new Uint8Array(Math.min(length, TOUCHED));
+    for (let done = 0; done < length; done += block.length) {
+      this.load(start + done, block.subarray(0, Math.min(block.length, length - done)));
+    }
+  }
+
+  /** The pages that a range lies on: where the first begins, and how many bytes from there to the range's end. */
+  #pages(start: number, length: number): { address: number; span: number } {
+    const address = this.#address(start);
+    const lead = address % this.#platform.pageSize;
+    return { address: address - lead, span: lead + length };
   }
 
   /** Changes the length of the mapping, and the size of its file to the mapping's end. Detaches every view. */

@@ -51,6 +51,20 @@ export interface OpenOptions extends MMapOptions {
   mode?: number | undefined;
 }
 
+/** How `prefault` brings pages into memory. */
+export interface PrefaultOptions {
+  /** true makes them ready to be written. By default false. Linux only. */
+  write?: boolean | undefined;
+}
+
+/** Which pages are in memory. */
+export interface Residency {
+  /** One byte a page: 1 where it is in memory, 0 where it is not. The first stands for the page on which the range begins. */
+  readonly pages: Uint8Array<ArrayBuffer>;
+  /** How many of them are in memory. */
+  readonly resident: number;
+}
+
 /** The classes that `view` makes objects of. */
 export type ViewConstructor =
   | Int8ArrayConstructor
@@ -778,6 +792,122 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
+   * Brings a range into memory and keeps it there: until `unlock`, `resize` or `close`, none of its pages is swapped out or
+   * read from the disk again. The range is rounded out to pages. Waits until all of it is there. Locks do not nest.
+   *
+   * On Linux, pages of a file are not copied, whatever the map's `access` is; elsewhere the system may copy those of a
+   * private map ("read", "copy") as it locks them. Where `close` must leave the memory to a view, it stays locked with it.
+   *
+   * @param start Where the range begins, in bytes from the start of the map. By default 0.
+   * @param length Its length in bytes. By default, up to the end of the map.
+   * @throws {RangeError} The range is not within the map.
+   * @throws {TypeError} An argument is not an integer; the map cannot be read.
+   * @throws {MMapError} The system refused: mostly `ENOMEM` (the limit of locked memory, `ulimit -l`; on Windows the
+   * working set) or `EPERM`; or the file shrank, and a part of the range is gone (`ERR_MMAP_TRUNCATED`): then none of the
+   * range is locked.
+   *
+   * @example
+   * ```ts
+   * import { MMap, MMapError } from "mmap-ffi";
+   *
+   * using mm = MMap.open("package.json");
+   * try {
+   *   mm.lock();
+   * } catch (error) {
+   *   if (error instanceof MMapError) console.log(`not locked: ${error.code}`);
+   * }
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man2/mlock.2.html
+   */
+  lock(start = 0, length?: number): void {
+    const [from, count] = this.#span(start, length);
+    this.#checkReadable();
+    if (count > 0) this.#mapping.lock(from, count);
+  }
+
+  /**
+   * Ends what `lock` began, for the pages of a range, which is rounded out to pages. What is not locked stays as it is.
+   *
+   * @param start Where the range begins, in bytes from the start of the map. By default 0.
+   * @param length Its length in bytes. By default, up to the end of the map.
+   * @throws {RangeError} The range is not within the map.
+   * @throws {TypeError} An argument is not an integer.
+   * @throws {MMapError} The system refused.
+   *
+   * @see https://man7.org/linux/man-pages/man2/mlock.2.html
+   */
+  unlock(start = 0, length?: number): void {
+    const [from, count] = this.#span(start, length);
+    if (count > 0) this.#mapping.unlock(from, count);
+  }
+
+  /**
+   * Which pages of a range are in memory, at this moment. The range is rounded out to pages.
+   *
+   * On Linux, a file that the process neither owns nor may write is reported as all in memory. On FreeBSD, only pages that
+   * this process has touched are. Not on Windows and OpenBSD.
+   *
+   * @param start Where the range begins, in bytes from the start of the map. By default 0.
+   * @param length Its length in bytes. By default, up to the end of the map.
+   * @throws {RangeError} The range is not within the map, or has more than 2^26 pages (256 GiB with pages of 4 KiB): ask for
+   * it in parts.
+   * @throws {TypeError} An argument is not an integer; the system cannot tell.
+   * @throws {MMapError} The system refused.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("package.json");
+   * const { resident, pages } = mm.residency();
+   * console.log(`${resident} of ${pages.length} pages are in memory; the first is ${pages[0] === 1 ? "" : "not "}there`);
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man2/mincore.2.html
+   */
+  residency(start = 0, length?: number): Residency {
+    const [from, count] = this.#span(start, length);
+    return this.#mapping.residency(from, count);
+  }
+
+  /**
+   * Brings a range into memory now, so that no later touch waits for the disk. The range is rounded out to pages. Nothing is
+   * copied and nothing changes, unless `write` is set. What is in memory can be dropped again: `lock` keeps it.
+   *
+   * Linux (5.14) does it in one call, which reports as an error what would be a signal. Elsewhere each page is read.
+   *
+   * @param start Where the range begins, in bytes from the start of the map. By default 0.
+   * @param length Its length in bytes. By default, up to the end of the map.
+   * @param options `write: true` makes the pages ready to be written, as if a byte of each was: a file gets its blocks, private
+   * pages get their copies, anonymous memory is allocated. Linux only.
+   * @throws {RangeError} The range is not within the map.
+   * @throws {TypeError} An argument of a wrong type; the map cannot be read, or for `write` not be written; the system lacks
+   * `MADV_POPULATE_WRITE`.
+   * @throws {MMapError} The file shrank, and a part of the range is gone (`ERR_MMAP_TRUNCATED`); or the system refused:
+   * `ENOMEM`, `EFAULT` (the disk refused to read or is full), `EHWPOISON` (broken memory). Some pages may be in memory then.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("package.json");
+   * mm.prefault();
+   * console.log(mm.find("name")); // waits for no disk
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man2/madvise.2.html MADV_POPULATE_READ, MADV_POPULATE_WRITE
+   */
+  prefault(start = 0, length?: number, options: PrefaultOptions = {}): void {
+    const { write = false } = checkObject(options);
+    if (typeof write !== "boolean") throw new TypeError(`write must be true or false: got ${show(write)}`);
+    const [from, count] = this.#span(start, length);
+    this.#checkReadable();
+    if (write) this.#checkWritable();
+    if (count > 0) this.#mapping.prefault(from, count, write);
+  }
+
+  /**
    * Detaches every view and gives the memory and the descriptor back. Changes are not lost: the system writes those of a
    * shared map to its file. A second call does nothing.
    *
@@ -802,6 +932,13 @@ export class MMap implements Disposable, Iterable<number> {
     const to = bound("end", end, length, length);
     this.#checkReadable();
     return [from, to];
+  }
+
+  /** A range that must lie within the map: where it begins, and its length. */
+  #span(start: number, length: number | undefined): [from: number, count: number] {
+    const all = this.#mapping.length;
+    const from = integer("start", start, 0, all);
+    return [from, length === undefined ? all - from : integer("length", length, 0, all - from)];
   }
 
   #checkReadable(): void {
@@ -891,7 +1028,7 @@ function indexOf(key: string | symbol): number | undefined {
   return String(index) === key || key === "-0" ? index : undefined;
 }
 
-function checkObject(options: OpenOptions): OpenOptions {
+function checkObject<T extends object>(options: T): T {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`options must be an object: got ${show(options)}`);
   }

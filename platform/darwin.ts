@@ -69,6 +69,8 @@ const SIGNATURES = {
   ioctl: { parameters: ["i32", "usize"], result: "i32" },
   // int dup(int fildes);
   dup: { parameters: ["i32"], result: "i32" },
+  // int mincore(caddr_t addr, size_t len, char *vec);
+  mincore: { parameters: ["pointer", "usize", "bytes"], result: "i32" },
 } as const;
 
 // int fstat(int fildes, struct stat *buf);
@@ -112,6 +114,9 @@ export function darwinPlatform(ffi: Ffi, failures: Failures, arch: string = proc
     },
     // shm_open takes its mode as a variadic argument, and what it opens can be given a size only once.
     anonymousFile: () => -1,
+    residency(address, length, pages) {
+      if (c.mincore(address, length, pages) !== 0) fail("mincore");
+    },
   };
 
   /** Brings a file to its disk, without which macOS may map it wrongly. Not each file system can: map it all the same. */

@@ -62,6 +62,8 @@ const SIGNATURES = {
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   // int shm_open(const char *path, int flags, mode_t mode);
   shm_open: { parameters: ["pointer", "i32", "u32"], result: "i32" },
+  // int mincore(const void *addr, size_t len, char *vec);
+  mincore: { parameters: ["pointer", "usize", "bytes"], result: "i32" },
 } as const;
 
 export function freebsdPlatform(ffi: Ffi, failures: Failures): Platform {
@@ -92,6 +94,9 @@ export function freebsdPlatform(ffi: Ffi, failures: Failures): Platform {
       const descriptor = c.shm_open(SHM_ANON, O_RDWR, 0o600);
       if (descriptor === -1) fail("shm_open");
       return descriptor;
+    },
+    residency(address, length, pages) {
+      if (c.mincore(address, length, pages) !== 0) fail("mincore");
     },
   };
 }

@@ -78,6 +78,7 @@ export const constants: Constants = constantsFor(process.arch);
 
 const MREMAP_MAYMOVE = 1;
 const MFD_CLOEXEC = 1;
+const MLOCK_ONFAULT = 1;
 const F_DUPFD_CLOEXEC = 1030;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_TYPE = 0x1;
@@ -92,6 +93,10 @@ const SIGNATURES = {
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   // int memfd_create(const char *name, unsigned int flags);
   memfd_create: { parameters: ["bytes", "u32"], result: "i32" },
+  // int mlock2(const void *addr, size_t len, unsigned int flags);
+  mlock2: { parameters: ["pointer", "usize", "u32"], result: "i32" },
+  // int mincore(void *addr, size_t length, unsigned char *vec);
+  mincore: { parameters: ["pointer", "usize", "bytes"], result: "i32" },
 } as const;
 
 const STATX = {
@@ -156,6 +161,24 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
       const moved = c.mremap(address, length, request.length, MREMAP_MAYMOVE);
       if (moved === -1) fail("mremap");
       return moved;
+    },
+    lock(address, length, ofFile) {
+      if (!ofFile) return posix.lock(address, length, ofFile);
+      if (c.mlock2(address, length, MLOCK_ONFAULT) !== 0) fail("mlock2");
+    },
+    residency(address, length, pages) {
+      if (c.mincore(address, length, pages) !== 0) fail("mincore");
+    },
+    populate(address, length, write) {
+      const { MADV_POPULATE_READ, MADV_POPULATE_WRITE } = constants as Record<string, number>;
+      try {
+        posix.advise(address, length, (write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) as number);
+        return true;
+      } catch (error) {
+        // A kernel before 5.14 does not know them.
+        if ((error as { code?: string }).code === "EINVAL") return false;
+        throw error;
+      }
     },
     status: statusReader(ffi, libraries, fail),
     duplicate(descriptor) {

@@ -31,6 +31,10 @@ const SIGNATURES = {
   msync: { parameters: ["pointer", "usize", "i32"], result: "i32" },
   // int madvise(void *addr, size_t length, int advice);
   madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
+  // int mlock(const void *addr, size_t len);
+  mlock: { parameters: ["pointer", "usize"], result: "i32" },
+  // int munlock(const void *addr, size_t len);
+  munlock: { parameters: ["pointer", "usize"], result: "i32" },
   // int ftruncate(int fd, off_t length);
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   // int close(int fd);
@@ -145,6 +149,13 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       }
       if (c.madvise(address, length, advice) !== 0) fail("madvise");
     },
+    lock(address, length) {
+      if (c.mlock(address, length) !== 0) fail("mlock");
+    },
+    unlock(address, length) {
+      if (c.munlock(address, length) !== 0) fail("munlock");
+    },
+    populate: () => false,
     truncate(descriptor, size) {
       if (c.ftruncate(descriptor, size) !== 0) fail("ftruncate");
     },

@@ -101,6 +101,16 @@ export interface Platform {
   flush(address: number, length: number, descriptor: number): void;
   /** @throws {RangeError} The advice is not one that this system has, or one that would make the memory unusable. */
   advise(address: number, length: number, advice: number): void;
+  /**
+   * Keeps pages in memory until `unlock`. Those of a file may come in only as they are touched: to bring them in for writing
+   * would copy the pages of a private mapping.
+   */
+  lock(address: number, length: number, ofFile: boolean): void;
+  unlock(address: number, length: number): void;
+  /** Says of each page whether it is in memory, by the lowest bit of its byte in `pages`. Absent where the system can't tell. */
+  residency?(address: number, length: number, pages: Uint8Array): void;
+  /** Brings pages into memory, for reading or as a write of each would, without a signal; false where the system can't. */
+  populate(address: number, length: number, write: boolean): boolean;
 
   /** Frees the name of a mapping for one of another length. @throws Somebody else uses a mapping of that name. */
   freeName?(address: number, name: string): void;

@@ -43,6 +43,7 @@ const THIS_PROCESS = -1;
 
 const ERROR_INVALID_HANDLE = 6;
 const ERROR_NOT_SUPPORTED = 50;
+const ERROR_NOT_LOCKED = 158;
 const ERROR_FILE_INVALID = 1006;
 const ERROR_USER_MAPPED_FILE = 1224;
 
@@ -70,6 +71,10 @@ const SIGNATURES = {
   // BOOL PrefetchVirtualMemory(HANDLE hProcess, ULONG_PTR NumberOfEntries, PWIN32_MEMORY_RANGE_ENTRY VirtualAddresses,
   //   ULONG Flags);
   PrefetchVirtualMemory: { parameters: ["i64", "usize", "bytes", "u32"], result: "i32" },
+  // BOOL VirtualLock(LPVOID lpAddress, SIZE_T dwSize);
+  VirtualLock: { parameters: ["pointer", "usize"], result: "i32" },
+  // BOOL VirtualUnlock(LPVOID lpAddress, SIZE_T dwSize);
+  VirtualUnlock: { parameters: ["pointer", "usize"], result: "i32" },
   // DWORD GetFileType(HANDLE hFile);
   GetFileType: { parameters: ["i64"], result: "u32" },
   // BOOL GetFileSizeEx(HANDLE hFile, PLARGE_INTEGER lpFileSize);
@@ -263,6 +268,16 @@ function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: numbe
         fail("PrefetchVirtualMemory");
       }
     },
+    lock(address: number, length: number): void {
+      if (kernel.VirtualLock(address, length) === 0) fail("VirtualLock");
+    },
+    unlock(address: number, length: number): void {
+      if (kernel.VirtualUnlock(address, length) !== 0) return;
+      const error = kernel.GetLastError();
+      // POSIX unlocks what is not locked.
+      if (error !== ERROR_NOT_LOCKED) fail("VirtualUnlock", error);
+    },
+    populate: () => false,
   };
 }
 

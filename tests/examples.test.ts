@@ -36,6 +36,14 @@ deleting("columns of a binary file", () => {
   assert.is(printedByExample("columns.ts"), "1000000 rows\nx: 499999500000\ny: 249999750000");
 });
 
+test("huge pages, where the system has them and lets this process use them", () => {
+  const lines = printedByExample("huge-pages.ts", ["8"]).split("\n");
+  const [plain, ...others] = lines;
+  assert.match(plain ?? "", /^ordinary pages: \d+ ns a read$/);
+  assert.is(others.length, 2, lines.join());
+  for (const line of others) assert.match(line, /^(MADV_HUGEPAGE|MAP_HUGETLB): (\d+ ns a read|not here: .+)$/);
+});
+
 unless(
   EMULATED && "it starts a child by process.execPath, and this machine's system can't run that without the emulator",
   inherited,

@@ -189,6 +189,10 @@ test("everything throws on a closed map but what tells about it", () => {
     size: () => mm.size(),
     flush: () => mm.flush(),
     madvise: () => mm.madvise(0),
+    lock: () => mm.lock(),
+    unlock: () => mm.unlock(),
+    residency: () => mm.residency(),
+    prefault: () => mm.prefault(),
   };
   for (const [name, call] of Object.entries(calls)) {
     refuses("ERR_MMAP_CLOSED", call, "closed");

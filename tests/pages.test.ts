@@ -82,6 +82,18 @@ function linuxWithPages(page: number): Platform {
       onPage("advise", address);
       linux.advise(address, length, advice);
     },
+    lock(address, length, ofFile) {
+      onPage("lock", address);
+      linux.lock(address, length, ofFile);
+    },
+    unlock(address, length) {
+      onPage("unlock", address);
+      linux.unlock(address, length);
+    },
+    populate(address, length, write) {
+      onPage("populate", address);
+      return linux.populate(address, length, write);
+    },
   };
 }
 

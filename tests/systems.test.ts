@@ -320,6 +320,117 @@ test("Linux", () => {
   });
 });
 
+/** What the calls that bring pages into memory ask a system for, on a file that is mapped for reading. */
+function inMemory(system: System): Record<string, string[]> {
+  const ffi = played(system, 200_000);
+  return over(system.open, ffi, () => {
+    const take = (act: () => unknown) => {
+      ffi.take();
+      act();
+      return ffi.take();
+    };
+    using mm = new MMap(9, 0, { access: "read", guard: false });
+    return {
+      lock: take(() => mm.lock(70_000, 10)),
+      unlock: take(() => mm.unlock(70_000, 10)),
+      residency: take(() => (system === openbsd ? undefined : mm.residency(70_000, 10))),
+      prefault: take(() => mm.prefault(70_000, 10)),
+    };
+  });
+}
+
+test("pages in memory: Linux locks a file's pages as they are touched, and touches them without a signal", () => {
+  assert.equal(inMemory(linux), {
+    // mlock2(2): MLOCK_ONFAULT "Lock pages that are currently resident and mark the entire range so that the remaining
+    // nonresident pages are locked when they are populated by a page fault"; it is 1. madvise(2): MADV_POPULATE_READ is 22.
+    lock: ["mlock2(0x100011000, 378, 1)", "madvise(0x100011000, 378, 22)"],
+    unlock: ["munlock(0x100011000, 378)"],
+    // mincore(2): "The vec argument must point to an array containing at least (length+PAGE_SIZE-1) / PAGE_SIZE bytes."
+    residency: ["mincore(0x100011000, 378, &memory[1])"],
+    prefault: ["madvise(0x100011000, 378, 22)"],
+  });
+  const ffi = played(linux, 0);
+  over(linux.open, ffi, () => {
+    using mm = MMap.anonymous(10_000, { access: "copy" });
+    ffi.take();
+    mm.lock();
+    mm.prefault(4096, 1, { write: true });
+    // MADV_POPULATE_WRITE is 23.
+    assert.equal(ffi.take(), ["mlock(0x100000000, 10000)", "madvise(0x100001000, 1, 23)"]);
+  });
+});
+
+test("pages in memory: macOS, FreeBSD and OpenBSD lock them, and reading brings them in", () => {
+  for (const system of [darwin, freebsd, openbsd]) {
+    const { lock, unlock, residency, prefault } = inMemory(system);
+    const lead = 70_000 % system.page;
+    const range = `0x${(MAPPED + 70_000 - lead).toString(16)}, ${lead + 10}`;
+    const touched = `memcpy(&memory[10], 0x${(MAPPED + 70_000).toString(16)}, 10)`;
+    assert.equal(lock, [`mlock(${range})`, touched]);
+    assert.equal(unlock, [`munlock(${range})`]);
+    // OpenBSD 6.5 removed mincore.
+    assert.equal(residency, system === openbsd ? [] : [`mincore(${range}, &memory[1])`]);
+    assert.equal(prefault, [touched]);
+  }
+});
+
+posix("pages in memory: what a system lacks, or a kernel before 5.14, is said or done in another way", () => {
+  const ffi = played(openbsd, 20_000);
+  over(openbsd.open, ffi, () => {
+    using mm = new MMap(9, 0, { access: "write" });
+    ffi.take();
+    refuses(TypeError, () => mm.residency(), "residency", "mincore");
+    refuses(TypeError, () => mm.prefault(0, 1, { write: true }), "write", "MADV_POPULATE_WRITE");
+    assert.equal(ffi.take(), []);
+  });
+  const old = played(linux, 3_000_000);
+  old.play({
+    madvise: () => {
+      // EINVAL: "advice is not a valid."
+      setErrno(old, 22);
+      return -1;
+    },
+  });
+  over(linux.open, old, () => {
+    using mm = new MMap(9, 0, { access: "write", guard: false });
+    old.take();
+    mm.prefault();
+    assert.equal(old.take().slice(1), [
+      "memcpy(&memory[1048576], 0x100000000, 0x100000)",
+      "memcpy(&memory[1048576], 0x100100000, 0x100000)",
+      "memcpy(&memory[902848], 0x100200000, 0xdc6c0)",
+    ]);
+    refuses(TypeError, () => mm.prefault(0, 1, { write: true }), "MADV_POPULATE_WRITE");
+  });
+});
+
+posix("pages in memory: a refusal names the call, and a lock that is not filled is undone", () => {
+  const ffi = played(linux, 20_000);
+  const failing = (errno: number) => () => {
+    setErrno(ffi, errno);
+    return -1;
+  };
+  over(linux.open, ffi, () => {
+    using mm = new MMap(9, 0, { access: "read", guard: false });
+    ffi.play({ mlock2: failing(12), munlock: failing(1), mincore: failing(11) });
+    refuses("ENOMEM", () => mm.lock(), "mlock2");
+    refuses("EPERM", () => mm.unlock(), "munlock");
+    refuses("EAGAIN", () => mm.residency(), "mincore");
+    ffi.play({ mlock2: () => 0, munlock: () => 0, madvise: failing(133) });
+    ffi.take();
+    // EHWPOISON: a page is broken.
+    refuses("E133", () => mm.lock(), "madvise");
+    assert.equal(ffi.take(), [
+      "mlock2(0x100000000, 20000, 1)",
+      "madvise(0x100000000, 20000, 22)",
+      "munlock(0x100000000, 20000)",
+    ]);
+    // EFAULT where the file has all of the range: the disk.
+    ffi.play({ madvise: failing(14) });
+    refuses("EFAULT", () => mm.prefault(), "madvise");
+  });
+});
+
 /** What mapping `size` bytes of a file with these options asks a system for, from mmap on. */
 function mapped(system: System, options: MMapOptions, size = 20_000): string {
   const ffi = played(system, size);

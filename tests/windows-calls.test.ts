@@ -344,6 +344,29 @@ test("the advice is a list of one range", () => {
   );
 });
 
+test("pages are locked, and to unlock what is not locked is no error", () => {
+  const { platform, calls } = recorded({ VirtualLock: () => 1, VirtualUnlock: () => 1 });
+  platform.lock(ADDRESS, 8192, true);
+  platform.unlock(ADDRESS, 8192);
+  assert.equal(calls, [
+    ["VirtualLock", ADDRESS, 8192],
+    ["VirtualUnlock", ADDRESS, 8192],
+  ]);
+  assert.is(platform.populate(ADDRESS, 8192, false), false);
+  assert.is(platform.residency, undefined);
+  // ERROR_NOT_LOCKED: "The segment is already unlocked."
+  recorded({ VirtualUnlock: () => 0, GetLastError: () => 158 }).platform.unlock(ADDRESS, 8192);
+  for (const [name, number, code] of [
+    ["VirtualLock", 1453, "ENOMEM"],
+    ["VirtualUnlock", 5, "EACCES"],
+  ] as const) {
+    const { platform } = recorded({ [name]: () => 0, GetLastError: () => number });
+    const act = name === "VirtualLock" ? () => platform.lock(ADDRESS, 1, true) : () => platform.unlock(ADDRESS, 1);
+    const { code: said, syscall } = thrown(act) as MMapError;
+    assert.equal([said, syscall], [code, name]);
+  }
+});
+
 test("what is no descriptor is refused before any call is made with it", () => {
   // -2: "_NO_CONSOLE_FILENO", a standard stream that leads nowhere.
   for (const answer of [-1, -2]) {

@@ -10,7 +10,7 @@ import { closeSync, openSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { inspect } from "node:util";
 import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
-import { MMap, type ViewConstructor } from "../../lib/mod.ts";
+import { MMap, type Residency, type ViewConstructor } from "../../lib/mod.ts";
 import { newFile } from "../support.ts";
 import { type Given, WRONG } from "./model.ts";
 import { pollute } from "./pollute.ts";
@@ -347,6 +347,19 @@ function madvise(world: World): void {
   for (const victim of world.victims) if (!victim.model.closed) victim.resync();
 }
 
+/** What says nothing about the contents: they stay. */
+function pages(world: World): void {
+  const { random, mischief } = world;
+  const { map, model } = world.victim();
+  const start = random.oneIn(2) ? 0 : (number(random, model.length(), mischief).value as number);
+  const length = optional(random, model.length(), mischief).value as number;
+  const options = random.pick([undefined, { write: true }, { write: random.oneIn(2) }, noInteger(random, mischief)]);
+  const name = random.pick(["lock", "unlock", "residency", "prefault"] as const);
+  world.tell(`  ${name}`);
+  const counted = mayFail(name, () => map[name](start, length, options as object)) as Residency | undefined;
+  if (counted !== undefined && counted.resident > counted.pages.length) throw new Wrong("more pages than there are");
+}
+
 function wrongThis(world: World): void {
   const { random } = world;
   const { map } = world.victim();
@@ -450,6 +463,7 @@ export const ACTIONS: Record<string, (world: World) => void | Promise<void>> = {
   drop,
   collect,
   madvise,
+  pages,
   wrongThis,
   look,
   polluted,

@@ -1,0 +1,137 @@
+/**
+ * How a figure is taken: ours and its peers by turns, in rounds, in one process. The figure is the median over the rounds of
+ * our time divided by the peer's in the same round, so that a change in the machine's speed meets both.
+ *
+ * @module
+ */
+
+/** Something to be timed: runs `count` times, and gives how long that took in nanoseconds, and what the last run gave. */
+export type Timed = (count: number) => Promise<{ nanoseconds: number; value: unknown }>;
+
+/** What the library is compared with. */
+export interface Peer {
+  readonly name: string;
+  /** Our time is to be at most so many times the peer's. */
+  readonly target: number;
+  readonly time: Timed;
+}
+
+/** One row of the table, in one runtime. */
+export interface Figure {
+  /** What was measured, and what with: a ratio of times where there is a peer. */
+  readonly name: string;
+  readonly peer?: string;
+  /** Of the ratio, or in `unit`. */
+  readonly value: number;
+  readonly unit: string;
+  /** The value is to be at most this. */
+  readonly target: number;
+  /** The medians of both times, in nanoseconds. */
+  readonly ours?: number;
+  readonly theirs?: number;
+}
+
+/** What could not be measured, and why. */
+export interface Missing {
+  readonly name: string;
+  readonly peer?: string;
+  readonly missing: string;
+}
+
+interface Options {
+  readonly per?: number;
+  readonly long?: boolean;
+}
+
+export interface Effort {
+  readonly rounds: number;
+  /** How long a sample takes at least, in nanoseconds: short calls are repeated. */
+  readonly sample: number;
+}
+
+/** Keeps results alive: an engine drops code whose result nobody uses. */
+let last: unknown;
+
+/** Times a function of this process; one that gives a promise is awaited. */
+export function here(run: () => unknown): Timed {
+  return async (count) => {
+    const began = performance.now();
+    for (let done = 0; done < count; done++) {
+      last = run();
+      if (last instanceof Promise) last = await last;
+    }
+    return { nanoseconds: (performance.now() - began) * 1e6, value: last };
+  };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted[sorted.length >> 1] as number;
+}
+
+/** The bench of one topic in one runtime. */
+export class Bench {
+  readonly quick: boolean;
+  readonly #effort: Effort;
+  readonly #report: (figure: Figure | Missing) => void;
+
+  constructor(quick: boolean, effort: Effort, report: (figure: Figure | Missing) => void) {
+    this.quick = quick;
+    this.#effort = effort;
+    this.#report = report;
+  }
+
+  /**
+   * Compares our way with others. Where they give numbers, these must be the same: what is compared does the same work.
+   *
+   * @param options `per`: how many things one run does; times are told of one. `long`: it takes a second or more, so that few
+   * rounds without a first run to warm up do.
+   */
+  async compare(name: string, ours: Timed, peers: readonly Peer[], options: Options = {}): Promise<void> {
+    const { per = 1, long = false } = options;
+    const ways = [ours, ...peers.map(({ time }) => time)];
+    const counts: number[] = [];
+    for (const way of ways) counts.push(long ? 1 : await this.#count(way));
+    const rounds = long ? Math.min(3, this.#effort.rounds) : this.#effort.rounds;
+    const times: number[][] = ways.map(() => []);
+    for (let round = 0; round < rounds; round++) {
+      const values: unknown[] = [];
+      for (const [index, way] of ways.entries()) {
+        const { nanoseconds, value } = await way(counts[index] as number);
+        times[index]?.push(nanoseconds / (counts[index] as number) / per);
+        values.push(value);
+      }
+      checkSame(name, values);
+    }
+    const [own, ...theirs] = times as [number[], ...number[][]];
+    for (const [index, { name: peer, target }] of peers.entries()) {
+      const other = theirs[index] as number[];
+      const ratios = own.map((time, round) => time / (other[round] as number));
+      this.#report({ name, peer, value: median(ratios), unit: "×", target, ours: median(own), theirs: median(other) });
+    }
+  }
+
+  /** How often to run for a sample of the wanted length; also warms up. */
+  async #count(way: Timed): Promise<number> {
+    for (let count = 1; ; count *= 2) {
+      const { nanoseconds } = await way(count);
+      if (nanoseconds >= this.#effort.sample) return count;
+      if (nanoseconds * 8 < this.#effort.sample) count *= 2;
+    }
+  }
+
+  /** Tells of a value that is no ratio of times. */
+  tell(name: string, value: number, unit: string, target: number): void {
+    this.#report({ name, value, unit, target });
+  }
+
+  /** Tells that something can't be measured here. */
+  miss(name: string, peer: string, why: string): void {
+    this.#report({ name, peer, missing: why });
+  }
+}
+
+function checkSame(name: string, values: readonly unknown[]): void {
+  const numbers = new Set(values.filter((value) => typeof value === "number"));
+  if (numbers.size > 1) throw new Error(`${name}: the results differ: ${[...numbers].join(", ")}`);
+}

@@ -1,0 +1,55 @@
+/**
+ * What it costs to import the library: whole processes, of a program that imports it and of an empty one.
+ *
+ * @module
+ */
+
+import { spawnSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { currentRuntime, ROOT } from "../tests/runtimes.ts";
+import type { Data } from "./data.ts";
+import { type Bench, here } from "./harness.ts";
+
+/** The library as it is published: one file, made once a run. It lies in the project, where koffi is found from it. */
+function built(data: Data): string {
+  const done = data.path("library-built");
+  if (!existsSync(done)) {
+    const tsup = join(ROOT, "node_modules", "tsup", "dist", "cli-default.js");
+    const { status, stderr } = spawnSync("node", [tsup, "--no-dts"], { cwd: ROOT, encoding: "utf8" });
+    if (status !== 0) throw new Error(`the library was not built: ${stderr}`);
+    writeFileSync(done, "");
+  }
+  return pathToFileURL(join(ROOT, "dist", "mod.js")).href;
+}
+
+export default async function (bench: Bench, data: Data): Promise<void> {
+  const { command, env } = currentRuntime();
+  // Without the flags that the tests need; Deno alone must be told that it may do anything.
+  const [program, ...flags] = command.slice(0, command[1] === "run" ? 3 : 1) as [string, ...string[]];
+  const write = (name: string, source: string) => {
+    const path = data.path(`${name}.mjs`);
+    writeFileSync(path, source);
+    return path;
+  };
+  const run = (path: string) =>
+    here(() => {
+      const { status, stderr } = spawnSync(program, [...flags, path], {
+        env: { ...process.env, ...env },
+        encoding: "utf8",
+      });
+      if (status !== 0) throw new Error(`${path} ended with ${status}: ${stderr}`);
+    });
+  const library = JSON.stringify(built(data));
+  const file = JSON.stringify(data.sparse(4096));
+  const empty = { name: "an empty program", target: 1.25, time: run(write("empty", "")) };
+  const imports = write("imports", `import ${library};`);
+  await bench.compare("a program that imports the library", run(imports), [empty]);
+  const maps = write(
+    "maps",
+    `import { MMap } from ${library}; const mm = MMap.open(${file}); mm.readByte(); mm.close();`,
+  );
+  await bench.compare("a program that maps a file", run(maps), [{ ...empty, target: 1.5 }]);
+}

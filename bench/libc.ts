@@ -1,0 +1,43 @@
+/**
+ * libc's own functions over the same file, mapped once more: what the machine can do at most.
+ *
+ * @module
+ */
+
+import { closeSync, openSync, statSync } from "node:fs";
+import process from "node:process";
+import { openFfi } from "../ffi/mod.ts";
+import { librariesFor } from "../platform/linux.ts";
+
+const SIGNATURES = {
+  // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
+  mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
+  // void *memchr(const void *s, int c, size_t n);
+  memchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
+  // void *memrchr(const void *s, int c, size_t n);
+  memrchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
+  // void *memmem(const void *haystack, size_t haystacklen, const void *needle, size_t needlelen);
+  memmem: { parameters: ["pointer", "usize", "bytes", "usize"], result: "pointer" },
+  // void *memcpy(void *dest, const void *src, size_t n);
+  memcpy: { parameters: ["bytes", "pointer", "usize"], result: "pointer" },
+  // void *memmove(void *dest, const void *src, size_t n);
+  memmove: { parameters: ["pointer", "pointer", "usize"], result: "pointer" },
+} as const;
+
+/** The functions. */
+export const libc = openFfi().open(librariesFor(process.arch), SIGNATURES);
+
+/** Maps a file for good: privately, to be read and written. */
+export function mapped(path: string): { address: number; length: number } {
+  const length = statSync(path).size;
+  const fd = openSync(path, "r");
+  const address = libc.mmap(0, length, 3, 0x4002, fd, 0);
+  closeSync(fd);
+  if (address === -1) throw new Error(`mmap refused ${path}`);
+  return { address, length };
+}
+
+/** An address as an index from `start`, or -1 for none. */
+export function index(start: number, address: number): number {
+  return address === 0 ? -1 : address - start;
+}

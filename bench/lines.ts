@@ -1,0 +1,62 @@
+/**
+ * Lines of a log: `lines`, against the ways to read lines that each runtime and Python have.
+ *
+ * @module
+ */
+
+import { createReadStream, readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { MMap } from "../lib/mod.ts";
+import { type Data, GiB, MiB } from "./data.ts";
+import { type Bench, here } from "./harness.ts";
+import { python } from "./python.ts";
+
+/** How many lines there are. */
+function ours(path: string): number {
+  using mm = MMap.open(path);
+  let count = 0;
+  for (const line of mm.lines()) if (line.length > 0) count++;
+  return count;
+}
+
+async function readline(path: string): Promise<number> {
+  let count = 0;
+  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (line.length >= 0) count++;
+  }
+  return count;
+}
+
+function split(path: string): number {
+  const lines = readFileSync(path, "latin1").split("\n");
+  // What follows the last newline is no line where it is nothing.
+  return lines.length - (lines.at(-1) === "" ? 1 : 0);
+}
+
+export default async function (bench: Bench, data: Data): Promise<void> {
+  const [small, large, name] = bench.quick ? [MiB, MiB, "1 MiB"] : [256 * MiB, GiB, "1 GiB"];
+  const path = data.file("log", large);
+  const setup = `
+def lines():
+    with map_file(${JSON.stringify(path)}) as m:
+        return sum(1 for line in iter(m.readline, b""))
+`;
+  await bench.compare(
+    `lines of a log, ${name}`,
+    here(() => ours(path)),
+    [python(setup, "lines()")],
+    { long: true },
+  );
+  // A string has at most 512 MiB in V8: a part of the file is split.
+  const part = data.file("log", small);
+  const peers = [
+    { name: "node:readline", target: 1, time: here(() => readline(part)) },
+    { name: "readFileSync, split", target: 1, time: here(() => split(part)) },
+  ];
+  await bench.compare(
+    `lines of a log, ${small / MiB} MiB`,
+    here(() => ours(part)),
+    peers,
+    { long: true },
+  );
+}

@@ -1,0 +1,111 @@
+/**
+ * Opening, reading a byte and closing, by path: how that grows with the file's size, and with the number of maps that are open.
+ *
+ * @module
+ */
+
+import { closeSync, openSync, readSync } from "node:fs";
+import { MMap, MMapError } from "../lib/mod.ts";
+import { mmapIo } from "./addon.ts";
+import { type Data, GiB, KiB, MiB, TiB } from "./data.ts";
+import { type Bench, here, type Peer } from "./harness.ts";
+import { python } from "./python.ts";
+
+const SIZES: [name: string, size: number][] = [
+  ["4 KiB", 4 * KiB],
+  ["1 MiB", MiB],
+  ["64 MiB", 64 * MiB],
+  ["1 GiB", GiB],
+  ["64 GiB", 64 * GiB],
+  ["1 TiB", TiB],
+];
+
+function openReadClose(path: string): number {
+  const mm = MMap.open(path);
+  const byte = mm[0] as number;
+  mm.close();
+  return byte;
+}
+
+function withFs(path: string): number {
+  const fd = openSync(path, "r");
+  const byte = new Uint8Array(1);
+  readSync(fd, byte, 0, 1, 0);
+  closeSync(fd);
+  return byte[0] as number;
+}
+
+async function bySize(bench: Bench, data: Data): Promise<void> {
+  const first = data.sparse(4 * KiB);
+  for (const [name, size] of SIZES) {
+    const path = data.sparse(size);
+    const setup = `
+def cycle():
+    m = map_file(${JSON.stringify(path)})
+    byte = m[0]
+    m.close()
+    return byte
+`;
+    const peers: Peer[] = [python(setup, "cycle()")];
+    if (size <= 64 * MiB) peers.push({ name: "fs open, read, close", target: 5, time: here(() => withFs(path)) });
+    const others = [...runtimesOwn(path, size), ...addon(bench, path, size)];
+    if (size > 4 * KiB) others.push({ name: "the same of 4 KiB", target: 1.2, time: here(() => openReadClose(first)) });
+    await bench.compare(
+      `open, read a byte, close: ${name}`,
+      here(() => openReadClose(path)),
+      [...peers, ...others],
+    );
+  }
+}
+
+/** What nobody can close: the garbage collector unmaps it. */
+function runtimesOwn(path: string, size: number): Peer[] {
+  const { Bun } = globalThis as { Bun?: { mmap(path: string): Uint8Array } };
+  if (Bun === undefined || size > GiB) return [];
+  return [{ name: "Bun.mmap", target: 1, time: here(() => Bun.mmap(path)[0]) }];
+}
+
+function addon(bench: Bench, path: string, size: number): Peer[] {
+  if (size !== 64 * MiB) return [];
+  const found = mmapIo(bench.quick);
+  if ("missing" in found) {
+    bench.miss("open, read a byte, close: 64 MiB", "mmap-io", found.missing);
+    return [];
+  }
+  const { map, PROT_READ, MAP_SHARED } = found;
+  const cycle = () => {
+    const fd = openSync(path, "r");
+    const byte = map(size, PROT_READ, MAP_SHARED, fd)[0];
+    closeSync(fd);
+    return byte;
+  };
+  return [{ name: "mmap-io", target: 1, time: here(cycle) }];
+}
+
+/** One more map, while so many are open. */
+async function byNumber(bench: Bench, data: Data): Promise<void> {
+  const path = data.sparse(4 * KiB);
+  const open: MMap[] = [];
+  const cycle = here(() => openReadClose(path));
+  const among = (count: number) => (times: number) => {
+    while (open.length < count) open.push(MMap.open(path, { trackfd: false }));
+    while (open.length > count) open.pop()?.close();
+    return cycle(times);
+  };
+  const alone = { name: "while none is", target: 1.5, time: among(0) };
+  for (const count of bench.quick ? [1, 10, 100] : [1, 10, 100, 1000, 10_000, 100_000]) {
+    const name = `open, read a byte, close, while ${count} maps are open`;
+    try {
+      await bench.compare(name, among(count), [alone]);
+    } catch (error) {
+      if (!(error instanceof MMapError)) throw error;
+      bench.miss(name, alone.name, `the system refused a map when ${open.length} were open (${error.code})`);
+    }
+  }
+  for (const mm of open) mm.close();
+}
+
+export default async function (bench: Bench, data: Data): Promise<void> {
+  await bySize(bench, data);
+  await byNumber(bench, data);
+}

@@ -1,0 +1,61 @@
+/**
+ * CPython as a peer: a process beside this one that runs Python's expressions when it is its turn, and says how long each
+ * took by its own clock.
+ *
+ * @module
+ */
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Peer, Timed } from "./harness.ts";
+
+type Answer = Awaited<ReturnType<Timed>>;
+
+let child: ChildProcess | undefined;
+let answered: { resolve(answer: Answer): void; reject(error: Error): void } | undefined;
+let received = "";
+
+function start(): ChildProcess {
+  const program = fileURLToPath(new URL("python.py", import.meta.url));
+  const started = spawn("python3", [program], { stdio: ["pipe", "pipe", "inherit"] });
+  started.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    received += text;
+    if (!received.endsWith("\n")) return;
+    const { nanoseconds, value } = JSON.parse(received);
+    received = "";
+    answered?.resolve({ nanoseconds, value });
+  });
+  started.on("close", (code, signal) => answered?.reject(new Error(`Python ended with ${signal ?? code}`)));
+  return started;
+}
+
+function ask(question: object): Promise<Answer> {
+  child ??= start();
+  const answer = new Promise<Answer>((resolve, reject) => {
+    answered = { resolve, reject };
+  });
+  child.stdin?.write(`${JSON.stringify(question)}\n`);
+  return answer;
+}
+
+/** Lets Python end. */
+export function endPython(): void {
+  child?.stdin?.end();
+  child = undefined;
+}
+
+/** The version of the machine's Python, or undefined where there is none. */
+export function pythonVersion(): string | undefined {
+  const { status, stdout } = spawnSync("python3", ["-c", "import mmap, platform; print(platform.python_version())"]);
+  return status === 0 ? String(stdout).trim() : undefined;
+}
+
+/** A peer: an expression of Python, after a setup that is not timed. `map_file(path)` maps a file for reading. */
+export function python(setup: string, expression: string, target = 1): Peer {
+  return { name: "CPython", target, time: (count) => ask({ setup, expression, count }) };
+}
+
+/** Text as a bytes literal of Python. */
+export function literal(bytes: Uint8Array): string {
+  return `bytes.fromhex("${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}")`;
+}

@@ -1,0 +1,157 @@
+/**
+ * Reading: blocks and single bytes, by the file's interface, against memory copied by the engine, libc and Python.
+ *
+ * @module
+ */
+
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { MMap } from "../lib/mod.ts";
+import { type Data, GiB, generator, KiB, MiB } from "./data.ts";
+import { type Bench, here } from "./harness.ts";
+import { libc, mapped } from "./libc.ts";
+import { python } from "./python.ts";
+
+/** Blocks of one size, from the start to the end of a file. */
+async function blocks(bench: Bench, path: string, size: number, length: number): Promise<void> {
+  using mm = MMap.open(path);
+  const { bytes } = mm;
+  const { address } = mapped(path);
+  const count = Math.min(1000, Math.floor(length / size));
+  const name = size >= MiB ? `${size / MiB} MiB` : size >= KiB ? `${size / KiB} KiB` : `${size} bytes`;
+  const each = (read: (start: number) => unknown) => () => {
+    for (let block = 0; block < count; block++) read(block * size);
+  };
+  const copy = here(each((start) => new Uint8Array(size).set(bytes.subarray(start, start + size))));
+  const memcpy = here(each((start) => libc.memcpy(new Uint8Array(size), address + start, size)));
+  const setup = `
+m = map_file(${JSON.stringify(path)})
+def read():
+    m.seek(0)
+    for block in range(${count}): m.read(${size})
+def cut():
+    for block in range(${count}): m[block * ${size}:(block + 1) * ${size}]
+`;
+  const peers = [
+    { name: "set into a new Uint8Array", target: 1.2, time: copy },
+    { name: "libc memcpy into a new Uint8Array", target: 1.2, time: memcpy },
+  ];
+  const reading = each(() => mm.read(size));
+  const read = () => {
+    mm.seek(0);
+    reading();
+  };
+  await bench.compare(`read(${name})`, here(read), [...peers, python(setup, "read()")], { per: count });
+  const slice = each((start) => mm.slice(start, start + size));
+  await bench.compare(`slice of ${name}`, here(slice), [...peers, python(setup, "cut()")], { per: count });
+}
+
+async function single(bench: Bench, path: string): Promise<void> {
+  using mm = MMap.open(path);
+  const count = 100_000;
+  const setup = `
+m = map_file(${JSON.stringify(path)})
+def bytes_of():
+    m.seek(0)
+    read = m.read_byte
+    return sum(read() for _ in range(${count}))
+def indices():
+    return sum(m[i] for i in range(${count}))
+def lines():
+    m.seek(0)
+    return sum(len(m.readline()) for _ in range(1000))
+`;
+  const sum = (next: (index: number) => number) => () => {
+    let total = 0;
+    for (let index = 0; index < count; index++) total += next(index);
+    return total;
+  };
+  const readByte = sum(() => mm.readByte());
+  const all = () => {
+    mm.seek(0);
+    return readByte();
+  };
+  await bench.compare("readByte()", here(all), [python(setup, "bytes_of()")], { per: count });
+  await bench.compare("at(i)", here(sum((index) => mm.at(index) as number)), [python(setup, "indices()")], {
+    per: count,
+  });
+  await bench.compare("mm[i]", here(sum((index) => mm[index] as number)), [python(setup, "indices()")], { per: count });
+  const lines = () => {
+    mm.seek(0);
+    let total = 0;
+    for (let line = 0; line < 1000; line++) total += mm.readline().length;
+    return total;
+  };
+  await bench.compare("readline() of 20 to 200 bytes", here(lines), [python(setup, "lines()")], { per: 1000 });
+}
+
+/** Places in a file, by chance. */
+function places(size: number, count: number): Float64Array {
+  const next = generator(21);
+  return Float64Array.from({ length: count }, () => Math.floor((next() / 2 ** 32) * (size - 64)));
+}
+
+async function random(bench: Bench, data: Data): Promise<void> {
+  const [size, count] = bench.quick ? [16 * MiB, 1000] : [10 * GiB, 1_000_000];
+  const path = data.sparse(size);
+  using mm = MMap.open(path);
+  const fd = openSync(path, "r");
+  const at = places(size, count);
+  const ours = () => {
+    let total = 0;
+    for (const place of at) total += mm.slice(place, place + 64)[0] as number;
+    return total;
+  };
+  const system = () => {
+    let total = 0;
+    for (const place of at) {
+      const block = new Uint8Array(64);
+      readSync(fd, block, 0, 64, place);
+      total += block[0] as number;
+    }
+    return total;
+  };
+  const name = `${count} reads of 64 bytes by chance, ${bench.quick ? "16 MiB" : "10 GiB"} sparse`;
+  await bench.compare(name, here(ours), [{ name: "fs.readSync", target: 1, time: here(system) }], {
+    per: count,
+    long: true,
+  });
+  closeSync(fd);
+}
+
+/** The whole of a file: its bytes summed, every 64th. */
+async function whole(bench: Bench, path: string): Promise<void> {
+  const sum = (bytes: Uint8Array) => {
+    let total = 0;
+    for (let index = 0; index < bytes.length; index += 64) total += bytes[index] as number;
+    return total;
+  };
+  const ours = () => {
+    using mm = MMap.open(path);
+    return sum(mm.bytes);
+  };
+  const runtime = globalThis as {
+    Bun?: { mmap(path: string): Uint8Array; file(path: string): { bytes(): Promise<Uint8Array> } };
+    Deno?: { readFile(path: string): Promise<Uint8Array> };
+  };
+  const ways: [string, (() => unknown) | undefined][] = [
+    ["fs.readFileSync", () => sum(readFileSync(path))],
+    ["fs.promises.readFile", async () => sum(await readFile(path))],
+    ["Bun.mmap", runtime.Bun && (() => sum(runtime.Bun?.mmap(path) as Uint8Array))],
+    ["Bun.file", runtime.Bun && (async () => sum((await runtime.Bun?.file(path).bytes()) as Uint8Array))],
+    ["Deno.readFile", runtime.Deno && (async () => sum((await runtime.Deno?.readFile(path)) as Uint8Array))],
+  ];
+  const peers = ways.flatMap(([name, run]) => (run === undefined ? [] : [{ name, target: 1, time: here(run) }]));
+  await bench.compare(`a byte of each 64 of ${bench.quick ? 1 : 64} MiB, opened and closed`, here(ours), peers);
+}
+
+export default async function (bench: Bench, data: Data): Promise<void> {
+  const length = bench.quick ? MiB : 64 * MiB;
+  const path = data.file("log", length);
+  await single(bench, path);
+  for (const size of [16, 64, 256, KiB, 4 * KiB, 64 * KiB, MiB, ...(bench.quick ? [] : [16 * MiB])]) {
+    await blocks(bench, path, size, length);
+  }
+  await whole(bench, path);
+  await random(bench, data);
+}

@@ -1,0 +1,32 @@
+/**
+ * Regular expressions over a log: `matchAll`, against CPython's `re`.
+ *
+ * @module
+ */
+
+import { MMap } from "../lib/mod.ts";
+import { type Data, MiB } from "./data.ts";
+import { type Bench, here } from "./harness.ts";
+import { python } from "./python.ts";
+
+const CASES: [name: string, pattern: RegExp, theirs: string][] = [
+  ["levels", /(?:WARN|ERROR)/, "WARN|ERROR"],
+  ["fields", /^(\d+) (ERROR) (\S+)/m, "(?m)^([0-9]+) (ERROR) (\\S+)"],
+  ["rare", /99[0-9]{3}77 ERROR/, "99[0-9]{3}77 ERROR"],
+];
+
+export default async function (bench: Bench, data: Data): Promise<void> {
+  const size = bench.quick ? MiB : 256 * MiB;
+  const path = data.file("log", size);
+  using mm = MMap.open(path);
+  for (const [name, pattern, theirs] of CASES) {
+    const setup = `m = map_file(${JSON.stringify(path)}); r = re.compile(rb"""${theirs}""")`;
+    const count = () => {
+      let matches = 0;
+      for (const match of mm.matchAll(pattern)) if (match.index >= 0) matches++;
+      return matches;
+    };
+    const peers = [python(setup, "sum(1 for match in r.finditer(m))")];
+    await bench.compare(`count of matches, ${name}, ${size / MiB} MiB`, here(count), peers, { long: true });
+  }
+}
