@@ -65,6 +65,20 @@ export function knownByPath<T>(descriptor: number, path: string, writable: boole
   return system.knownByPath === undefined ? make() : system.knownByPath(descriptor, path, writable, make);
 }
 
+/** Reserves what a file needs for a map of `length` bytes, 0 being all to its end. */
+export function reserve(descriptor: number, offset: number, length: number): void {
+  const system = platform();
+  const count = length === 0 ? system.status(descriptor).size - offset : length;
+  // Of an empty range, the map itself will say why it can't be.
+  if (count > 0) reserver(system, descriptor)(descriptor, offset, count);
+}
+
+function reserver(system: Platform, descriptor: number): NonNullable<Platform["reserve"]> {
+  if (descriptor === -1) throw new TypeError("reserve is for maps of a file, and this map has none");
+  if (system.reserve !== undefined) return system.reserve;
+  throw new TypeError("reserve needs posix_fallocate, which this system has not: leave it out");
+}
+
 /** A mapping in the system's terms: whole pages, the first of which holds the first byte. */
 interface Region {
   readonly address: number;
@@ -431,10 +445,14 @@ export class Mapping {
     this.#advised ||= start !== 0 || length < this.#length;
   }
 
-  /** Changes the length of the mapping, and the size of its file to the mapping's end. Detaches every view. */
-  resize(length: number): void {
+  /**
+   * Changes the length of the mapping, and the size of its file to the mapping's end. Detaches every view. `reserves`: has
+   * the file's blocks reserved.
+   */
+  resize(length: number, reserves: boolean): void {
     this.check();
     const descriptor = this.#descriptor;
+    const reserve = reserves ? reserver(this.#platform, descriptor) : undefined;
     if (!this.#tracked && (!this.#anonymous || this.protection.shared)) {
       throw new TypeError("resize() needs the file's descriptor, and the map was made with trackfd: false");
     }
@@ -453,6 +471,7 @@ export class Mapping {
     if (end > sizeBefore) this.#platform.truncate(descriptor, end);
     let next: Region;
     try {
+      reserve?.(descriptor, this.offset, length);
       next = inPlace ? this.#remapInPlace(old, length) : this.#mapBeside(length);
     } catch (error) {
       if (end > sizeBefore) this.#platform.truncate(descriptor, sizeBefore);

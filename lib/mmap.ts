@@ -8,10 +8,10 @@ import { channel } from "node:diagnostics_channel";
 import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { lengthOf } from "../platform/bytes.ts";
-import { type BytesLike, bound, byte, bytesOf, integer, oneOf, slice } from "./check.ts";
+import { type BytesLike, boolean, bound, byte, bytesOf, integer, oneOf, slice } from "./check.ts";
 import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
 import { show, withPath } from "./errors.ts";
-import { knownByPath, Mapping } from "./mapping.ts";
+import { knownByPath, Mapping, reserve as reserveBlocks } from "./mapping.ts";
 import { type ByteMatch, find, findLast, lineEnd, lines, matches } from "./search.ts";
 
 /** What may be done with a map, and where its writes go. */
@@ -49,6 +49,17 @@ export interface OpenOptions extends MMapOptions {
   create?: boolean | undefined;
   /** The permissions of a new file, less the process's umask. By default 0o666. */
   mode?: number | undefined;
+  /**
+   * Reserve the file's blocks for the whole map, so that a full disk is an error here and not a page that is lost at a
+   * write? By default false. For files that are opened to be written. Not on macOS and OpenBSD.
+   */
+  reserve?: boolean | undefined;
+}
+
+/** How to resize. */
+export interface ResizeOptions {
+  /** Reserve the file's blocks, as `reserve` of `MMap.open`? By default false. */
+  reserve?: boolean | undefined;
 }
 
 /** The classes that `view` makes objects of. */
@@ -160,9 +171,12 @@ export class MMap implements Disposable, Iterable<number> {
    * Opens a file, maps it and closes it again. Opens it for reading unless `access` is "write", or `create` is set, or
    * `flags` and `prot` make a map whose writes reach the file.
    *
-   * @throws {MMapError} The system refused to open or to map the file; the error has its `path`.
+   * A file that `create` makes or extends is sparse: its blocks are found when its bytes are written, and on a full disk that
+   * is too late for an error. `reserve: true` has the system set them aside at once.
+   *
+   * @throws {MMapError} The system refused to open, to reserve (`ENOSPC`) or to map the file; the error has its `path`.
    * @throws {RangeError} The file is empty, or has not the bytes that are asked for; `create` of a new file without `length`.
-   * @throws {TypeError} As the constructor.
+   * @throws {TypeError} As the constructor; `reserve` of a file that is opened for reading, or where the system can't.
    *
    * @example
    * ```ts
@@ -174,6 +188,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    *
    * @see https://man7.org/linux/man-pages/man2/open.2.html
+   * @see https://man7.org/linux/man-pages/man3/posix_fallocate.3.html
    */
   static open<T extends MMap = MMap>(
     this: new (
@@ -185,23 +200,27 @@ export class MMap implements Disposable, Iterable<number> {
     options: OpenOptions = {},
   ): T {
     const name = pathOf(path);
-    const { length: wanted, create, mode = 0o666, ...rest } = checkObject(options);
+    const { length: wanted, create = false, mode = 0o666, reserve = false, ...rest } = checkObject(options);
     const length = wanted === undefined ? 0 : integer("length", wanted, 0, MAX);
     const checked = checkOptions(rest, length);
-    if (create !== undefined && typeof create !== "boolean") {
-      throw new TypeError(`create must be true or false: got ${show(create)}`);
-    }
+    boolean("create", create);
+    boolean("reserve", reserve);
     integer("mode", mode, 0, 0o7777);
     const plain = rest.access === undefined && rest.flags === undefined && rest.prot === undefined;
     const access = plain ? (create ? "write" : "read") : rest.access;
-    const writable = reachesFile(access ?? "default", checked);
+    const writable = create || reachesFile(access ?? "default", checked);
+    if (reserve && !writable)
+      throw new TypeError("reserve needs a file that is opened to be written: give create or access");
     try {
-      const { fd, made } = openPath(name, writable, create === true, length, mode);
+      const { fd, made } = openPath(name, writable, create, length, mode);
       const before = create ? fstatSync(fd).size : 0;
-      const grows = create === true && before < checked.offset + length;
+      const grows = create && before < checked.offset + length;
       try {
         if (grows) ftruncateSync(fd, checked.offset + length);
-        return knownByPath(fd, name, writable || create === true, () => new this(fd, length, { ...rest, access }));
+        return knownByPath(fd, name, writable, () => {
+          if (reserve) reserveBlocks(fd, checked.offset, length);
+          return new this(fd, length, { ...rest, access });
+        });
       } catch (error) {
         if (made) unlinkSync(name);
         else if (grows) ftruncateSync(fd, before);
@@ -695,21 +714,38 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * Detaches every view; `bytes` is a new array afterwards.
    *
+   * @param newSize The new length in bytes.
+   * @param options `reserve: true` reserves the file's blocks for the whole map, so that a full disk is an error here.
    * @throws {RangeError} `newSize` is not positive.
    * @throws {TypeError} The map has `access` "read" or "copy", its `prot` lacks `PROT_WRITE`, or it was made with
-   * `trackfd: false`.
+   * `trackfd: false`; `reserve` of a map without a file, or where the system can't.
    * @throws {MMapError} The system refused.
+   *
+   * @example
+   * ```ts
+   * import { MMap, MMapError } from "mmap-ffi";
+   *
+   * using mm = MMap.open("log.bin", { create: true, length: 4096, reserve: true });
+   * try {
+   *   mm.resize(2 ** 20, { reserve: true });
+   * } catch (error) {
+   *   if (!(error instanceof MMapError && error.code === "ENOSPC")) throw error;
+   *   console.log("the disk is full, and the map is as it was");
+   * }
+   * ```
    *
    * @see https://man7.org/linux/man-pages/man2/mremap.2.html
    */
-  resize(newSize: number): void {
+  resize(newSize: number, options: ResizeOptions = {}): void {
     const length = integer("newSize", newSize, 1, MAX - this.offset);
+    const { reserve = false } = checkObject(options);
+    boolean("reserve", reserve);
     this.#mapping.check();
     if (this.#access === "read" || this.#access === "copy") {
       throw new TypeError(`a map with access "${this.#access}" cannot be resized: its file is not its own to change`);
     }
     this.#checkWritable();
-    this.#mapping.resize(length);
+    this.#mapping.resize(length, reserve);
     this.#position = Math.min(this.#position, length);
   }
 
@@ -888,7 +924,7 @@ function indexOf(key: string | symbol): number | undefined {
   return String(index) === key || key === "-0" ? index : undefined;
 }
 
-function checkObject(options: OpenOptions): OpenOptions {
+function checkObject<T extends object>(options: T): T {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`options must be an object: got ${show(options)}`);
   }
@@ -904,8 +940,8 @@ function checkOptions(options: MMapOptions, length: number) {
   if (tagname !== undefined && typeof tagname !== "string") {
     throw new TypeError(`tagname must be a string: got ${show(tagname)}`);
   }
-  if (typeof trackfd !== "boolean") throw new TypeError(`trackfd must be true or false: got ${show(trackfd)}`);
-  if (typeof guard !== "boolean") throw new TypeError(`guard must be true or false: got ${show(guard)}`);
+  boolean("trackfd", trackfd);
+  boolean("guard", guard);
   return { access, prot, flags, offset, tagname, trackDescriptor: trackfd, guard };
 }
 
@@ -928,7 +964,7 @@ function reachesFile(
 /** Opens a path; says whether it made the file. */
 function openPath(path: string, writable: boolean, create: boolean, length: number, mode: number) {
   try {
-    return { fd: openSync(path, writable || create ? "r+" : "r"), made: false };
+    return { fd: openSync(path, writable ? "r+" : "r"), made: false };
   } catch (error) {
     if (!create || (error as { code?: string }).code !== "ENOENT") throw error;
   }

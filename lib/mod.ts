@@ -15,5 +15,12 @@
 export type { BytesLike } from "./check.ts";
 export * from "./constants.ts";
 export { MMapError, type MMapErrorDetails } from "./errors.ts";
-export { type Access, MMap, type MMapOptions, type OpenOptions, type ViewConstructor } from "./mmap.ts";
+export {
+  type Access,
+  MMap,
+  type MMapOptions,
+  type OpenOptions,
+  type ResizeOptions,
+  type ViewConstructor,
+} from "./mmap.ts";
 export type { ByteMatch } from "./search.ts";

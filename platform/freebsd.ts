@@ -6,7 +6,7 @@
  */
 
 import type { Ffi } from "../ffi/types.ts";
-import { errnoReader, type Fail, found, posixPlatform, statusMemory } from "./posix.ts";
+import { blockReserver, errnoReader, type Fail, found, posixPlatform, statusMemory } from "./posix.ts";
 import type { Constants, Failures, Platform } from "./types.ts";
 
 /** From the system's sys/mman.h and unistd.h. */
@@ -80,6 +80,7 @@ export function freebsdPlatform(ffi: Ffi, failures: Failures): Platform {
       if (c.fstat(descriptor, stat.memory) !== 0) fail("fstat");
       return stat.read();
     },
+    reserve: blockReserver(ffi, LIBRARIES, fail),
     duplicate(descriptor) {
       const copy = c.fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
       if (copy === -1) fail("fcntl");

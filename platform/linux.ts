@@ -8,7 +8,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { Ffi } from "../ffi/types.ts";
-import { errnoReader, type Fail, found, posixPlatform, statusMemory } from "./posix.ts";
+import { blockReserver, errnoReader, type Fail, found, posixPlatform, statusMemory } from "./posix.ts";
 import { sigbusGuard } from "./sigbus/mod.ts";
 import type { Constants, Failures, FileStatus, Platform } from "./types.ts";
 
@@ -160,6 +160,7 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
       return moved;
     },
     status: statusReader(ffi, libraries, fail),
+    reserve: blockReserver(ffi, libraries, fail),
     duplicate(descriptor) {
       const copy = c.fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
       if (copy === -1) fail("fcntl");

@@ -50,23 +50,40 @@ const STORE_SIGNATURES = {
   memmove: { parameters: ["pointer", "bytes", "usize"], result: "pointer" },
 } as const;
 
+const RESERVE_SIGNATURES = {
+  // int posix_fallocate(int fd, off_t offset, off_t len);
+  posix_fallocate: { parameters: ["i32", "i64", "i64"], result: "i32" },
+} as const;
+
+const EINTR = 4;
+
 /** The advice that makes memory unusable: a later read of it would kill the process. */
 const DEADLY_ADVICE = ["MADV_HWPOISON", "MADV_SOFT_OFFLINE"];
 
 /** What `posixPlatform` leaves to the system's own file. */
 type SystemsOwn = "status" | "duplicate" | "anonymousFile" | "findLastByte";
 
-/** Throws what the thread's errno says about the call `syscall`. */
-export type Fail = (syscall: string) => never;
+/** Throws what the thread's errno, or the given number of an error, says about the call `syscall`. */
+export type Fail = (syscall: string, number?: number) => never;
 
 /** Makes the function that reads errno, which is at `address`, right after a call that failed. */
 export function errnoReader(ffi: Ffi, address: number, failures: Failures): Fail {
   // One view for good: the address is the thread's, and each thread has its own instance of this module.
   const errno = new Int32Array(ffi.view(address, 4));
-  return (syscall) => {
-    const number = errno[0] as number;
+  return (syscall, number = errno[0] as number) => {
     const [code, meaning] = getSystemErrorMap().get(-number) ?? [`E${number}`, "unknown error"];
     throw failures.system(syscall, number, code, meaning);
+  };
+}
+
+/** Makes `Platform.reserve` for the systems that have `posix_fallocate`, which returns its error and leaves errno alone. */
+export function blockReserver(ffi: Ffi, libraries: readonly string[], fail: Fail): NonNullable<Platform["reserve"]> {
+  const { posix_fallocate } = ffi.open(libraries, RESERVE_SIGNATURES);
+  return (descriptor, offset, length) => {
+    let error: number;
+    do error = posix_fallocate(descriptor, offset, length);
+    while (error === EINTR);
+    if (error !== 0) fail("posix_fallocate", error);
   };
 }
 

@@ -114,6 +114,11 @@ export interface Platform {
   knownByPath?<T>(descriptor: number, path: string, writable: boolean, use: () => T): T;
   status(descriptor: number): FileStatus;
   truncate(descriptor: number, size: number): void;
+  /**
+   * Has the file system set aside what a file needs for its bytes from `offset`, at least one, so that no write of them
+   * finds the disk full. Absent where the system cannot be asked.
+   */
+  reserve?(descriptor: number, offset: number, length: number): void;
   /** Duplicates a descriptor; child processes do not inherit the copy. */
   duplicate(descriptor: number): number;
   closeDescriptor(descriptor: number): void;

@@ -331,6 +331,8 @@ function fileFunctions(ffi: Ffi, kernel: Kernel, fail: Fail) {
         fail("SetFileInformationByHandle");
       }
     },
+    // A file that grows gets its clusters at once, unless somebody has made it sparse, which this library does not.
+    reserve(): void {},
     duplicate(descriptor: number): number {
       const handle = handleOf(descriptor);
       const { DuplicateHandle } = kernel;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
 import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -20,7 +21,7 @@ import { openbsdPlatform } from "../platform/openbsd.ts";
 import type { Failures, Platform } from "../platform/types.ts";
 import { ERRNO, over, type Played, type Recorder, recorder, setErrno } from "./recorder.ts";
 import { MACHINE } from "./runtimes.ts";
-import { refuses, thrown, unless, WINDOWS } from "./support.ts";
+import { newPath, refuses, thrown, unless, WINDOWS } from "./support.ts";
 
 const test = suite("systems");
 
@@ -465,6 +466,46 @@ test("trackfd: false refuses to resize on every system, before anything is calle
       refuses(TypeError, () => file.resize(1), "trackfd");
       refuses(TypeError, () => memory.resize(1), "trackfd");
       assert.equal(ffi.take(), []);
+    });
+  }
+});
+
+test("reserve is posix_fallocate, which returns its error, where the system has it", () => {
+  for (const system of [linux, freebsd]) {
+    const ffi = played(system, 20_000);
+    let interruptions = 2;
+    // posix_fallocate(2) of FreeBSD, as its page for Linux: "It returns an error on failure, without setting errno"; EINTR is
+    // 4 and ENOSPC 28 on both.
+    ffi.play({ posix_fallocate: () => (interruptions-- > 0 ? 4 : 0) });
+    over(system.open, ffi, () => {
+      using mm = new MMap(9, 0, { access: "write", offset: 4096, guard: false });
+      ffi.take();
+      mm.resize(40_000, { reserve: true });
+      const asked = ffi.take().filter((call) => /^(posix_f|ftrunc)/.test(call));
+      const reserved = "posix_fallocate(20, 4096, 40000)";
+      assert.equal(asked, ["ftruncate(20, 44096)", reserved, reserved, reserved]);
+      setErrno(ffi, 12);
+      ffi.play({ posix_fallocate: () => 28 });
+      const error = thrown(() => mm.resize(50_000, { reserve: true })) as Error & Record<string, unknown>;
+      assert.equal([error.code, error.errno, error.syscall], ["ENOSPC", 28, "posix_fallocate"]);
+      assert.equal(ffi.take().slice(-2), ["posix_fallocate(20, 4096, 50000)", "ftruncate(20, 44096)"]);
+      assert.is(mm.length, 40_000);
+    });
+  }
+});
+
+test("macOS and OpenBSD have nothing to reserve with, and say so before anything is called", () => {
+  // fcntl(2) of macOS: F_PREALLOCATE takes a fstore_t by a variadic argument. OpenBSD has neither that nor posix_fallocate.
+  for (const system of [darwin, openbsd]) {
+    const ffi = played(system, 20_000);
+    over(system.open, ffi, () => {
+      using mm = new MMap(9, 0, { access: "write" });
+      ffi.take();
+      refuses(TypeError, () => mm.resize(40_000, { reserve: true }), "reserve", "posix_fallocate");
+      assert.equal(ffi.take(), []);
+      const path = newPath();
+      refuses(TypeError, () => MMap.open(path, { create: true, length: 10, reserve: true }), "reserve");
+      assert.is(existsSync(path), false);
     });
   }
 });
