@@ -419,15 +419,40 @@ export class Mapping {
     this.check();
     if (this.#descriptor !== -1) return this.#platform.status(this.#descriptor).size;
     if (this.#anonymous) return this.#length;
-    throw new TypeError("size() needs the file's descriptor, and the map was made with trackfd: false");
+    throw untracked("size()");
   }
 
   /** Writes changed pages of `length` bytes from `start` on, rounded out to pages. */
   flush(start: number, length: number): void {
-    const address = this.#address(start);
-    const page = address - (address % this.#platform.pageSize);
-    this.#platform.flush(page, address + length - page, this.#descriptor);
+    const [page, whole] = this.#pages(start, length);
+    this.#platform.flush(page, whole, this.#descriptor);
     if (this.protection.writable) this.#checkIntact(start + length);
+  }
+
+  /** The same while the program goes on, and it may close the map. */
+  async flushAsync(start: number, length: number): Promise<void> {
+    if (this.#descriptor === -1) {
+      if (this.#anonymous) return;
+      throw untracked("flushAsync()");
+    }
+    const [page, whole] = this.#pages(start, length);
+    const system = this.#platform;
+    // Not the map's own, which is closed with it.
+    const descriptor = system.duplicate(this.#descriptor);
+    try {
+      await system.flushAsync(page, whole, descriptor);
+    } finally {
+      system.closeDescriptor(descriptor);
+    }
+    // `close` has told of pages that were lost, and after `resize` it will.
+    if (!this.#closed && this.protection.writable) this.#checkIntact(start + length);
+  }
+
+  /** The pages that hold `length` bytes from `start` on: their address and length. */
+  #pages(start: number, length: number): [address: number, length: number] {
+    const address = this.#address(start);
+    const lead = address % this.#platform.pageSize;
+    return [address - lead, lead + length];
   }
 
   /** @throws {RangeError} `start` is not where a page begins. */
@@ -454,7 +479,7 @@ export class Mapping {
     const descriptor = this.#descriptor;
     const reserve = reserves ? reserver(this.#platform, descriptor) : undefined;
     if (!this.#tracked && (!this.#anonymous || this.protection.shared)) {
-      throw new TypeError("resize() needs the file's descriptor, and the map was made with trackfd: false");
+      throw untracked("resize()");
     }
     const end = this.offset + length;
     const sizeBefore = descriptor === -1 ? end : this.#platform.status(descriptor).size;
@@ -697,6 +722,10 @@ export class Mapping {
     this.#descriptor = -1;
     if (descriptor !== -1) this.#platform.closeDescriptor(descriptor);
   }
+}
+
+function untracked(call: string): TypeError {
+  return new TypeError(`${call} needs the file's descriptor, and the map was made with trackfd: false`);
 }
 
 function anonymousLength(length: number): number {

@@ -771,11 +771,48 @@ export class MMap implements Disposable, Iterable<number> {
    * @see https://man7.org/linux/man-pages/man2/msync.2.html
    */
   flush(offset = 0, size?: number): void {
+    const [start, count] = this.#flushed(offset, size);
+    if (count > 0) this.#mapping.flush(start, count);
+  }
+
+  /**
+   * As `flush`, without blocking: the program goes on while the system writes, and the promise is kept when the bytes are
+   * where `flush` brings them. What is written is the whole file, which may be more than the range, and what is changed while it runs may be
+   * written or not.
+   *
+   * The map may be closed or resized meanwhile. Errors come by the promise, those of wrong arguments too. On Windows and
+   * OpenBSD, whose systems have no such call, it blocks as `flush` does.
+   *
+   * @param offset Where the range begins, in bytes from the start of the map. By default 0.
+   * @param size Its length in bytes. By default, up to the end of the map.
+   * @throws {RangeError} The range is not within the map.
+   * @throws {TypeError} An argument is not an integer; the map was made with `trackfd: false`.
+   * @throws {MMapError} The system refused: no bytes can be said to be on the disk. (`EAGAIN`: too many run at once.)
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
+   * mm.write("one two three");
+   * const written = mm.flushAsync();
+   * console.log("this comes first");
+   * await written;
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man3/aio_fsync.3.html
+   */
+  async flushAsync(offset = 0, size?: number): Promise<void> {
+    const [start, count] = this.#flushed(offset, size);
+    if (count > 0) await this.#mapping.flushAsync(start, count);
+  }
+
+  /** What there is to flush of a range: private pages have nowhere to go. */
+  #flushed(offset: number, size: number | undefined): [start: number, count: number] {
     const { length } = this.#mapping;
     const start = integer("offset", offset, 0, length);
     const count = size === undefined ? length - start : integer("size", size, 0, length - start);
-    // Private pages have nowhere to go.
-    if (count > 0 && this.#mapping.protection.shared) this.#mapping.flush(start, count);
+    return [start, this.#mapping.protection.shared ? count : 0];
   }
 
   /**

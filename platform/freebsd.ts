@@ -53,6 +53,9 @@ const SHM_ANON = 1;
 
 const LIBRARIES = ["libc.so.7"];
 
+/** From the system's sys/aio.h, sys/fcntl.h, sys/errno.h and sys/signal.h. */
+const AIO = { libraries: LIBRARIES, O_SYNC: 0x80, EINPROGRESS: 36, SIGEV_NONE: 0, notifyAt: 80 };
+
 const SIGNATURES = {
   // int *__error(void);
   __error: { parameters: [], result: "pointer" },
@@ -73,7 +76,7 @@ export function freebsdPlatform(ffi: Ffi, failures: Failures): Platform {
   const stat = statusMemory(224, 24, 112);
 
   // The lowest pages of a growing stack are a guard, which nothing may touch.
-  const posix = posixPlatform(ffi, { libraries: LIBRARIES, constants, deadlyFlags: ["MAP_STACK"] }, fail);
+  const posix = posixPlatform(ffi, { libraries: LIBRARIES, constants, deadlyFlags: ["MAP_STACK"], aio: AIO }, fail);
   return {
     ...posix,
     status(descriptor) {

@@ -83,6 +83,9 @@ const AT_EMPTY_PATH = 0x1000;
 const STATX_TYPE = 0x1;
 const STATX_SIZE = 0x200;
 
+/** From glibc's and musl's aio.h, fcntl.h and bits/siginfo.h; older glibc has the functions in a library of their own. */
+const AIO = { O_SYNC: 0x101000, EINPROGRESS: 115, SIGEV_NONE: 1, notifyAt: 44 };
+
 const SIGNATURES = {
   // int *__errno_location(void);
   __errno_location: { parameters: [], result: "pointer" },
@@ -143,7 +146,11 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
   const c = ffi.open(libraries, SIGNATURES);
   const fail: Fail = errnoReader(ffi, c.__errno_location(), failures);
 
-  const posix = posixPlatform(ffi, { libraries, constants, deadlyFlags: [] }, fail);
+  const posix = posixPlatform(
+    ffi,
+    { libraries, constants, deadlyFlags: [], aio: { ...AIO, libraries: ["librt.so.1", ...libraries] } },
+    fail,
+  );
   return {
     ...posix,
     protection(request) {

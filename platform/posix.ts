@@ -6,6 +6,7 @@
 
 import { getSystemErrorMap } from "node:util";
 import type { Ffi } from "../ffi/types.ts";
+import { type Aio, backgroundSync } from "./aio.ts";
 import { lengthOf } from "./bytes.ts";
 import type { Constants, Failures, FileStatus, MapRequest, Platform, Protection, ProtectionRequest } from "./types.ts";
 
@@ -16,6 +17,8 @@ export interface PosixSystem {
   readonly constants: Constants;
   /** The flags that make memory which a read or a write of may kill the process. */
   readonly deadlyFlags: readonly string[];
+  /** Its asynchronous I/O, where it has one. */
+  readonly aio?: Aio;
 }
 
 // Each entry has its C prototype beside it; size_t and off_t have 64 bits on every system that has a file here.
@@ -96,6 +99,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
   const advices = new Map(
     Object.entries(constants).flatMap(([name, value]) => (/^MADV_/.test(name) ? [[value, name]] : [])),
   );
+  const synchronize = system.aio && backgroundSync(ffi, system.aio, fail);
   const zeros = flags(constants, "MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_FIXED", "MAP_NORESERVE");
 
   function map({ length, protection, descriptor, offset }: MapRequest): number {
@@ -107,6 +111,10 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
 
   function unmap(address: number, length: number): void {
     if (c.munmap(address, length) !== 0) fail("munmap");
+  }
+
+  function flush(address: number, length: number, way: "MS_ASYNC" | "MS_SYNC"): void {
+    if (c.msync(address, length, constants[way] as number) !== 0) fail("msync");
   }
 
   return {
@@ -131,8 +139,15 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       // caller's own mapping, so nothing else can be there.
       if (c.mmap(address, length, PROT_READ | PROT_WRITE, zeros, -1, 0) === -1) fail("mmap");
     },
-    flush(address, length) {
-      if (c.msync(address, length, constants.MS_SYNC as number) !== 0) fail("msync");
+    flush: (address, length) => flush(address, length, "MS_SYNC"),
+    async flushAsync(address, length, descriptor) {
+      if (synchronize === undefined) {
+        flush(address, length, "MS_SYNC");
+        return;
+      }
+      // On some systems a file learns only so of what was written to its pages.
+      flush(address, length, "MS_ASYNC");
+      await synchronize(descriptor);
     },
     advise(address, length, advice) {
       const name = advices.get(advice);

@@ -99,6 +99,11 @@ export interface Platform {
   guard?(address: number, length: number): Guard | undefined;
   /** Writes changed pages to the file and waits for it. `descriptor` is the file's, or -1 where none was kept. */
   flush(address: number, length: number, descriptor: number): void;
+  /**
+   * The same while the program goes on, where the system has that: until the promise is kept or broken, the descriptor must
+   * stay open; the memory need not.
+   */
+  flushAsync(address: number, length: number, descriptor: number): Promise<void>;
   /** @throws {RangeError} The advice is not one that this system has, or one that would make the memory unusable. */
   advise(address: number, length: number, advice: number): void;
 

@@ -5,13 +5,16 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { newPath } from "./support.ts";
 
 /** Why no file system can be mounted here; undefined where it can. */
 export const withoutMounts: string | undefined = mountingFails();
+
+/** Why no disk can be made that fails; undefined where it can. */
+export const withoutDevices: string | undefined = withoutMounts ?? devicesFail();
 
 /** A mounted file system. */
 export interface Disk extends Disposable {
@@ -32,6 +35,33 @@ export function smallDisk(size: number): Disk {
   return { folder, [Symbol.dispose]: () => run("umount", "-l", folder) };
 }
 
+/**
+ * A disk of `size` bytes that has room for `room` bytes alone, which no program can know: what is written beyond them is
+ * lost with an I/O error when it is written back.
+ */
+export function failingDisk(size: number, room: number): Disk {
+  const below = smallDisk(room);
+  const image = join(below.folder, "image");
+  const folder = newPath();
+  mkdirSync(folder);
+  try {
+    writeFileSync(image, "");
+    truncateSync(image, size);
+    run("mkfs.ext2", "-q", "-F", "-m", "0", image);
+    run("mount", "-o", "loop", image, folder);
+  } catch (error) {
+    below[Symbol.dispose]();
+    throw error;
+  }
+  return {
+    folder,
+    [Symbol.dispose]: () => {
+      run("umount", "-l", folder);
+      below[Symbol.dispose]();
+    },
+  };
+}
+
 function mountingFails(): string | undefined {
   if (process.platform !== "linux") return "small file systems are mounted on Linux alone";
   try {
@@ -39,6 +69,15 @@ function mountingFails(): string | undefined {
     return undefined;
   } catch {
     return "mounting a small file system needs root";
+  }
+}
+
+function devicesFail(): string | undefined {
+  try {
+    failingDisk(2 ** 20, 2 ** 20)[Symbol.dispose]();
+    return undefined;
+  } catch {
+    return "a disk that fails needs a loop device and mkfs.ext2";
   }
 }
 
