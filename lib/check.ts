@@ -25,6 +25,12 @@ function anyInteger(name: string, value: unknown): number {
   return (value as number) + 0;
 }
 
+/** true or false. */
+export function boolean(name: string, value: unknown): boolean {
+  if (typeof value !== "boolean") throw new TypeError(`${name} must be true or false: got ${show(value)}`);
+  return value;
+}
+
 /** A byte: an integer from 0 to 255. */
 export function byte(name: string, value: unknown): number {
   return integer(name, value, 0, 255);

@@ -61,11 +61,14 @@ export function closedError(): MMapError {
   return new MMapError("the map is closed", { code: "ERR_MMAP_CLOSED" });
 }
 
-/** The file shrank under the map, and what is said to be gone is gone. */
+/** Pages could not be had from the file, and what is said to be gone is gone. */
 export function truncatedError(gone: string): MMapError {
-  return new MMapError(`the file shrank under the map: ${gone}; resize the map, or make a new one`, {
-    code: "ERR_MMAP_TRUNCATED",
-  });
+  return new MMapError(
+    `the file shrank under the map, or its disk is full or fails: ${gone}; resize the map, or make a new one`,
+    {
+      code: "ERR_MMAP_TRUNCATED",
+    },
+  );
 }
 
 /** There is no way to call C here. */

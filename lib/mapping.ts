@@ -71,6 +71,20 @@ export function knownByPath<T>(descriptor: number, path: string, writable: boole
   return system.knownByPath === undefined ? make() : system.knownByPath(descriptor, path, writable, make);
 }
 
+/** Reserves what a file needs for a map of `length` bytes, 0 being all to its end. */
+export function reserve(descriptor: number, offset: number, length: number): void {
+  const system = platform();
+  const count = length === 0 ? system.status(descriptor).size - offset : length;
+  // Of an empty range, the map itself will say why it can't be.
+  if (count > 0) reserver(system, descriptor)(descriptor, offset, count);
+}
+
+function reserver(system: Platform, descriptor: number): NonNullable<Platform["reserve"]> {
+  if (descriptor === -1) throw new TypeError("reserve is for maps of a file, and this map has none");
+  if (system.reserve !== undefined) return system.reserve;
+  throw new TypeError("reserve needs posix_fallocate, which this system has not: leave it out");
+}
+
 /** A mapping in the system's terms: whole pages, the first of which holds the first byte. */
 interface Region {
   readonly address: number;
@@ -450,15 +464,33 @@ export class Mapping {
     this.check();
     if (this.#descriptor !== -1) return this.#platform.status(this.#descriptor).size;
     if (this.#anonymous) return this.#length;
-    throw new TypeError("size() needs the file's descriptor, and the map was made with trackfd: false");
+    throw untracked("size()");
   }
 
   /** Writes changed pages of `length` bytes from `start` on, rounded out to pages. */
   flush(start: number, length: number): void {
-    const address = this.#address(start);
-    const page = address - (address % this.#platform.pageSize);
-    this.#platform.flush(page, address + length - page, this.#descriptor);
+    const { address, span } = this.#pages(start, length);
+    this.#platform.flush(address, span, this.#descriptor);
     if (this.protection.writable) this.#checkIntact(start + length);
+  }
+
+  /** The same while the program goes on, and it may close the map. */
+  async flushAsync(start: number, length: number): Promise<void> {
+    if (this.#descriptor === -1) {
+      if (this.#anonymous) return;
+      throw untracked("flushAsync()");
+    }
+    const { address, span } = this.#pages(start, length);
+    const system = this.#platform;
+    // Not the map's own, which is closed with it.
+    const descriptor = system.duplicate(this.#descriptor);
+    try {
+      await system.flushAsync(address, span, descriptor);
+    } finally {
+      system.closeDescriptor(descriptor);
+    }
+    // `close` has told of pages that were lost, and after `resize` it will.
+    if (!this.#closed && this.protection.writable) this.#checkIntact(start + length);
   }
 
   /** @throws {RangeError} `start` is not where a page begins. */
@@ -551,9 +583,10 @@ export class Mapping {
 
   /** Reads the bytes, for what that brings into memory. */
   #touch(start: number, length: number): void {
-    const block = new Uint8Array(Math.min(length, TOUCHED));
-    for (let done = 0; done < length; done += block.length) {
-      this.load(start + done, block.subarray(0, Math.min(block.length, length - done)));
+    // Not by subarray, which asks the class what to make: code that answers could unmap what is read.
+    const block = new ArrayBuffer(Math.min(length, TOUCHED));
+    for (let done = 0; done < length; done += TOUCHED) {
+      this.load(start + done, new Uint8Array(block, 0, Math.min(TOUCHED, length - done)));
     }
   }
 
@@ -564,12 +597,16 @@ export class Mapping {
     return { address: address - lead, span: lead + length };
   }
 
-  /** Changes the length of the mapping, and the size of its file to the mapping's end. Detaches every view. */
-  resize(length: number): void {
+  /**
+   * Changes the length of the mapping, and the size of its file to the mapping's end. Detaches every view. `reserves`: has
+   * the file's blocks reserved.
+   */
+  resize(length: number, reserves: boolean): void {
     this.check();
     const descriptor = this.#descriptor;
+    const reserve = reserves ? reserver(this.#platform, descriptor) : undefined;
     if (!this.#tracked && (!this.#anonymous || this.protection.shared)) {
-      throw new TypeError("resize() needs the file's descriptor, and the map was made with trackfd: false");
+      throw untracked("resize()");
     }
     const end = this.offset + length;
     const sizeBefore = descriptor === -1 ? end : this.#platform.status(descriptor).size;
@@ -586,6 +623,7 @@ export class Mapping {
     if (end > sizeBefore) this.#platform.truncate(descriptor, end);
     let next: Region;
     try {
+      reserve?.(descriptor, this.offset, length);
       next = inPlace ? this.#remapInPlace(old, length) : this.#mapBeside(length);
     } catch (error) {
       if (end > sizeBefore) this.#platform.truncate(descriptor, sizeBefore);
@@ -812,6 +850,10 @@ export class Mapping {
     this.#descriptor = -1;
     if (descriptor !== -1) this.#platform.closeDescriptor(descriptor);
   }
+}
+
+function untracked(call: string): TypeError {
+  return new TypeError(`${call} needs the file's descriptor, and the map was made with trackfd: false`);
 }
 
 function anonymousLength(length: number): number {

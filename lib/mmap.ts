@@ -8,10 +8,10 @@ import { channel } from "node:diagnostics_channel";
 import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { lengthOf } from "../platform/bytes.ts";
-import { type BytesLike, bound, byte, bytesOf, integer, oneOf, slice } from "./check.ts";
+import { type BytesLike, boolean, bound, byte, bytesOf, integer, oneOf, slice } from "./check.ts";
 import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
 import { show, withPath } from "./errors.ts";
-import { knownByPath, Mapping } from "./mapping.ts";
+import { knownByPath, Mapping, reserve as reserveBlocks } from "./mapping.ts";
 import { type ByteMatch, find, findLast, line, lines, matches } from "./search.ts";
 
 /** What may be done with a map, and where its writes go. */
@@ -49,6 +49,17 @@ export interface OpenOptions extends MMapOptions {
   create?: boolean | undefined;
   /** The permissions of a new file, less the process's umask. By default 0o666. */
   mode?: number | undefined;
+  /**
+   * Reserve the file's blocks for the whole map, so that a full disk is an error here and not a page that is lost at a
+   * write? By default false. For files that are opened to be written. Not on macOS and OpenBSD.
+   */
+  reserve?: boolean | undefined;
+}
+
+/** How to resize. */
+export interface ResizeOptions {
+  /** Reserve the file's blocks, as `reserve` of `MMap.open`? By default false. */
+  reserve?: boolean | undefined;
 }
 
 /** How `prefault` brings pages into memory. */
@@ -174,9 +185,12 @@ export class MMap implements Disposable, Iterable<number> {
    * Opens a file, maps it and closes it again. Opens it for reading unless `access` is "write", or `create` is set, or
    * `flags` and `prot` make a map whose writes reach the file.
    *
-   * @throws {MMapError} The system refused to open or to map the file; the error has its `path`.
+   * A file that `create` makes or extends is sparse: its blocks are found when its bytes are written, and on a full disk that
+   * is too late for an error. `reserve: true` has the system set them aside at once.
+   *
+   * @throws {MMapError} The system refused to open, to reserve (`ENOSPC`) or to map the file; the error has its `path`.
    * @throws {RangeError} The file is empty, or has not the bytes that are asked for; `create` of a new file without `length`.
-   * @throws {TypeError} As the constructor.
+   * @throws {TypeError} As the constructor; `reserve` of a file that is opened for reading, or where the system can't.
    *
    * @example
    * ```ts
@@ -188,6 +202,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    *
    * @see https://man7.org/linux/man-pages/man2/open.2.html
+   * @see https://man7.org/linux/man-pages/man3/posix_fallocate.3.html
    */
   static open<T extends MMap = MMap>(
     this: new (
@@ -199,23 +214,27 @@ export class MMap implements Disposable, Iterable<number> {
     options: OpenOptions = {},
   ): T {
     const name = pathOf(path);
-    const { length: wanted, create, mode = 0o666, ...rest } = checkObject(options);
+    const { length: wanted, create = false, mode = 0o666, reserve = false, ...rest } = checkObject(options);
     const length = wanted === undefined ? 0 : integer("length", wanted, 0, MAX);
     const checked = checkOptions(rest, length);
-    if (create !== undefined && typeof create !== "boolean") {
-      throw new TypeError(`create must be true or false: got ${show(create)}`);
-    }
+    boolean("create", create);
+    boolean("reserve", reserve);
     integer("mode", mode, 0, 0o7777);
     const plain = rest.access === undefined && rest.flags === undefined && rest.prot === undefined;
     const access = plain ? (create ? "write" : "read") : rest.access;
-    const writable = reachesFile(access ?? "default", checked);
+    const writable = create || reachesFile(access ?? "default", checked);
+    if (reserve && !writable)
+      throw new TypeError("reserve needs a file that is opened to be written: give create or access");
     try {
-      const { fd, made } = openPath(name, writable, create === true, length, mode);
+      const { fd, made } = openPath(name, writable, create, length, mode);
       const before = create ? fstatSync(fd).size : 0;
-      const grows = create === true && before < checked.offset + length;
+      const grows = create && before < checked.offset + length;
       try {
         if (grows) ftruncateSync(fd, checked.offset + length);
-        return knownByPath(fd, name, writable || create === true, () => new this(fd, length, { ...rest, access }));
+        return knownByPath(fd, name, writable, () => {
+          if (reserve) reserveBlocks(fd, checked.offset, length);
+          return new this(fd, length, { ...rest, access });
+        });
       } catch (error) {
         if (made) unlinkSync(name);
         else if (grows) ftruncateSync(fd, before);
@@ -712,21 +731,38 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * Detaches every view; `bytes` is a new array afterwards.
    *
+   * @param newSize The new length in bytes.
+   * @param options `reserve: true` reserves the file's blocks for the whole map, so that a full disk is an error here.
    * @throws {RangeError} `newSize` is not positive.
    * @throws {TypeError} The map has `access` "read" or "copy", its `prot` lacks `PROT_WRITE`, or it was made with
-   * `trackfd: false`.
+   * `trackfd: false`; `reserve` of a map without a file, or where the system can't.
    * @throws {MMapError} The system refused.
+   *
+   * @example
+   * ```ts
+   * import { MMap, MMapError } from "mmap-ffi";
+   *
+   * using mm = MMap.open("log.bin", { create: true, length: 4096, reserve: true });
+   * try {
+   *   mm.resize(2 ** 20, { reserve: true });
+   * } catch (error) {
+   *   if (!(error instanceof MMapError && error.code === "ENOSPC")) throw error;
+   *   console.log("the disk is full, and the map is as it was");
+   * }
+   * ```
    *
    * @see https://man7.org/linux/man-pages/man2/mremap.2.html
    */
-  resize(newSize: number): void {
+  resize(newSize: number, options: ResizeOptions = {}): void {
     const length = integer("newSize", newSize, 1, MAX - this.offset);
+    const { reserve = false } = checkObject(options);
+    boolean("reserve", reserve);
     this.#mapping.check();
     if (this.#access === "read" || this.#access === "copy") {
       throw new TypeError(`a map with access "${this.#access}" cannot be resized: its file is not its own to change`);
     }
     this.#checkWritable();
-    this.#mapping.resize(length);
+    this.#mapping.resize(length, reserve);
     this.#position = Math.min(this.#position, length);
   }
 
@@ -752,11 +788,48 @@ export class MMap implements Disposable, Iterable<number> {
    * @see https://man7.org/linux/man-pages/man2/msync.2.html
    */
   flush(offset = 0, size?: number): void {
+    const [start, count] = this.#flushed(offset, size);
+    if (count > 0) this.#mapping.flush(start, count);
+  }
+
+  /**
+   * As `flush`, without blocking: the program goes on while the system writes, and the promise is kept when the bytes are
+   * where `flush` brings them. What is written is the whole file, which may be more than the range, and what is changed while it runs may be
+   * written or not.
+   *
+   * The map may be closed or resized meanwhile. Errors come by the promise, those of wrong arguments too. On Windows and
+   * OpenBSD, whose systems have no such call, it blocks as `flush` does.
+   *
+   * @param offset Where the range begins, in bytes from the start of the map. By default 0.
+   * @param size Its length in bytes. By default, up to the end of the map.
+   * @throws {RangeError} The range is not within the map.
+   * @throws {TypeError} An argument is not an integer; the map was made with `trackfd: false`.
+   * @throws {MMapError} The system refused: no bytes can be said to be on the disk. (`EAGAIN`: too many run at once.)
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
+   * mm.write("one two three");
+   * const written = mm.flushAsync();
+   * console.log("this comes first");
+   * await written;
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man3/aio_fsync.3.html
+   */
+  async flushAsync(offset = 0, size?: number): Promise<void> {
+    const [start, count] = this.#flushed(offset, size);
+    if (count > 0) await this.#mapping.flushAsync(start, count);
+  }
+
+  /** What there is to flush of a range: private pages have nowhere to go. */
+  #flushed(offset: number, size: number | undefined): [start: number, count: number] {
     const { length } = this.#mapping;
     const start = integer("offset", offset, 0, length);
     const count = size === undefined ? length - start : integer("size", size, 0, length - start);
-    // Private pages have nowhere to go.
-    if (count > 0 && this.#mapping.protection.shared) this.#mapping.flush(start, count);
+    return [start, this.#mapping.protection.shared ? count : 0];
   }
 
   /**
@@ -1044,8 +1117,8 @@ function checkOptions(options: MMapOptions, length: number) {
   if (tagname !== undefined && typeof tagname !== "string") {
     throw new TypeError(`tagname must be a string: got ${show(tagname)}`);
   }
-  if (typeof trackfd !== "boolean") throw new TypeError(`trackfd must be true or false: got ${show(trackfd)}`);
-  if (typeof guard !== "boolean") throw new TypeError(`guard must be true or false: got ${show(guard)}`);
+  boolean("trackfd", trackfd);
+  boolean("guard", guard);
   return { access, prot, flags, offset, tagname, trackDescriptor: trackfd, guard };
 }
 
@@ -1068,7 +1141,7 @@ function reachesFile(
 /** Opens a path; says whether it made the file. */
 function openPath(path: string, writable: boolean, create: boolean, length: number, mode: number) {
   try {
-    return { fd: openSync(path, writable || create ? "r+" : "r"), made: false };
+    return { fd: openSync(path, writable ? "r+" : "r"), made: false };
   } catch (error) {
     if (!create || (error as { code?: string }).code !== "ENOENT") throw error;
   }

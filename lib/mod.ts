@@ -22,6 +22,7 @@ export {
   type OpenOptions,
   type PrefaultOptions,
   type Residency,
+  type ResizeOptions,
   type ViewConstructor,
 } from "./mmap.ts";
 export type { ByteMatch } from "./search.ts";

@@ -60,6 +60,9 @@ const FIOCLEX = 0x20006601;
 
 const LIBRARIES = ["/usr/lib/libSystem.B.dylib"];
 
+/** From the kernel's sys/aio.h, sys/fcntl.h, sys/errno.h and sys/signal.h. */
+const AIO = { libraries: LIBRARIES, O_SYNC: 0x80, EINPROGRESS: 36, SIGEV_NONE: 0, notifyAt: 40 };
+
 const SIGNATURES = {
   // int *__error(void);
   __error: { parameters: [], result: "pointer" },
@@ -87,7 +90,7 @@ export function darwinPlatform(ffi: Ffi, failures: Failures, arch: string = proc
 
   const deadlyFlags = ["MAP_JIT", "MAP_TPRO"];
   // Its memmem compares at every byte that is the needle's first, and there is no memrchr.
-  const posix = posixPlatform(ffi, { libraries: LIBRARIES, constants, searches: false, deadlyFlags }, fail);
+  const posix = posixPlatform(ffi, { libraries: LIBRARIES, constants, searches: false, deadlyFlags, aio: AIO }, fail);
   return {
     ...posix,
     map(request) {

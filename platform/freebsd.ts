@@ -6,7 +6,7 @@
  */
 
 import type { Ffi } from "../ffi/types.ts";
-import { errnoReader, type Fail, posixPlatform, statusMemory } from "./posix.ts";
+import { blockReserver, errnoReader, type Fail, posixPlatform, statusMemory } from "./posix.ts";
 import type { Constants, Failures, Platform } from "./types.ts";
 
 /** From the system's sys/mman.h and unistd.h. */
@@ -53,6 +53,9 @@ const SHM_ANON = 1;
 
 const LIBRARIES = ["libc.so.7"];
 
+/** From the system's sys/aio.h, sys/fcntl.h, sys/errno.h and sys/signal.h. */
+const AIO = { libraries: LIBRARIES, O_SYNC: 0x80, EINPROGRESS: 36, SIGEV_NONE: 0, notifyAt: 80 };
+
 const SIGNATURES = {
   // int *__error(void);
   __error: { parameters: [], result: "pointer" },
@@ -75,7 +78,7 @@ export function freebsdPlatform(ffi: Ffi, failures: Failures): Platform {
   // The lowest pages of a growing stack are a guard, which nothing may touch.
   const posix = posixPlatform(
     ffi,
-    { libraries: LIBRARIES, constants, searches: true, deadlyFlags: ["MAP_STACK"] },
+    { libraries: LIBRARIES, constants, searches: true, deadlyFlags: ["MAP_STACK"], aio: AIO },
     fail,
   );
   return {
@@ -84,6 +87,7 @@ export function freebsdPlatform(ffi: Ffi, failures: Failures): Platform {
       if (c.fstat(descriptor, stat.memory) !== 0) fail("fstat");
       return stat.read();
     },
+    reserve: blockReserver(ffi, LIBRARIES, fail),
     duplicate(descriptor) {
       const copy = c.fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
       if (copy === -1) fail("fcntl");

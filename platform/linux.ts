@@ -8,7 +8,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { Ffi } from "../ffi/types.ts";
-import { errnoReader, type Fail, posixPlatform, statusMemory } from "./posix.ts";
+import { blockReserver, errnoReader, type Fail, posixPlatform, statusMemory } from "./posix.ts";
 import { sigbusGuard } from "./sigbus/mod.ts";
 import type { Constants, Failures, FileStatus, Platform } from "./types.ts";
 
@@ -84,6 +84,9 @@ const AT_EMPTY_PATH = 0x1000;
 const STATX_TYPE = 0x1;
 const STATX_SIZE = 0x200;
 
+/** From glibc's and musl's aio.h, fcntl.h and bits/siginfo.h; older glibc has the functions in a library of their own. */
+const AIO = { O_SYNC: 0x101000, EINPROGRESS: 115, SIGEV_NONE: 1, notifyAt: 44 };
+
 const SIGNATURES = {
   // int *__errno_location(void);
   __errno_location: { parameters: [], result: "pointer" },
@@ -146,7 +149,11 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
   const c = ffi.open(libraries, SIGNATURES);
   const fail: Fail = errnoReader(ffi, c.__errno_location(), failures);
 
-  const posix = posixPlatform(ffi, { libraries, constants, searches: true, deadlyFlags: [] }, fail);
+  const posix = posixPlatform(
+    ffi,
+    { libraries, constants, searches: true, deadlyFlags: [], aio: { ...AIO, libraries: ["librt.so.1", ...libraries] } },
+    fail,
+  );
   return {
     ...posix,
     protection(request) {
@@ -181,6 +188,7 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
       }
     },
     status: statusReader(ffi, libraries, fail),
+    reserve: blockReserver(ffi, libraries, fail),
     duplicate(descriptor) {
       const copy = c.fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
       if (copy === -1) fail("fcntl");

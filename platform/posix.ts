@@ -6,6 +6,7 @@
 
 import { getSystemErrorMap } from "node:util";
 import type { Ffi } from "../ffi/types.ts";
+import { type Aio, backgroundSync } from "./aio.ts";
 import { lengthOf } from "./bytes.ts";
 import { findBytes, findLastBytes, found, type Memory } from "./memory.ts";
 import type { Constants, Failures, FileStatus, MapRequest, Platform, Protection, ProtectionRequest } from "./types.ts";
@@ -19,6 +20,8 @@ export interface PosixSystem {
   readonly searches: boolean;
   /** The flags that make memory which a read or a write of may kill the process. */
   readonly deadlyFlags: readonly string[];
+  /** Its asynchronous I/O, where it has one. */
+  readonly aio?: Aio;
 }
 
 // Each entry has its C prototype beside it; size_t and off_t have 64 bits on every system that has a file here.
@@ -64,23 +67,40 @@ const STORE_SIGNATURES = {
   memmove: { parameters: ["pointer", "bytes", "usize"], result: "pointer" },
 } as const;
 
+const RESERVE_SIGNATURES = {
+  // int posix_fallocate(int fd, off_t offset, off_t len);
+  posix_fallocate: { parameters: ["i32", "i64", "i64"], result: "i32" },
+} as const;
+
+const EINTR = 4;
+
 /** The advice that makes memory unusable: a later read of it would kill the process. */
 const DEADLY_ADVICE = ["MADV_HWPOISON", "MADV_SOFT_OFFLINE"];
 
 /** What `posixPlatform` leaves to the system's own file. */
 type SystemsOwn = "status" | "duplicate" | "anonymousFile";
 
-/** Throws what the thread's errno says about the call `syscall`. */
-export type Fail = (syscall: string) => never;
+/** Throws what the thread's errno, or the given number of an error, says about the call `syscall`. */
+export type Fail = (syscall: string, number?: number) => never;
 
 /** Makes the function that reads errno, which is at `address`, right after a call that failed. */
 export function errnoReader(ffi: Ffi, address: number, failures: Failures): Fail {
   // One view for good: the address is the thread's, and each thread has its own instance of this module.
   const errno = new Int32Array(ffi.view(address, 4));
-  return (syscall) => {
-    const number = errno[0] as number;
+  return (syscall, number = errno[0] as number) => {
     const [code, meaning] = getSystemErrorMap().get(-number) ?? [`E${number}`, "unknown error"];
     throw failures.system(syscall, number, code, meaning);
+  };
+}
+
+/** Makes `Platform.reserve` for the systems that have `posix_fallocate`, which returns its error and leaves errno alone. */
+export function blockReserver(ffi: Ffi, libraries: readonly string[], fail: Fail): NonNullable<Platform["reserve"]> {
+  const { posix_fallocate } = ffi.open(libraries, RESERVE_SIGNATURES);
+  return (descriptor, offset, length) => {
+    let error: number;
+    do error = posix_fallocate(descriptor, offset, length);
+    while (error === EINTR);
+    if (error !== 0) fail("posix_fallocate", error);
   };
 }
 
@@ -93,6 +113,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
   const advices = new Map(
     Object.entries(constants).flatMap(([name, value]) => (/^MADV_/.test(name) ? [[value, name]] : [])),
   );
+  const synchronize = system.aio && backgroundSync(ffi, system.aio, fail);
   const zeros = flags(constants, "MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_FIXED", "MAP_NORESERVE");
 
   function map({ length, protection, descriptor, offset }: MapRequest): number {
@@ -116,6 +137,10 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     ...(system.searches ? searchFunctions(ffi, system) : {}),
   };
 
+  function flush(address: number, length: number, way: "MS_ASYNC" | "MS_SYNC"): void {
+    if (c.msync(address, length, constants[way] as number) !== 0) fail("msync");
+  }
+
   return {
     pageSize,
     allocationGranularity: pageSize,
@@ -138,8 +163,15 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       // caller's own mapping, so nothing else can be there.
       if (c.mmap(address, length, PROT_READ | PROT_WRITE, zeros, -1, 0) === -1) fail("mmap");
     },
-    flush(address, length) {
-      if (c.msync(address, length, constants.MS_SYNC as number) !== 0) fail("msync");
+    flush: (address, length) => flush(address, length, "MS_SYNC"),
+    async flushAsync(address, length, descriptor) {
+      if (synchronize === undefined) {
+        flush(address, length, "MS_SYNC");
+        return;
+      }
+      // On some systems a file learns only so of what was written to its pages.
+      flush(address, length, "MS_ASYNC");
+      await synchronize(descriptor);
     },
     advise(address, length, advice) {
       const name = advices.get(advice);

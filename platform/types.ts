@@ -99,6 +99,11 @@ export interface Platform {
   guard?(address: number, length: number): Guard | undefined;
   /** Writes changed pages to the file and waits for it. `descriptor` is the file's, or -1 where none was kept. */
   flush(address: number, length: number, descriptor: number): void;
+  /**
+   * The same while the program goes on, where the system has that: until the promise is kept or broken, the descriptor must
+   * stay open; the memory need not.
+   */
+  flushAsync(address: number, length: number, descriptor: number): Promise<void>;
   /** @throws {RangeError} The advice is not one that this system has, or one that would make the memory unusable. */
   advise(address: number, length: number, advice: number): void;
   /**
@@ -124,6 +129,11 @@ export interface Platform {
   knownByPath?<T>(descriptor: number, path: string, writable: boolean, use: () => T): T;
   status(descriptor: number): FileStatus;
   truncate(descriptor: number, size: number): void;
+  /**
+   * Has the file system set aside what a file needs for its bytes from `offset`, at least one, so that no write of them
+   * finds the disk full. Absent where the system cannot be asked.
+   */
+  reserve?(descriptor: number, offset: number, length: number): void;
   /** Duplicates a descriptor; child processes do not inherit the copy. */
   duplicate(descriptor: number): number;
   closeDescriptor(descriptor: number): void;

@@ -223,6 +223,12 @@ function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: numbe
     if (object !== undefined) kernel.CloseHandle(object.handle);
   }
 
+  function flush(address: number, length: number, descriptor: number): void {
+    if (kernel.FlushViewOfFile(address, length) === 0) fail("FlushViewOfFile");
+    // That only began to write; this waits.
+    if (descriptor !== -1 && kernel.FlushFileBuffers(handleOf(descriptor)) === 0) fail("FlushFileBuffers");
+  }
+
   return {
     map,
     unmap,
@@ -253,10 +259,10 @@ function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: numbe
     },
     // A mapped file can't be cut, so no page of a mapping ever goes away before the mapping does.
     blank(): void {},
-    flush(address: number, length: number, descriptor: number): void {
-      if (kernel.FlushViewOfFile(address, length) === 0) fail("FlushViewOfFile");
-      // That only began to write; this waits.
-      if (descriptor !== -1 && kernel.FlushFileBuffers(handleOf(descriptor)) === 0) fail("FlushFileBuffers");
+    flush,
+    // FlushFileBuffers has no other way than to wait for it: it ignores FILE_FLAG_OVERLAPPED.
+    async flushAsync(address: number, length: number, descriptor: number): Promise<void> {
+      flush(address, length, descriptor);
     },
     advise(address: number, length: number, advice: number): void {
       if (advice !== constants.MADV_WILLNEED) {
@@ -345,6 +351,8 @@ function fileFunctions(ffi: Ffi, kernel: Kernel, fail: Fail) {
         fail("SetFileInformationByHandle");
       }
     },
+    // A file that grows gets its clusters at once, unless somebody has made it sparse, which this library does not.
+    reserve(): void {},
     duplicate(descriptor: number): number {
       const handle = handleOf(descriptor);
       const { DuplicateHandle } = kernel;

@@ -90,6 +90,21 @@ export function refuses(
   for (const part of parts) assert.ok(error.message.includes(part), `"${error.message}" does not contain "${part}"`);
 }
 
+/** The same of a promise that is broken. */
+export async function rejects(
+  kind: typeof TypeError | typeof RangeError | string,
+  promise: Promise<unknown>,
+  ...parts: string[]
+): Promise<void> {
+  const outcome = await promise.then(
+    () => () => {},
+    (error: unknown) => () => {
+      throw error;
+    },
+  );
+  refuses(kind, outcome, ...parts);
+}
+
 /** Prints why a case is skipped, where `reason` is given; says whether it is to run. */
 export function runs(name: string, reason: string | false | undefined): boolean {
   if (!reason) return true;

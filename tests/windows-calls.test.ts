@@ -296,6 +296,15 @@ test("the file's size is set without moving the position that the user's descrip
   assert.equal(sizes, [5 * GIB]);
 });
 
+test("a file's blocks are reserved by its size alone", () => {
+  // SetEndOfFile: "If the file is extended, the contents of the file between the old end of the file and the new end of the
+  // file are not defined": they are allocated; FSCTL_SET_SPARSE is what makes a file otherwise.
+  const { platform, calls } = recorded();
+  platform.reserve?.(7, 0, GIB);
+  assert.is(typeof platform.reserve, "function");
+  assert.equal(calls, []);
+});
+
 test("size asks for 64 bits, of a file on disk only", () => {
   const { platform, calls } = recorded();
   assert.equal(platform.status(platform.duplicate(7)), { regular: true, size: 3 * 2 ** 32 + 5 });
