@@ -157,6 +157,8 @@ function runAll(folder: string): Map<string, Outcome[]> {
   return results;
 }
 
+// The running topic gets the signal too, and that it ends is an error here: so the folder is removed.
+process.on("SIGINT", () => {});
 const folder = mkdtempSync(join(tmpdir(), "mmap-ffi-bench-"));
 console.log(`${machine()}\nnpm run bench${parameters.length > 0 ? ` -- ${parameters.join(" ")}` : ""}`);
 try {

@@ -14,7 +14,7 @@ export interface Group {
 }
 
 const COLOURS = ["#8cc084", "#5aa469", "#2f7d4f", "#1b5138", "#7a9e9f", "#e3a857", "#4f6d9a"];
-const LABELS = 430;
+const LABELS = 470;
 const CHART = 480;
 const BAR = 7;
 const GAP = 10;

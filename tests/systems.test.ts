@@ -375,6 +375,25 @@ test("pages in memory: macOS, FreeBSD and OpenBSD lock them, and reading brings 
   }
 });
 
+test("pages in memory: of what mincore says, the lowest bit alone tells whether a page is there", () => {
+  // mincore(2) of macOS and FreeBSD: MINCORE_INCORE 0x1, MINCORE_REFERENCED 0x2, MINCORE_MODIFIED 0x4,
+  // MINCORE_REFERENCED_OTHER 0x8, MINCORE_MODIFIED_OTHER 0x10. Of Linux: "The settings of the other bits in each byte are
+  // undefined".
+  for (const system of [darwin, freebsd, linux]) {
+    const ffi = played(system, 5 * system.page);
+    ffi.play({
+      mincore: (_address: number, _length: number, pages: Uint8Array) => {
+        pages.set([0, 1, 0x1e, 0x1f, 0x61]);
+        return 0;
+      },
+    });
+    over(system.open, ffi, () => {
+      using mm = new MMap(9, 0, { access: "read", guard: false });
+      assert.equal(mm.residency(), { pages: Uint8Array.of(0, 1, 0, 1, 1), resident: 3 });
+    });
+  }
+});
+
 posix("pages in memory: what a system lacks, or a kernel before 5.14, is said or done in another way", () => {
   const ffi = played(openbsd, 20_000);
   over(openbsd.open, ffi, () => {
