@@ -76,6 +76,7 @@ export function constantsFor(arch: string): Constants {
 /** The running architecture's constants. */
 export const constants: Constants = constantsFor(process.arch);
 
+const ENOMEM = 12;
 const MREMAP_MAYMOVE = 1;
 const MFD_CLOEXEC = 1;
 const MLOCK_ONFAULT = 1;
@@ -144,6 +145,21 @@ function statusReader(ffi: Ffi, libraries: string[], fail: Fail): (descriptor: n
   }
 }
 
+/**
+ * How many of the mappings that the system allows a process are left to the runtime. One that is refused memory of its own
+ * ends the process.
+ */
+const HEADROOM = 4096;
+
+/** How many mappings the system allows a process. No limit where it may not be read: the system then refuses by itself. */
+function mostMappings(): number {
+  try {
+    return Number(readFileSync("/proc/sys/vm/max_map_count", "latin1"));
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
 export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
   const libraries = librariesFor(process.arch);
   const c = ffi.open(libraries, SIGNATURES);
@@ -154,8 +170,23 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
     { libraries, constants, searches: true, deadlyFlags: [], aio: { ...AIO, libraries: ["librt.so.1", ...libraries] } },
     fail,
   );
+  const most = mostMappings();
+  let mappings = 0;
   return {
     ...posix,
+    map(request) {
+      if (mappings >= most - HEADROOM) {
+        const meaning = `vm.max_map_count allows the process ${most} mappings, and this thread has ${mappings}`;
+        throw failures.system("mmap", ENOMEM, "ENOMEM", meaning);
+      }
+      const address = posix.map(request);
+      mappings++;
+      return address;
+    },
+    unmap(address, length) {
+      posix.unmap(address, length);
+      mappings--;
+    },
     protection(request) {
       const protection = posix.protection(request);
       const huge = (protection.flags & (constants.MAP_HUGETLB as number)) !== 0;

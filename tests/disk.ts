@@ -47,7 +47,7 @@ export function failingDisk(size: number, room: number): Disk {
   try {
     writeFileSync(image, "");
     truncateSync(image, size);
-    run("mkfs.ext2", "-q", "-F", "-m", "0", image);
+    run("mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", image);
     run("mount", "-o", "loop", image, folder);
   } catch (error) {
     below[Symbol.dispose]();
@@ -77,7 +77,7 @@ function devicesFail(): string | undefined {
     failingDisk(2 ** 20, 2 ** 20)[Symbol.dispose]();
     return undefined;
   } catch {
-    return "a disk that fails needs a loop device and mkfs.ext2";
+    return "a disk that fails needs a loop device and mkfs.ext4";
   }
 }
 

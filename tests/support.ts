@@ -211,17 +211,11 @@ function plainEnvironment(): Record<string, string | undefined> {
 
 /**
  * The start of a program that runs itself in workers: `startWorker(data)` gives a promise that is kept when the worker ends.
- * Node 20 and 22 take TypeScript through tsx, which each worker must load.
  */
 export const WORKERS = `
-  import { Worker, isMainThread, workerData } from "node:worker_threads";
-  const needsTsx = !process.versions.bun && !process.versions.deno && Number.parseInt(process.versions.node) < 24;
-  const startWorker = (data) => {
-    const file = new URL(import.meta.url);
-    const boot = 'import("tsx/esm/api").then(({ register }) => { register(); return import(' + JSON.stringify(file.href) + '); })';
-    const worker = needsTsx ? new Worker(boot, { eval: true, workerData: data }) : new Worker(file, { workerData: data });
-    return new Promise((resolve, reject) => { worker.on("exit", resolve); worker.on("error", reject); });
-  };
+  import { isMainThread, workerData } from "node:worker_threads";
+  import { startWorker as start } from ${JSON.stringify(new URL("workers.ts", import.meta.url).href)};
+  const startWorker = (data) => start(new URL(import.meta.url), data);
 `;
 
 /** Runs a program in a child process, to its end. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -878,6 +878,26 @@ test("macOS is never passed a variadic argument", () => {
     }
   }
 });
+
+const limit = existsSync("/proc/sys/vm/max_map_count")
+  ? Number(readFileSync("/proc/sys/vm/max_map_count", "latin1"))
+  : Number.POSITIVE_INFINITY;
+
+unless(limit > 1_000_000 && "the system's limit is too far away", test)(
+  "Linux leaves the runtime some of the mappings that a process may have",
+  () => {
+    // Documentation/admin-guide/sysctl/vm.rst: max_map_count "contains the maximum number of memory map areas a process may
+    // have".
+    const platform = linuxPlatform(played(linux, 4096), failures);
+    const request = { descriptor: 9, access: "read", prot: undefined, flags: undefined, tagname: undefined } as const;
+    const page = { descriptor: 9, length: 4096, offset: 0, protection: platform.protection(request) };
+    for (let made = 0; made < limit - 4096; made++) platform.map(page);
+    refuses("ENOMEM", () => platform.map(page), "vm.max_map_count", String(limit));
+    platform.unmap(MAPPED, 4096);
+    platform.map(page);
+    refuses("ENOMEM", () => platform.map(page));
+  },
+);
 
 test("flags that make memory which may kill the process are refused", () => {
   // pthread_jit_write_protect_np(3) of macOS: "MAP_JIT regions are never writeable and executable simultaneously", for each

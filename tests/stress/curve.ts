@@ -1,0 +1,56 @@
+/**
+ * What a process holds as its work goes on, as a curve, and whether that curve is flat.
+ *
+ * @module
+ */
+
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { collectGarbage, FOLDER, resources } from "../support.ts";
+
+interface Sample {
+  readonly done: number;
+  readonly descriptors: number;
+  /** All mappings of the process, and those of the library's files and shared memory. */
+  readonly maps: number;
+  readonly own: number;
+  /** Resident, in bytes. */
+  readonly memory: number;
+}
+
+/** How much more may be held at the end than before: an engine's heap breathes, and takes mappings for itself. */
+const SLACK = { descriptors: 0, maps: 200, own: 4, memory: 16 * 2 ** 20 };
+
+/** How many mappings are the library's, of files in the tests' folder and of memory that it named. */
+export function ownMappings(): number {
+  const lines = readFileSync("/proc/self/maps", "latin1").split("\n");
+  return lines.filter((line) => line.includes(FOLDER) || line.includes("memfd:mmap-ffi")).length;
+}
+
+export class Curve {
+  readonly #samples: Sample[] = [];
+
+  /** Takes a sample, without garbage, and prints it. */
+  async sample(done: number): Promise<void> {
+    await collectGarbage();
+    const one = { done, ...resources(), own: ownMappings(), memory: process.memoryUsage().rss };
+    this.#samples.push(one);
+    const mebibytes = (one.memory / 2 ** 20).toFixed(0);
+    console.log(
+      `${done}: ${one.descriptors} descriptors, ${one.maps} mappings, ${one.own} of them of maps, ${mebibytes} MiB`,
+    );
+  }
+
+  /** In what the curve is not flat: there, the last quarter never came down to what the second quarter had. */
+  rises(): string[] {
+    const quarter = Math.floor(this.#samples.length / 4);
+    const early = this.#samples.slice(quarter, 2 * quarter);
+    const late = this.#samples.slice(-quarter);
+    const names = ["descriptors", "maps", "own", "memory"] as const;
+    return names.flatMap((name) => {
+      const highest = Math.max(...early.map((one) => one[name]));
+      const lowest = Math.min(...late.map((one) => one[name]));
+      return lowest > highest + SLACK[name] ? [`${name} rose from ${highest} to ${lowest}`] : [];
+    });
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * Starts workers in every runtime.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { Worker } from "node:worker_threads";
+
+const { bun, deno, node } = process.versions;
+
+/** Node 20 and 22 take TypeScript through tsx, which each worker must load. */
+const NEEDS_TSX = bun === undefined && deno === undefined && Number.parseInt(node, 10) < 24;
+
+/** Runs a file in a worker; gives a promise that is kept when the worker ends, and broken when it fails. */
+export function startWorker(file: URL, data: unknown): Promise<unknown> {
+  const run = `register(); return import(${JSON.stringify(file.href)});`;
+  const boot = `import("tsx/esm/api").then(({ register }) => { ${run} });`;
+  const worker = NEEDS_TSX
+    ? new Worker(boot, { eval: true, workerData: data })
+    : new Worker(file, { workerData: data });
+  return new Promise((resolve, reject) => {
+    worker.on("exit", resolve);
+    worker.on("error", reject);
+  });
+}
