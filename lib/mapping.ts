@@ -412,7 +412,8 @@ export class Mapping {
   flush(start: number, length: number): void {
     const address = this.#address(start);
     const page = address - (address % this.#platform.pageSize);
-    this.#platform.flush(page, address + length - page, this.#descriptor);
+    // A descriptor that nothing was written for may be one for reading, through which the system flushes nothing.
+    this.#platform.flush(page, address + length - page, this.protection.shared ? this.#descriptor : -1);
     if (this.protection.writable) this.#checkIntact(start + length);
   }
 
