@@ -24,6 +24,12 @@ export const withoutDescriptors: string | undefined =
     ? "Deno on Windows does not tell which file a descriptor stands for"
     : undefined;
 
+/**
+ * How many times a case repeats what shows only after thousands of times: a fifth of it on Windows, which is Wine here,
+ * where each call that makes a map goes through a server process.
+ */
+export const repeats = (times: number): number => (WINDOWS ? times / 5 : times);
+
 /** A folder of this process's own, gone when it ends. */
 export const FOLDER: string = mkdtempSync(join(tmpdir(), "mmap-ffi-"));
 process.on("exit", () => {
