@@ -470,7 +470,8 @@ export class Mapping {
   /** Writes changed pages of `length` bytes from `start` on, rounded out to pages. */
   flush(start: number, length: number): void {
     const { address, span } = this.#pages(start, length);
-    this.#platform.flush(address, span, this.#descriptor);
+    // A descriptor that nothing was written for may be one for reading, through which the system flushes nothing.
+    this.#platform.flush(address, span, this.protection.shared ? this.#descriptor : -1);
     if (this.protection.writable) this.#checkIntact(start + length);
   }
 

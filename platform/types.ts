@@ -97,7 +97,7 @@ export interface Platform {
   blank(address: number, length: number): void;
   /** Guards mapped pages of a file. Absent, or `undefined`, where that can't be. */
   guard?(address: number, length: number): Guard | undefined;
-  /** Writes changed pages to the file and waits for it. `descriptor` is the file's, or -1 where none was kept. */
+  /** Writes changed pages to the file and waits for it. `descriptor` is the file's, -1 where none was kept or written to. */
   flush(address: number, length: number, descriptor: number): void;
   /**
    * The same while the program goes on, where the system has that: until the promise is kept or broken, the descriptor must

@@ -102,12 +102,22 @@ for (const [name, size] of [
   });
 }
 
-test("an anonymous map of 8 GiB resizes and is used at its end", () => {
+test("an anonymous map of 8 GiB is used at its end, and resizes", () => {
   using mm = MMap.anonymous(8 * GiB);
   mm[-1] = 7;
-  mm.resize(9 * GiB);
-  assert.is(mm[8 * GiB - 1], 7);
-  assert.is(mm[-1], 0);
+  mm[1000] = 8;
+  if (
+    runs(
+      "the same map with 9 GiB",
+      WINDOWS && "all of it is copied there, to disk; windows-calls.test.ts has the calls",
+    )
+  ) {
+    mm.resize(9 * GiB);
+    assert.is(mm[8 * GiB - 1], 7);
+    assert.is(mm[-1], 0);
+  }
+  mm.resize(70_000);
+  assert.is(mm[1000], 8);
 });
 
 sparse("bytes is refused where the runtime cannot make it", () => {

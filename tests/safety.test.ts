@@ -138,7 +138,7 @@ test("thousands of maps that nobody closed are collected, with their descriptors
     { args: [newFile("")] },
   );
   const { before, after, most } = JSON.parse(printed) as { before: number[]; after: number[]; most: number };
-  // The collector may be unsure about a few; without finalizers there would be as many as maps.
+  // The collector may be unsure about a few; without finalizers there would be thousands of each.
   assert.ok(most >= 300, `the maps hold descriptors while they live: ${printed}`);
   assert.ok((after[0] as number) - (before[0] as number) < 400, `mappings: ${printed}`);
   assert.ok((after[1] as number) - (before[1] as number) < 400, `descriptors: ${printed}`);
@@ -156,7 +156,7 @@ test("open and close leave nothing behind", () => {
   };
   cycle();
   const before = resources();
-  for (let round = 0; round < 2000; round++) cycle();
+  for (let round = 0; round < repetitions(2000); round++) cycle();
   const after = resources();
   assert.ok(
     after.descriptors - before.descriptors < 100,

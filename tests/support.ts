@@ -21,8 +21,11 @@ export const WINDOWS: boolean = process.platform === "win32";
 /** Whether QEMU runs this process. */
 export const EMULATED: boolean = MACHINE?.emulated === true;
 
-/** How often a test repeats what is random: a tenth as often on a processor that is emulated. */
-export const repetitions = (usual: number): number => (EMULATED ? usual / 10 : usual);
+/**
+ * How often a test repeats what shows only after many times: a tenth as often on a processor that is emulated, and a fifth
+ * on Windows, which is Wine here, where each call that makes a map goes through a server process.
+ */
+export const repetitions = (usual: number): number => (EMULATED ? usual / 10 : WINDOWS ? usual / 5 : usual);
 
 /** Why no descriptor can be mapped here, only a path; undefined where they can. */
 export const withoutDescriptors: string | undefined =

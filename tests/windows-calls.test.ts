@@ -8,6 +8,7 @@ import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Ffi, Signatures } from "../ffi/types.ts";
+import { Mapping, usePlatform } from "../lib/mapping.ts";
 import { MMapError } from "../lib/mod.ts";
 import type { Platform, ProtectionRequest } from "../platform/types.ts";
 import { windowsPlatform } from "../platform/windows.ts";
@@ -238,15 +239,16 @@ test("resizing a file's mapping makes a new one before the old one goes", () => 
 });
 
 test("resizing anonymous memory copies it", () => {
-  for (const [length, copied] of [
-    [2000, 1000],
-    [10, 10],
+  for (const [before, length, copied] of [
+    [1000, 2000, 1000],
+    [1000, 10, 10],
+    [8 * GIB, 9 * GIB, 8 * GIB],
   ] as const) {
     let address = ADDRESS;
     const { platform, calls } = recorded({ MapViewOfFile: () => (address += 0x10000) });
-    const old = platform.map(requestFor(platform, -1, 1000));
+    const old = platform.map(requestFor(platform, -1, before));
     calls.length = 0;
-    const next = platform.remap(old, 1000, requestFor(platform, -1, length));
+    const next = platform.remap(old, before, requestFor(platform, -1, length));
     assert.equal(calls.slice(2), [
       ["CloseHandle", OBJECT],
       ["memmove", next, old, copied],
@@ -335,6 +337,56 @@ test("flush waits for the disk", () => {
   assert.equal(calls, [["FlushViewOfFile", ADDRESS, 4096]]);
 });
 
+test("a map that does not write to its file flushes no descriptor: it may be one for reading", () => {
+  // "FlushFileBuffers … hFile: A handle to the open file. The file handle must have the GENERIC_WRITE access right."
+  for (const [access, flushed] of [
+    ["read", ["FlushViewOfFile"]],
+    ["copy", ["FlushViewOfFile"]],
+    ["write", ["FlushViewOfFile", "FlushFileBuffers"]],
+  ] as const) {
+    const { platform, calls } = recorded();
+    const before = usePlatform(platform);
+    try {
+      const request = { descriptor: 7, access, prot: undefined, flags: undefined, tagname: undefined };
+      const mapping = new Mapping({ ...request, length: 10, offset: 0, trackDescriptor: true, guard: true });
+      calls.length = 0;
+      mapping.flush(0, 10);
+      const names = calls.map(([name]) => name);
+      assert.equal(names, flushed, access);
+      mapping.close();
+    } finally {
+      usePlatform(before);
+    }
+  }
+});
+
+test("a flush that is refused for a moment is tried again, and any other refusal is an error at once", () => {
+  const refusing = (number: number, times: number) => {
+    const made = recorded({ FlushViewOfFile: () => (times-- > 0 ? 0 : 1), GetLastError: () => number });
+    return { ...made, names: () => made.calls.map(([name]) => name) };
+  };
+  // ERROR_LOCK_VIOLATION is 33.
+  const twice = refusing(33, 2);
+  twice.platform.flush(ADDRESS, 4096, -1);
+  assert.equal(twice.calls, [
+    ["FlushViewOfFile", ADDRESS, 4096],
+    ["GetLastError"],
+    ["Sleep", 2],
+    ["FlushViewOfFile", ADDRESS, 4096],
+    ["GetLastError"],
+    ["Sleep", 4],
+    ["FlushViewOfFile", ADDRESS, 4096],
+  ]);
+  const always = refusing(33, Number.POSITIVE_INFINITY);
+  const busy = thrown(() => always.platform.flush(ADDRESS, 4096, -1)) as MMapError;
+  assert.equal([busy.code, busy.errno, busy.syscall], ["EBUSY", 33, "FlushViewOfFile"]);
+  assert.is(always.names().filter((name) => name === "FlushViewOfFile").length, 10);
+  const broken = refusing(1117, 1);
+  const error = thrown(() => broken.platform.flush(ADDRESS, 4096, -1)) as MMapError;
+  assert.equal([error.code, error.errno], ["EIO", 1117]);
+  assert.not.ok(broken.names().includes("Sleep"));
+});
+
 test("the advice is a list of one range", () => {
   let range: bigint[] = [];
   const { platform, calls } = recorded({
@@ -347,6 +399,10 @@ test("the advice is a list of one range", () => {
   // "WIN32_MEMORY_RANGE_ENTRY: PVOID VirtualAddress; SIZE_T NumberOfBytes;" "Flags: Reserved. Must be 0."
   assert.equal(calls, [["PrefetchVirtualMemory", -1, 1, "buffer", 0]]);
   assert.equal(range, [BigInt(ADDRESS), 8192n]);
+  // "NumberOfBytes" 0 is ERROR_INVALID_PARAMETER.
+  calls.length = 0;
+  platform.advise(ADDRESS, 0, 3);
+  assert.equal(calls, []);
   assert.instance(
     thrown(() => platform.advise(ADDRESS, 8192, 4)),
     RangeError,
