@@ -687,7 +687,11 @@ const INTERPRETED: Record<string, readonly string[]> = {
 guarded("where no page may become executable, maps work without the guard", () => {
   const { name, command } = currentRuntime();
   const own = command.slice(1 + (MACHINE?.emulator.length ?? 0));
-  const flags = [...own, ...(INTERPRETED[name.replace(/\d.*/, "")] ?? [])];
+  // Deno 2.9.5 takes V8's flags once.
+  const flags = [
+    ...own.filter((flag) => !flag.startsWith("--v8-flags")),
+    ...(INTERPRETED[name.replace(/\d.*/, "")] ?? []),
+  ];
   const [line] = printed(
     `${CALLS}
     const path = file(3);
