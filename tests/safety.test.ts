@@ -7,6 +7,7 @@ import { currentRuntime } from "./runtimes.ts";
 import {
   collectGarbage,
   newFile,
+  ownFlags,
   printedBy,
   refuses,
   repetitions,
@@ -335,7 +336,7 @@ test("Node under --permission opens no path and calls no C that it was not allow
   const permission = major < 22 ? "--experimental-permission" : "--permission";
   const throughFfi = currentRuntime().env.MMAP_FFI === "node";
   // tsx, which Node 20 and 22 need for TypeScript, starts a helper process and threads.
-  const own = currentRuntime().command.slice(1);
+  const own = ownFlags();
   const tools = major < 24 ? [...own, "--allow-worker", "--allow-child-process"] : own;
   const ffi = throughFfi ? "--allow-ffi" : "--allow-addons";
   const everyPath = ["--allow-fs-read=*", "--allow-fs-write=*"];

@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../lib/mod.ts";
 import { CODE } from "../platform/sigbus/mod.ts";
-import { currentRuntime, MACHINE, ROOT } from "./runtimes.ts";
+import { currentRuntime, ROOT } from "./runtimes.ts";
 import {
   type ChildOptions,
   type Ended,
@@ -15,6 +15,7 @@ import {
   LIBRARY,
   newFile,
   newPath,
+  ownFlags,
   printedBy,
   refuses,
   runChild,
@@ -685,9 +686,13 @@ const INTERPRETED: Record<string, readonly string[]> = {
 };
 
 guarded("where no page may become executable, maps work without the guard", () => {
-  const { name, command } = currentRuntime();
-  const own = command.slice(1 + (MACHINE?.emulator.length ?? 0));
-  const flags = [...own, ...(INTERPRETED[name.replace(/\d.*/, "")] ?? [])];
+  const { name } = currentRuntime();
+  const own = ownFlags();
+  // Deno 2.9.5 takes V8's flags once.
+  const flags = [
+    ...own.filter((flag) => !flag.startsWith("--v8-flags")),
+    ...(INTERPRETED[name.replace(/\d.*/, "")] ?? []),
+  ];
   const [line] = printed(
     `${CALLS}
     const path = file(3);

@@ -194,6 +194,9 @@ export function newProgram(source: string): string {
   return path;
 }
 
+/** The flags of this runtime, behind its program and the emulator. */
+export const ownFlags = (): string[] => currentRuntime().command.slice(1 + (MACHINE?.emulator.length ?? 0));
+
 /** The command line that runs a file, and its environment. */
 export function commandFor(file: string, { runtime = currentRuntime(), args = [], env = {}, flags }: ChildOptions) {
   const [program, ...own] = runtime.command as [string, ...string[]];
