@@ -151,6 +151,9 @@ function statusReader(ffi: Ffi, libraries: string[], fail: Fail): (descriptor: n
  */
 const HEADROOM = 4096;
 
+/** With fewer mappings than this the limit is far: nobody sets it so low. */
+const MANY = 16_384;
+
 /** How many mappings the system allows a process. No limit where it may not be read: the system then refuses by itself. */
 function mostMappings(): number {
   try {
@@ -170,12 +173,14 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
     { libraries, constants, searches: true, deadlyFlags: [], aio: { ...AIO, libraries: ["librt.so.1", ...libraries] } },
     fail,
   );
-  const most = mostMappings();
+  let most: number | undefined;
   let mappings = 0;
   return {
     ...posix,
     map(request) {
-      if (mappings >= most - HEADROOM) {
+      // Not asked before there are many: a runtime may ask its user whether it may be read.
+      if (mappings >= MANY) most ??= mostMappings();
+      if (most !== undefined && mappings >= most - HEADROOM) {
         const meaning = `vm.max_map_count allows the process ${most} mappings, and this thread has ${mappings}`;
         throw failures.system("mmap", ENOMEM, "ENOMEM", meaning);
       }

@@ -139,6 +139,19 @@ async function withoutAddresses(): Promise<void> {
   growing.close();
 }
 
+async function filesTooLarge(): Promise<void> {
+  const path = newPath();
+  const mm = MMap.open(newPath(), { create: true, length: PAGESIZE });
+  await limited("fsize", String(10 * PAGESIZE), () =>
+    leavesNothing("files may not be larger", () => {
+      refusedBy("ftruncate", "EFBIG", () => MMap.open(path, { create: true, length: 11 * PAGESIZE }));
+      refusedBy("ftruncate", "EFBIG", () => mm.resize(11 * PAGESIZE));
+      if (existsSync(path) || mm.size() !== PAGESIZE) throw new Error("the refused call has changed something");
+    }),
+  );
+  mm.close();
+}
+
 async function fullDisk(): Promise<void> {
   using disk = smallDisk(16 * PAGESIZE);
   const path = join(disk.folder, "file");
@@ -158,6 +171,8 @@ await whatCannotBeMapped();
 if (runs("limits", withoutLimits)) {
   await withoutDescriptors();
   await withoutAddresses();
+  const kills = process.versions.deno !== undefined && "Deno ends a program that meets it, whatever writes the file";
+  if (runs("a limit of file sizes", kills)) await filesTooLarge();
 }
 if (runs("a full disk", withoutMounts)) await fullDisk();
 console.log("everything was refused, and nothing stays open");
