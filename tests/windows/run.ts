@@ -104,8 +104,10 @@ function setUp(): void {
   once("Wine", `${RELEASE}: ${PACKAGES}`, () => {
     rmSync(join(CACHE, "runtimes.done"), { force: true });
     rmSync(SYSTEM, { recursive: true, force: true });
-    unpack(download());
-    configure();
+    const packages = download();
+    unpack(packages);
+    configure(packages);
+    rmSync(packages, { recursive: true });
   });
   const needed = readFileSync(join(ROOT, "tests", "windows", "package.json"));
   once("runtimes", createHash("sha256").update(needed).digest("hex"), () => {
@@ -163,9 +165,9 @@ function unpack(packages: string): void {
 }
 
 /** Has the package of Wine's libraries do what it does where it is installed, and makes Wine's folder. */
-function configure(): void {
-  const [libwine] = readdirSync(join(CACHE, "apt", "packages")).filter((file) => file.startsWith("libwine_"));
-  run(["dpkg-deb", "--control", join(CACHE, "apt", "packages", libwine as string), join(SYSTEM, "tmp")]);
+function configure(packages: string): void {
+  const libwine = readdirSync(packages).find((file) => file.startsWith("libwine_")) as string;
+  run(["dpkg-deb", "--control", join(packages, libwine), join(SYSTEM, "tmp")]);
   run(inSystem({}, ["/bin/sh", "/tmp/postinst", "configure"]));
   run(started({}, [WINE, "wineboot", "--init"]));
 }
