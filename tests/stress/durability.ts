@@ -18,7 +18,7 @@ import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { MMap } from "../../lib/mod.ts";
-import { commandFor, newPath } from "../support.ts";
+import { commandFor, FOLDER, newPath } from "../support.ts";
 
 const HEAD = 4096;
 const RECORD = 256;
@@ -84,7 +84,9 @@ function write(path: string): void {
 
 /** Starts a writer, kills it at a random moment of its work, and gives what it had said by then. */
 async function kill(path: string): Promise<string> {
-  const { program, args, env } = commandFor(fileURLToPath(import.meta.url), { args: ["write", path] });
+  // Its own folder lies in this one's, which takes it along: who is killed cleans up nothing.
+  const options = { args: ["write", path], env: { TMPDIR: FOLDER } };
+  const { program, args, env } = commandFor(fileURLToPath(import.meta.url), options);
   const child: ChildProcess = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   const ready = new Promise<void>((resolve) => {
