@@ -50,7 +50,7 @@ const ERROR_USER_MAPPED_FILE = 1224;
 
 /**
  * How often a flush is tried that NTFS refuses with ERROR_LOCK_VIOLATION, which it does for a moment now and then, with
- * waits of 2, 4, 8 … ms between: 2 s in all. .NET's memory-mapped files do so too.
+ * waits of 2, 4, 8 … ms between: 1 s in all. .NET's memory-mapped files try again too.
  */
 const FLUSH_TRIES = 10;
 

@@ -9,6 +9,7 @@ import { CODE } from "../platform/sigbus/mod.ts";
 import { failingDisk, withoutDevices } from "./disk.ts";
 import { currentRuntime } from "./runtimes.ts";
 import {
+  EMULATED,
   holds,
   newFile,
   newPath,
@@ -44,17 +45,20 @@ test("flushAsync gives a promise that is kept, and the bytes are in the file", a
   assert.is(text(readFileSync(path).subarray(PAGESIZE, PAGESIZE + 3)), "abc");
 });
 
-failing("flush and flushAsync leave no changed page unwritten", async () => {
-  using disk = failingDisk(2 ** 20, 2 ** 20);
-  const path = join(disk.folder, "file");
-  using mm = MMap.open(path, { create: true, length: 20 * PAGESIZE, reserve: true });
-  for (const flush of [() => mm.flush(), () => mm.flushAsync()]) {
-    mm.bytes.fill(97);
-    assert.is(dirty(path), 20 * PAGESIZE);
-    await flush();
-    assert.is(dirty(path), 0);
-  }
-});
+unless(EMULATED && "QEMU makes up /proc/self/smaps", failing)(
+  "flush and flushAsync leave no changed page unwritten",
+  async () => {
+    using disk = failingDisk(2 ** 20, 2 ** 20);
+    const path = join(disk.folder, "file");
+    using mm = MMap.open(path, { create: true, length: 20 * PAGESIZE, reserve: true });
+    for (const flush of [() => mm.flush(), () => mm.flushAsync()]) {
+      mm.bytes.fill(97);
+      assert.is(dirty(path), 20 * PAGESIZE);
+      await flush();
+      assert.is(dirty(path), 0);
+    }
+  },
+);
 
 posix("the program goes on while flushAsync runs", async () => {
   using mm = MMap.open(newPath(), { create: true, length: 2 ** 24 });
