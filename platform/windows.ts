@@ -45,6 +45,7 @@ const ERROR_INVALID_HANDLE = 6;
 const ERROR_LOCK_VIOLATION = 33;
 const ERROR_NOT_SUPPORTED = 50;
 const ERROR_NOT_LOCKED = 158;
+const ERROR_ALREADY_EXISTS = 183;
 const ERROR_FILE_INVALID = 1006;
 const ERROR_USER_MAPPED_FILE = 1224;
 
@@ -198,6 +199,8 @@ function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: numbe
    * handle of its object is open, and a map for reading is mapped again for what the user sees of it.
    */
   const objects = new Map<number, { handle: number; offset: number }>();
+  /** The name that is free for the next mapping alone: who takes it in between makes an object of another length. */
+  let freed: string | undefined;
 
   function createObject({ descriptor, offset, length, protection: { prot, name } }: MapRequest): number {
     const file = descriptor === -1 ? INVALID_HANDLE_VALUE : handleOf(descriptor);
@@ -206,8 +209,12 @@ function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: numbe
       name === undefined
         ? kernel.CreateFileMappingW(file, 0, prot, high(size), low(size), 0)
         : withName.CreateFileMappingW(file, 0, prot, high(size), low(size), wide(name));
+    const taken = freed === name && name !== undefined && kernel.GetLastError() === ERROR_ALREADY_EXISTS;
+    freed = undefined;
     if (object === 0) fail("CreateFileMappingW");
-    return object;
+    if (!taken) return object;
+    kernel.CloseHandle(object);
+    return fail("CreateFileMappingW", ERROR_USER_MAPPED_FILE);
   }
 
   function map(request: MapRequest): number {
@@ -257,7 +264,10 @@ function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: numbe
       objects.delete(address);
       kernel.CloseHandle(object.handle);
       const other = kernel.OpenFileMappingW(FILE_MAP_READ, 0, wide(name));
-      if (other === 0) return;
+      if (other === 0) {
+        freed = name;
+        return;
+      }
       // Somebody else has the name, and it still leads to the same object: take it back.
       objects.set(address, { ...object, handle: other });
       fail("CreateFileMappingW", ERROR_USER_MAPPED_FILE);

@@ -268,6 +268,24 @@ test("a name is free for a new mapping once nobody else has it", () => {
   ]);
 });
 
+test("a name that somebody else takes before the new mapping has it is not joined", () => {
+  let last = 0;
+  const { platform, calls } = recorded({ GetLastError: () => last });
+  const request = requestFor(platform, -1, 1000, { tagname: "name" });
+  // A map of that name that somebody else made is joined.
+  last = 183;
+  platform.map(request);
+  platform.freeName?.(ADDRESS, "name");
+  calls.length = 0;
+  const error = thrown(() => platform.map(request)) as MMapError;
+  assert.equal([error.code, error.errno], ["EBUSY", 1224]);
+  assert.equal(
+    calls.filter(([name]) => name === "CloseHandle" || name === "MapViewOfFile"),
+    [["CloseHandle", OBJECT]],
+  );
+  platform.map(request);
+});
+
 test("a name that somebody else has is taken back", () => {
   const { platform, calls } = recorded({ OpenFileMappingW: () => 0x99 });
   platform.map(requestFor(platform, -1, 1000, { tagname: "name" }));
