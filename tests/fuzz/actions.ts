@@ -347,7 +347,7 @@ function madvise(world: World): void {
   for (const victim of world.victims) if (!victim.model.closed) victim.resync();
 }
 
-function wrongThis(world: World): void {
+async function wrongThis(world: World): Promise<void> {
   const { random } = world;
   const { map } = world.victim();
   const receiver = random.pick([
@@ -370,7 +370,15 @@ function wrongThis(world: World): void {
     // A generator has not run yet.
     return name === Symbol.iterator ? result.next() : result;
   });
-  const kind = "error" in outcome ? kindOf(outcome.error) : "nothing";
+  // flushAsync's promise is rejected.
+  const error =
+    "error" in outcome
+      ? outcome.error
+      : await Promise.resolve(outcome.value).then(
+          () => undefined,
+          (reason: unknown) => reason,
+        );
+  const kind = error === undefined ? "nothing" : kindOf(error);
   // Arguments are looked at first.
   if (!["TypeError", "RangeError"].includes(kind)) throw new Wrong(`${String(name)} with a wrong this threw ${kind}`);
   if (Object.create(map)[0] !== undefined || new Proxy(map, {})[0] !== undefined)
