@@ -13,7 +13,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { MMap, type MMapError, PAGESIZE } from "../../lib/mod.ts";
 import { smallDisk, withoutMounts } from "../disk.ts";
-import { FOLDER, newFile, newPath, refuses, rejects, resources, runs, thrown } from "../support.ts";
+import { collectGarbage, FOLDER, newFile, newPath, refuses, rejects, resources, runs, thrown } from "../support.ts";
 import { ownMappings } from "./curve.ts";
 
 const times = Number(process.argv[2] ?? 1000);
@@ -25,8 +25,8 @@ async function leavesNothing(what: string, act: () => void | Promise<void>): Pro
   const before = { descriptors: resources().descriptors, own: ownMappings() };
   for (let time = 0; time < times; time++) await act();
   const after = { descriptors: resources().descriptors, own: ownMappings() };
-  // A runtime may have let go of its own meanwhile.
-  if (after.descriptors > before.descriptors || after.own > before.own) {
+  // A runtime may have let go of its own meanwhile, or have opened one or two.
+  if (after.descriptors > before.descriptors + 4 || after.own > before.own) {
     throw new Error(`${what}: ${JSON.stringify(before)} became ${JSON.stringify(after)}`);
   }
   console.log(`${what}: ${times} times`);
@@ -49,6 +49,8 @@ async function limited(name: string, value: string, act: () => void | Promise<vo
     spawnSync("prlimit", ["--pid", String(process.pid), `--${name}`, "-o", "HARD", "--noheadings"]).stdout,
   );
   set(value);
+  // A runtime closes a while later what it needed to start a process.
+  await collectGarbage();
   try {
     await act();
   } finally {
