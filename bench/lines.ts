@@ -50,8 +50,8 @@ def lines():
   // A string has at most 512 MiB in V8: a part of the file is split.
   const part = data.file("log", small);
   const peers = [
-    { name: "node:readline", target: 1, time: here(() => readline(part)) },
-    { name: "readFileSync, split", target: 1, time: here(() => split(part)) },
+    { name: "node:readline", target: 0.2, time: here(() => readline(part)) },
+    { name: "readFileSync, split", target: 0.5, time: here(() => split(part)) },
   ];
   await bench.compare(
     `lines of a log, ${small / MiB} MiB`,

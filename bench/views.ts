@@ -43,7 +43,7 @@ async function loops(bench: Bench): Promise<void> {
   const length = bench.quick ? MiB : 16 * MiB;
   using mm = MMap.anonymous(length, { access: "copy" });
   const plain = new ArrayBuffer(length);
-  const array = (time: ReturnType<typeof here>) => [{ name: "a plain array", target: 1.1, time }];
+  const array = (time: ReturnType<typeof here>) => [{ name: "a plain array", target: 1.05, time }];
   const count = length / 8;
   mm.view(Float64Array).fill(1.5);
   new Float64Array(plain).fill(1.5);
@@ -97,12 +97,12 @@ with open(${JSON.stringify(path)}, "rb") as file:
     const peers = [
       {
         name: "libc memmove",
-        target: 1.1,
+        target: 1.05,
         time: here(() => libc.memmove(address + destination, address + source, count) && undefined),
       },
       {
         name: "copyWithin of a plain array",
-        target: 1.1,
+        target: 1.05,
         time: here(() => void plain.copyWithin(destination, source, source + count)),
       },
       python(setup, `m.move(${destination}, ${source}, ${count})`),
