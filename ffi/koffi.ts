@@ -34,7 +34,7 @@ const MAX_VIEW_LENGTH = Number.parseInt(process.versions.node, 10) < 22 ? 2 ** 3
 
 /** @throws {Error} koffi is not installed, or has no build for this machine. */
 export function koffiFfi(): Ffi {
-  const koffi = createRequire(import.meta.url)("koffi") as Koffi;
+  const koffi = load();
   return {
     name: "koffi",
     maxViewLength: MAX_VIEW_LENGTH,
@@ -52,4 +52,15 @@ export function koffiFfi(): Ffi {
     },
     view: (address, length) => koffi.view(address, length),
   };
+}
+
+function load(): Koffi {
+  try {
+    return createRequire(import.meta.url)("koffi") as Koffi;
+  } catch (error) {
+    const { permission } = process as { permission?: { has(scope: string): boolean } };
+    // Where koffi's native part is not beside it, koffi does not say that it was not allowed.
+    const denied = (error as { code?: string }).code !== "MODULE_NOT_FOUND" && permission?.has("addon") === false;
+    throw denied ? Object.assign(new Error("add-ons are restricted"), { code: "ERR_DLOPEN_DISABLED" }) : error;
+  }
 }
