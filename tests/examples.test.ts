@@ -65,6 +65,7 @@ function programsIn(content: string): string[] {
 const NOT_HERE: readonly [part: string, reason: string | false | undefined][] = [
   ["mm.fd", WINDOWS && "a child inherits no descriptors there"],
   ["new MMap(fd", withoutDescriptors],
+  [".residency(", WINDOWS && "Windows has no mincore"],
   [
     'writeFileSync("',
     WINDOWS && process.versions.bun !== undefined && "Bun's writeFileSync makes no file by a relative path under Wine",

@@ -133,6 +133,8 @@ test("thousands of maps that nobody closed are collected, with their descriptors
        most = Math.max(most, count()[1] - before[1]);
        await rest();
      }
+     // Some engines run finalizers long after they collected.
+     for (let round = 0; round < 20 && count()[1] - before[1] >= 400; round++) await rest();
      await rest();
      const after = count();
      console.log(JSON.stringify({ before, after, most }));`,

@@ -728,7 +728,7 @@ test("OpenBSD has no asynchronous I/O: flushAsync waits, as flush does", async (
   assert.equal(ffi.take(), ["fcntl(20, 10, 0)", "msync(0x100004000, 626, 2)", "close(20)"]);
 });
 
-test("reserve is posix_fallocate, which returns its error, where the system has it", () => {
+posix("reserve is posix_fallocate, which returns its error, where the system has it", () => {
   for (const system of [linux, freebsd]) {
     const ffi = played(system, 20_000);
     let interruptions = 2;
