@@ -72,7 +72,7 @@ const FIRST_PIECE = 4096;
 /** After so many bytes another look is taken: the text may have changed its nature. */
 const LARGEST_PIECE = 4 * 1024 * 1024;
 
-/** How much text a look takes in, in bytes. */
+/** How much a look takes in, of the text and of either end of the needle, in bytes. */
 const SAMPLE = 1024;
 
 /** What one candidate costs: two calls into C take about as long as memmem does for so many bytes. */
@@ -113,7 +113,7 @@ class Search {
     if (needed === 1) return this.#memory.findByte(address, length, this.#needle[0] as number);
     const last = length - needed;
     let piece = Math.max(FIRST_PIECE, 4 * needed);
-    let looked = this.#memory.findSequence === undefined;
+    let looked = this.#memory.findSequence === undefined || piece > FIRST_PIECE;
     for (let from = 0; from <= last; ) {
       if (looked) {
         const followed = this.#followRare(address, from, length);
@@ -143,7 +143,7 @@ class Search {
     const sample = new Uint8Array(size);
     memory.load(address + from, sample);
     const prefix = Math.min(PREFIX, this.needed);
-    const byteAt = absentByte(sample, size, needle, prefix);
+    const byteAt = absentByte(sample, size, needle, this.needed);
     if (byteAt !== -1) {
       const byte = needle[byteAt] as number;
       return this.#follow(address, from, length, byteAt, 1, (start, count) => memory.findByte(start, count, byte));
@@ -201,18 +201,20 @@ class Search {
   }
 }
 
-/** How much of the needle is looked at for its rare parts, in bytes. */
+/** How much of the needle is looked at where the text repeats itself, in bytes. */
 const PREFIX = 256;
 
-/** Where the needle's first bytes have one that the sample has not, or -1. */
-function absentByte(sample: Uint8Array, size: number, needle: Uint8Array, prefix: number): number {
+/** Where the needle's first or last bytes have one that the sample has not, or -1. */
+function absentByte(sample: Uint8Array, size: number, needle: Uint8Array, needed: number): number {
   const present = new Uint8Array(256);
   for (let at = 0; at < size; at++) present[sample[at] as number] = 1;
-  for (let at = 0; at < prefix; at++) if (present[needle[at] as number] === 0) return at;
+  const looked = Math.min(SAMPLE, needed);
+  for (let at = 0; at < looked; at++) if (present[needle[at] as number] === 0) return at;
+  for (let at = needed - looked; at < needed; at++) if (present[needle[at] as number] === 0) return at;
   return -1;
 }
 
-/** Where they have three that the sample has not, or -1; three that hash alike count as the same. */
+/** Where the needle's first bytes have three that the sample has not, or -1; three that hash alike count as the same. */
 function absentTriple(sample: Uint8Array, size: number, needle: Uint8Array, prefix: number): number {
   const present = new Uint8Array(4096);
   const hash = (bytes: Uint8Array, at: number) =>

@@ -175,6 +175,17 @@ test("where memmem would creep, three bytes that the text has not are looked for
   assert.is(findLastBytes(memory, 0, text.length, needle), 300_000);
 });
 
+test("a byte that the text has not is found at either end of a long needle", () => {
+  const text = new Uint8Array(1_000_000).fill(65);
+  for (const at of [0, 499_999]) {
+    const needle = text.slice(0, 500_000);
+    needle[at] = 66;
+    const { memory, work } = memoryOf(text, true);
+    assert.is(findLastBytes(memory, 0, text.length, needle), -1);
+    assert.is(work.sequences.get(500_000), undefined, "memmem was asked for the whole needle");
+  }
+});
+
 test("where a byte that seemed rare comes often, memmem goes on", () => {
   const text = new Uint8Array(1_000_000).fill(1);
   // Rare at first, and then every tenth byte.
