@@ -142,7 +142,6 @@ class Search {
     const size = Math.min(SAMPLE, length - from);
     const sample = new Uint8Array(size);
     memory.load(address + from, sample);
-    const prefix = Math.min(PREFIX, this.needed);
     const byteAt = absentByte(sample, size, needle, this.needed);
     if (byteAt !== -1) {
       const byte = needle[byteAt] as number;
@@ -150,11 +149,11 @@ class Search {
     }
     const { findSequence } = memory;
     if (findSequence && this.needed > 3 && averageStep(sample, size, needle, this.needed) < SMALL_STEP) {
-      const at = absentTriple(sample, size, needle, prefix);
+      const at = absentTriple(sample, size, needle, this.needed);
+      if (at === -1) return -from - 2;
       const triple = new Uint8Array(3);
       for (let index = 0; index < 3; index++) triple[index] = needle[at + index] as number;
-      if (at !== -1)
-        return this.#follow(address, from, length, at, 3, (start, count) => findSequence(start, count, triple));
+      return this.#follow(address, from, length, at, 3, (start, count) => findSequence(start, count, triple));
     }
     return -from - 2;
   }
@@ -215,12 +214,13 @@ function absentByte(sample: Uint8Array, size: number, needle: Uint8Array, needed
 }
 
 /** Where the needle's first bytes have three that the sample has not, or -1; three that hash alike count as the same. */
-function absentTriple(sample: Uint8Array, size: number, needle: Uint8Array, prefix: number): number {
+function absentTriple(sample: Uint8Array, size: number, needle: Uint8Array, needed: number): number {
   const present = new Uint8Array(4096);
   const hash = (bytes: Uint8Array, at: number) =>
     (((bytes[at] as number) << 8) ^ ((bytes[at + 1] as number) << 4) ^ (bytes[at + 2] as number)) & 4095;
   for (let at = 0; at + 2 < size; at++) present[hash(sample, at)] = 1;
-  for (let at = 0; at + 2 < prefix; at++) if (present[hash(needle, at)] === 0) return at;
+  const looked = Math.min(PREFIX, needed);
+  for (let at = 0; at + 2 < looked; at++) if (present[hash(needle, at)] === 0) return at;
   return -1;
 }
 
