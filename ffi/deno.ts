@@ -7,13 +7,14 @@
 
 import { openFirst } from "./open.ts";
 import { type CType, type Ffi, FfiUnavailable, type Functions, type Signatures } from "./types.ts";
+import { allWithNumbers, type Call } from "./wide.ts";
 
 /** The part of Deno's API that is used here. */
 interface DenoFfi {
   dlopen(
     library: string,
     symbols: Record<string, { parameters: string[]; result: string }>,
-  ): { symbols: Record<string, (...parameters: unknown[]) => unknown> };
+  ): { symbols: Record<string, Call> };
   UnsafePointer: { create(address: bigint): object | null };
   UnsafePointerView: { getArrayBuffer(pointer: object, byteLength: number, byteOffset?: number): ArrayBuffer };
 }
@@ -54,38 +55,11 @@ export function denoFfi(): Ffi {
           throw new FfiUnavailable("Deno may not call C here: run it with --allow-ffi");
         }
       });
-      // 64-bit results arrive as BigInt.
-      const called = Object.entries(signatures).map(([name, { parameters, result }]) => {
-        const call = functions[name] as (...values: unknown[]) => unknown;
-        return [name, RESULTS[result] in WIDE ? asNumber(call, parameters.length) : call];
-      });
-      return Object.fromEntries(called) as Functions<S>;
+      return allWithNumbers(functions, signatures) as Functions<S>;
     },
     view(address, length) {
       const pointer = deno.UnsafePointer.create(BigInt(address)) as object;
       return deno.UnsafePointerView.getArrayBuffer(pointer, length);
     },
   };
-}
-
-const WIDE: Record<string, true> = { i64: true, usize: true, isize: true };
-
-type Call = (...values: unknown[]) => unknown;
-
-/** Turns a BigInt result into a number. One wrapper a count of parameters: a rest parameter would cost an array a call. */
-function asNumber(call: Call, count: number): Call {
-  switch (count) {
-    case 0:
-      return () => Number(call());
-    case 1:
-      return (a) => Number(call(a));
-    case 2:
-      return (a, b) => Number(call(a, b));
-    case 3:
-      return (a, b, c) => Number(call(a, b, c));
-    case 4:
-      return (a, b, c, d) => Number(call(a, b, c, d));
-    default:
-      return (...values) => Number(call(...values));
-  }
 }

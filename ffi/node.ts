@@ -8,7 +8,8 @@
 import { createRequire } from "node:module";
 import process from "node:process";
 import { openFirst } from "./open.ts";
-import type { CType, Ffi, Functions, Signature, Signatures } from "./types.ts";
+import type { CType, Ffi, Functions, Signatures } from "./types.ts";
+import { allWithNumbers, type Call } from "./wide.ts";
 
 /** The part of `node:ffi` that is used here. */
 interface NodeFfi {
@@ -18,8 +19,6 @@ interface NodeFfi {
   ): { functions: Record<string, Call> };
   toArrayBuffer(address: bigint, length: number, copy: boolean): ArrayBuffer;
 }
-
-type Call = (...values: unknown[]) => unknown;
 
 const TYPES: Record<CType, string> = {
   void: "void",
@@ -54,26 +53,8 @@ export function nodeFfi(): Ffi {
         ]),
       );
       const { functions } = openFirst(libraries, (library) => node.dlopen(library, definitions));
-      const converted = Object.entries(signatures).map(([name, signature]) => [
-        name,
-        withNumbers(functions[name] as Call, signature),
-      ]);
-      return Object.fromEntries(converted) as Functions<S>;
+      return allWithNumbers(functions, signatures) as Functions<S>;
     },
     view: (address, length) => node.toArrayBuffer(BigInt(address), length, false),
   };
-}
-
-/** Converts a function's 64-bit values, which `node:ffi` takes and gives as BigInt only, from and to numbers. */
-function withNumbers(call: Call, { parameters, result }: Signature): Call {
-  const wide = parameters.map((type) => TYPES[type] === "u64" || TYPES[type] === "i64");
-  const converted: Call = (...values) => {
-    for (let index = 0; index < values.length; index++) {
-      if (wide[index]) values[index] = BigInt(values[index] as number);
-    }
-    return call(...values);
-  };
-  return RESULTS[result] === "u64" || RESULTS[result] === "i64"
-    ? (...values) => Number(converted(...values))
-    : converted;
 }

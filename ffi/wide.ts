@@ -1,0 +1,51 @@
+/**
+ * 64-bit values for the runtimes that want them as BigInt: Deno, which calls C sooner with these than with numbers, and
+ * `node:ffi`, which takes nothing else.
+ *
+ * @module
+ */
+
+import type { CType, Signature } from "./types.ts";
+
+/** A function of C, whatever it takes. */
+export type Call = (...values: unknown[]) => unknown;
+
+const WIDE: readonly CType[] = ["i64", "usize", "pointer"];
+
+function given(wide: boolean | undefined, value: unknown): unknown {
+  return wide ? BigInt(value as number) : value;
+}
+
+function got(wide: boolean, value: unknown): unknown {
+  return wide ? Number(value) : value;
+}
+
+/**
+ * The same function with numbers for 64-bit integers and addresses. One closure a count of parameters: a rest parameter
+ * would cost an array a call.
+ */
+export function withNumbers(call: Call, { parameters, result }: Signature): Call {
+  const wide = parameters.map((type) => WIDE.includes(type));
+  const [first, second, third, fourth] = wide;
+  const back = WIDE.includes(result);
+  switch (wide.length) {
+    case 0:
+      return () => got(back, call());
+    case 1:
+      return (a) => got(back, call(given(first, a)));
+    case 2:
+      return (a, b) => got(back, call(given(first, a), given(second, b)));
+    case 3:
+      return (a, b, c) => got(back, call(given(first, a), given(second, b), given(third, c)));
+    case 4:
+      return (a, b, c, d) => got(back, call(given(first, a), given(second, b), given(third, c), given(fourth, d)));
+    default:
+      return (...values) => got(back, call(...values.map((value, index) => given(wide[index], value))));
+  }
+}
+
+/** All functions of a table, with numbers. */
+export function allWithNumbers(calls: Record<string, Call>, signatures: Readonly<Record<string, Signature>>) {
+  const entries = Object.entries(signatures);
+  return Object.fromEntries(entries.map(([name, signature]) => [name, withNumbers(calls[name] as Call, signature)]));
+}
