@@ -10,17 +10,27 @@
  * @module
  */
 
+import { closeSync } from "node:fs";
 import { lengthOf } from "../platform/bytes.ts";
 import { openPlatform } from "../platform/mod.ts";
 import type { Guard, MapRequest, Platform, Protection, ProtectionRequest } from "../platform/types.ts";
 import { closedError, failures, ffiError, MMapError, truncatedError } from "./errors.ts";
+
+/**
+ * A descriptor that `node:fs` opened and nobody else has a use for: the mapping that takes it closes it, and spares the
+ * two calls of the system that a duplicate would cost.
+ */
+export interface Offer {
+  readonly descriptor: number;
+  taken: boolean;
+}
 
 /** What a mapping is made from. */
 export interface MappingRequest extends ProtectionRequest {
   /** 0: to the end of the file. */
   readonly length: number;
   readonly offset: number;
-  /** Keep a duplicate of the descriptor, for `size` and `resize`? */
+  /** Keep the descriptor, or a duplicate of it, for `size` and `resize`? */
   readonly trackDescriptor: boolean;
   /** Keep the process alive when the file shrinks, where the platform can? */
   readonly guard: boolean;
@@ -119,6 +129,8 @@ export class Mapping {
   #length: number;
   /** Ours alone, or -1. */
   #descriptor: number;
+  /** Was it opened by `node:fs`, which keeps account of what it opened and so must close it? */
+  readonly #taken: boolean;
   readonly #anonymous: boolean;
   readonly #tracked: boolean;
   #closed = false;
@@ -139,8 +151,8 @@ export class Mapping {
   /** What `mapCopy` made for buffers that the user was given. */
   #copies: Region[] = [];
 
-  /** Maps a file, or anonymous memory. */
-  constructor(request: MappingRequest) {
+  /** Maps a file, or anonymous memory. `offered`: the request's descriptor, where the mapping may keep that itself. */
+  constructor(request: MappingRequest, offered?: Offer) {
     const { descriptor, offset } = request;
     const system = platform();
     this.#platform = system;
@@ -150,12 +162,15 @@ export class Mapping {
     this.protection = system.protection(request);
     this.offset = offset;
     this.#length = this.#anonymous ? anonymousLength(request.length) : this.#fileLength(descriptor, request.length);
-    this.#descriptor = this.#ownDescriptor(descriptor, request.trackDescriptor);
+    const offer = request.trackDescriptor && system.descriptorsArePublic ? offered : undefined;
+    this.#taken = offer !== undefined;
+    this.#descriptor = offer?.descriptor ?? this.#ownDescriptor(descriptor, request.trackDescriptor);
     try {
       this.#region = this.#mapWhole(this.#descriptor === -1 ? descriptor : this.#descriptor);
       this.#watch();
+      if (offer !== undefined) offer.taken = true;
     } catch (error) {
-      this.#closeDescriptor();
+      if (offer === undefined) this.#closeDescriptor();
       throw error;
     }
   }
@@ -849,7 +864,9 @@ export class Mapping {
     const descriptor = this.#descriptor;
     // Forgotten first: a descriptor is closed once, whatever close says, for its number may be somebody else's already.
     this.#descriptor = -1;
-    if (descriptor !== -1) this.#platform.closeDescriptor(descriptor);
+    if (descriptor === -1) return;
+    if (this.#taken) closeSync(descriptor);
+    else this.#platform.closeDescriptor(descriptor);
   }
 }
 

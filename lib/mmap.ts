@@ -5,13 +5,13 @@
  */
 
 import { channel } from "node:diagnostics_channel";
-import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, truncateSync, unlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { lengthOf } from "../platform/bytes.ts";
 import { type BytesLike, boolean, bound, byte, bytesOf, integer, oneOf, slice } from "./check.ts";
 import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
 import { show, withPath } from "./errors.ts";
-import { knownByPath, Mapping, reserve as reserveBlocks } from "./mapping.ts";
+import { knownByPath, Mapping, type Offer, reserve as reserveBlocks } from "./mapping.ts";
 import { type ByteMatch, find, findLast, line, lines, matches } from "./search.ts";
 
 /** What may be done with a map, and where its writes go. */
@@ -122,6 +122,9 @@ const abandoned = new FinalizationRegistry<Mapping>((mapping) => mapping.abandon
  * @see https://man7.org/linux/man-pages/man2/mmap.2.html
  */
 export class MMap implements Disposable, Iterable<number> {
+  /** What `open` opened for the map that is being made, which may keep it. */
+  static #offer: Offer | undefined;
+
   readonly #mapping: Mapping;
   readonly #access: Access;
   #position = 0;
@@ -172,12 +175,12 @@ export class MMap implements Disposable, Iterable<number> {
   constructor(fd: number, length: number, options: MMapOptions = {}) {
     const descriptor = integer("fd", fd, -1, 2 ** 31 - 1);
     const bytes = integer("length", length, 0, MAX);
-    const checked = checkOptions(options, bytes);
-    this.#access = checked.access;
-    if (opening.hasSubscribers) {
-      opening.publish({ fd: descriptor, length: bytes, access: checked.access, offset: checked.offset });
-    }
-    this.#mapping = new Mapping({ ...checked, descriptor, length: bytes });
+    const request = checkOptions(options, bytes, descriptor);
+    const { access, offset } = request;
+    this.#access = access;
+    if (opening.hasSubscribers) opening.publish({ fd: descriptor, length: bytes, access, offset });
+    const offer = MMap.#offer;
+    this.#mapping = new Mapping(request, offer?.descriptor === descriptor && !offer.taken ? offer : undefined);
     abandoned.register(this, this.#mapping, this.#mapping);
   }
 
@@ -216,7 +219,7 @@ export class MMap implements Disposable, Iterable<number> {
     const name = pathOf(path);
     const { length: wanted, create = false, mode = 0o666, reserve = false, ...rest } = checkObject(options);
     const length = wanted === undefined ? 0 : integer("length", wanted, 0, MAX);
-    const checked = checkOptions(rest, length);
+    const checked = checkOptions(rest, length, -1);
     boolean("create", create);
     boolean("reserve", reserve);
     integer("mode", mode, 0, 0o7777);
@@ -229,6 +232,10 @@ export class MMap implements Disposable, Iterable<number> {
       const { fd, made } = openPath(name, writable, create, length, mode);
       const before = create ? fstatSync(fd).size : 0;
       const grows = create && before < checked.offset + length;
+      const offer = { descriptor: fd, taken: false };
+      // Code that hears of the map may open others meanwhile.
+      const outer = MMap.#offer;
+      MMap.#offer = offer;
       try {
         if (grows) ftruncateSync(fd, checked.offset + length);
         return knownByPath(fd, name, writable, () => {
@@ -237,10 +244,11 @@ export class MMap implements Disposable, Iterable<number> {
         });
       } catch (error) {
         if (made) unlinkSync(name);
-        else if (grows) ftruncateSync(fd, before);
+        else if (grows) truncateSync(name, before);
         throw error;
       } finally {
-        closeSync(fd);
+        MMap.#offer = outer;
+        if (!offer.taken) closeSync(fd);
       }
     } catch (error) {
       throw withPath(error, name);
@@ -1108,7 +1116,8 @@ function checkObject<T extends object>(options: T): T {
   return options;
 }
 
-function checkOptions(options: MMapOptions, length: number) {
+/** What to map: every option, checked. `descriptor` has been, and `length`, before. */
+function checkOptions(options: MMapOptions, length: number, descriptor: number) {
   const { access = "default", prot, flags, offset = 0, tagname, trackfd = true, guard = true } = checkObject(options);
   oneOf("access", access, ACCESSES);
   if (prot !== undefined) integer("prot", prot, 0, 2 ** 31 - 1);
@@ -1119,7 +1128,7 @@ function checkOptions(options: MMapOptions, length: number) {
   }
   boolean("trackfd", trackfd);
   boolean("guard", guard);
-  return { access, prot, flags, offset, tagname, trackDescriptor: trackfd, guard };
+  return { descriptor, length, access, prot, flags, offset, tagname, trackDescriptor: trackfd, guard };
 }
 
 function pathOf(path: unknown): string {

@@ -147,6 +147,72 @@ posix("the user's descriptor stays open", () => {
   closeSync(fd);
 });
 
+posix("open keeps what it opened, and a map of an open descriptor keeps a duplicate", () => {
+  const path = newFile("abcdef");
+  const told: { fd: number }[] = [];
+  const hear = (message: unknown) => void told.push(message as { fd: number });
+  channel("mmap:open").subscribe(hear);
+  try {
+    using opened = MMap.open(path);
+    assert.is(opened.fd, told[0]?.fd);
+    using duplicated = new MMap(opened.fd, 0, { access: ACCESS_READ });
+    assert.is.not(duplicated.fd, opened.fd);
+    holds(path, 2, 2);
+    using none = MMap.open(path, { trackfd: false });
+    assert.is(none.fd, -1);
+    holds(path, 3, 2);
+  } finally {
+    channel("mmap:open").unsubscribe(hear);
+  }
+  holds(path, 0, 0);
+});
+
+posix("maps that are opened while another one is have each its own descriptor", () => {
+  const [outer, inner, refused] = [newFile("outer"), newFile("inner"), newFile("refused")];
+  const opened: MMap[] = [];
+  const hear = () => {
+    channel("mmap:open").unsubscribe(hear);
+    opened.push(MMap.open(inner));
+    refuses(RangeError, () => MMap.open(refused, { length: 100 }), "length");
+  };
+  channel("mmap:open").subscribe(hear);
+  opened.push(MMap.open(outer));
+  assert.equal(
+    opened.map((mm) => fstatSync(mm.fd).ino),
+    [inner, outer].map((path) => statSync(path).ino),
+  );
+  for (const path of [outer, inner]) holds(path, 1, 1);
+  holds(refused, 0, 0);
+  for (const mm of opened) mm.close();
+  for (const path of [outer, inner]) holds(path, 0, 0);
+});
+
+posix("a class of one's own may map what open opened twice, or not at all", () => {
+  class Twice extends MMap {
+    readonly again: MMap;
+    constructor(...parameters: ConstructorParameters<typeof MMap>) {
+      super(...parameters);
+      this.again = new MMap(...parameters);
+    }
+  }
+  const path = newFile("abc");
+  const mm = Twice.open(path);
+  assert.is.not(mm.fd, mm.again.fd);
+  mm.close();
+  assert.is(text(mm.again.read()), "abc");
+  mm.again.close();
+  class Failing extends MMap {
+    constructor(...parameters: ConstructorParameters<typeof MMap>) {
+      super(...parameters);
+      this.close();
+      throw new RangeError("not wanted");
+    }
+  }
+  refuses(RangeError, () => Failing.open(path, { create: true, length: 10 }), "not wanted");
+  assert.is(statSync(path).size, 3);
+  holds(path, 0, 0);
+});
+
 posix("a file that is open for reading only maps for reading and copying, not for writing", () => {
   const fd = openSync(newFile("abcdef"), "r");
   using read = new MMap(fd, 0, { access: ACCESS_READ });
