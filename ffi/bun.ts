@@ -39,6 +39,8 @@ export function bunFfi(): Ffi {
   return {
     name: "bun",
     maxViewLength: MAX_VIEW_LENGTH,
+    // A call into C takes less than an array over a part of a view does.
+    viewCopy: 0,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       const symbols = Object.fromEntries(
         Object.entries(signatures).map(([name, { parameters, result }]) => [

@@ -39,6 +39,7 @@ export function denoFfi(): Ffi {
   return {
     name: "deno",
     maxViewLength: MAX_VIEW_LENGTH,
+    viewCopy: 512,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       const symbols = Object.fromEntries(
         Object.entries(signatures).map(([name, { parameters, result }]) => [

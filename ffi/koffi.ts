@@ -38,6 +38,7 @@ export function koffiFfi(): Ffi {
   return {
     name: "koffi",
     maxViewLength: MAX_VIEW_LENGTH,
+    viewCopy: 512,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       const library = openFirst(libraries, (name) => koffi.load(name));
       const functions = Object.entries(signatures).map(([name, { parameters, result }]) => [

@@ -45,6 +45,7 @@ export function nodeFfi(): Ffi {
   return {
     name: "node",
     maxViewLength: MAX_VIEW_LENGTH,
+    viewCopy: 512,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       const definitions = Object.fromEntries(
         Object.entries(signatures).map(([name, { parameters, result }]) => [

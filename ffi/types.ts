@@ -47,6 +47,9 @@ export interface Ffi {
   /** The length in bytes of the largest `ArrayBuffer` that `view` can make. */
   readonly maxViewLength: number;
 
+  /** Up to so many bytes, the engine makes a copy of a part of a view sooner than a call into C fills a new array. */
+  readonly viewCopy: number;
+
   /**
    * Opens the first of the named libraries that exists and looks up every function of the table.
    *

@@ -42,9 +42,6 @@ export interface MappingRequest extends ProtectionRequest {
  */
 const WINDOW = 64 * 1024;
 
-/** Up to so many bytes, a loop over the window is faster than a call into C. */
-const SHORT = 256;
-
 /** How much is read at once only to bring it into memory, in bytes. */
 const TOUCHED = 1024 * 1024;
 
@@ -108,8 +105,15 @@ const NO_FAULTS = new Int32Array(1);
 /** Takes a store that nobody reads. */
 const FENCE = new Int32Array(1);
 
-/** A byte on its way to or from memory that no window shows. */
-const ONE = new Uint8Array(1);
+// The engine's own class, taken before any code could replace it.
+const Bytes = Uint8Array;
+
+/**
+ * Few bytes on their way to or from memory that no window shows: an array for each length. V8 keeps the contents of a short
+ * array among its objects, and takes long to move them to where C may see them: these are there from their first use on.
+ */
+const FEW = Array.from({ length: 65 }, (_, length) => new Bytes(length));
+const ONE = FEW[1] as Uint8Array<ArrayBuffer>;
 
 export class Mapping {
   readonly protection: Protection;
@@ -137,6 +141,7 @@ export class Mapping {
   /** Was advice given on a part of it? The system may have made several mappings of it then, which cannot be remapped. */
   #advised = false;
 
+  #windowBuffer = NOTHING.buffer;
   #window = NOTHING;
   #windowStart = 0;
   #windowLength = 0;
@@ -298,24 +303,35 @@ export class Mapping {
   /** A copy of the bytes from `start` to `end`. */
   read(start: number, end: number): Uint8Array<ArrayBuffer> {
     this.check();
-    const copy = new Uint8Array(end - start);
-    this.copy(start, end, copy);
-    return copy;
+    const length = end - start;
+    if (length === 0) return new Bytes(0);
+    const short = length <= this.#platform.viewCopy;
+    if (short && this.showsInWindow(start, length)) {
+      const copy = new Bytes(this.#seen(start, end));
+      this.#checkIntact(end);
+      return copy;
+    }
+    const few = short ? FEW[length] : undefined;
+    const read = few ?? new Bytes(length);
+    this.load(start, read);
+    return few === undefined ? read : new Bytes(few);
   }
 
   /** Fills `target`, which has as many, with the bytes from `start` to `end`. */
   copy(start: number, end: number, target: Uint8Array): void {
     const length = end - start;
     if (length === 0) return;
-    if (length > SHORT || !this.showsInWindow(start, length)) {
+    if (length > this.#platform.viewCopy || !this.showsInWindow(start, length)) {
       this.load(start, target);
       return;
     }
-    // Not by slice, which asks the class what to make: code that answers could unmap the window meanwhile.
-    const window = this.#window;
-    const at = start - this.#windowStart;
-    for (let index = 0; index < length; index++) target[index] = window[at + index] as number;
+    set.call(target, this.#seen(start, end));
     this.#checkIntact(end);
+  }
+
+  /** The bytes from `start` to `end`, which the window shows. Not by a method, which would ask the class what to make. */
+  #seen(start: number, end: number): Uint8Array<ArrayBuffer> {
+    return new Bytes(this.#windowBuffer, start - this.#windowStart, end - start);
   }
 
   /** Fills `target` with the bytes from `start` on. */
@@ -365,7 +381,8 @@ export class Mapping {
     const aligned = index - (index % WINDOW);
     const start = index + count <= aligned + WINDOW ? aligned : index;
     const length = Math.min(WINDOW, this.#length - start);
-    this.#window = new Uint8Array(this.#platform.view(this.#address(start), length));
+    this.#windowBuffer = this.#platform.view(this.#address(start), length);
+    this.#window = new Bytes(this.#windowBuffer);
     this.#windowStart = start;
     this.#windowLength = length;
   }
@@ -789,6 +806,7 @@ export class Mapping {
     this.#parts.clear();
     this.#bytes = undefined;
     this.#copies = [];
+    this.#windowBuffer = NOTHING.buffer;
     this.#window = NOTHING;
     this.#windowLength = 0;
     this.#missed = NOWHERE;

@@ -12,7 +12,7 @@ import { type BytesLike, boolean, bound, byte, bytesOf, integer, oneOf, slice } 
 import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
 import { show, withPath } from "./errors.ts";
 import { knownByPath, Mapping, type Offer, reserve as reserveBlocks } from "./mapping.ts";
-import { type ByteMatch, find, findLast, line, lines, matches } from "./search.ts";
+import { type ByteMatch, find, findLast, Lines, line, matches } from "./search.ts";
 
 /** What may be done with a map, and where its writes go. */
 export type Access = "default" | "read" | "write" | "copy";
@@ -569,7 +569,7 @@ export class MMap implements Disposable, Iterable<number> {
    */
   lines(start?: number, end?: number): IterableIterator<Uint8Array<ArrayBuffer>> {
     const [from, to] = this.#range(start, end);
-    return lines(this.#mapping, from, to);
+    return new Lines(this.#mapping, from, to);
   }
 
   /**

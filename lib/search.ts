@@ -13,7 +13,6 @@ import { openFrom, preparePattern } from "./pattern.ts";
 const NEWLINE = 10;
 
 // The engine's own functions, taken before any code could replace them.
-const { indexOf } = Uint8Array.prototype;
 const { indexOf: indexIn } = String.prototype;
 const { exec } = RegExp.prototype;
 
@@ -52,17 +51,8 @@ export function findLast(mapping: Mapping, needle: Uint8Array, start: number, en
 
 /** Where the line that begins at `start` ends: behind its newline, or at `end`. */
 function lineEnd(mapping: Mapping, start: number, end: number): number {
-  if (start >= end) return end;
-  let from = start;
-  if (mapping.showsInWindow(start, 1)) {
-    // Most lines end within the window, where no call into C is needed to see it.
-    const { window, windowStart } = mapping;
-    const near = indexOf.call(window, NEWLINE, start - windowStart);
-    if (near !== -1) return Math.min(windowStart + near + 1, end);
-    from = windowStart + lengthOf(window);
-  }
-  const far = mapping.findByte(from, end, NEWLINE);
-  return far === -1 ? end : far + 1;
+  const newline = mapping.findByte(start, end, NEWLINE);
+  return newline === -1 ? end : newline + 1;
 }
 
 /** Where short arrays lie together, and how far it is taken. */
@@ -91,35 +81,85 @@ export function line(mapping: Mapping, start: number, end: number): Uint8Array<A
   return copy;
 }
 
-/** How much `lines` copies at first and at most, in bytes: whoever keeps a line keeps what was copied with it. */
+/** How much `Lines` copies at first and at most, in bytes: whoever keeps a line keeps what was copied with it. */
 const FIRST_BLOCK = 1024;
 const BLOCK = 16 * 1024;
 
-/** The lines between `start` and `end`, each with its newline. */
-export function* lines(mapping: Mapping, start: number, end: number): Generator<Uint8Array<ArrayBuffer>, void> {
-  let size = FIRST_BLOCK;
-  for (let from = start; ; size = Math.min(4 * size, BLOCK)) {
-    // The map may have been resized between two lines.
-    const limit = Math.min(end, mapping.length);
-    if (from >= limit) return;
-    // Engines take long to make memory for an array, and little to make one over a part of what there is; and they find a
-    // character in a string sooner than a byte in an array.
-    const block = new ArrayBuffer(Math.min(limit - from, size));
-    mapping.copy(from, from + block.byteLength, new Uint8Array(block));
-    const text = Buffer.from(block).toString("latin1");
-    let at = 0;
-    for (let newline = indexIn.call(text, "\n"); newline !== -1; newline = indexIn.call(text, "\n", at)) {
-      const copy = new Uint8Array(block, at, newline + 1 - at);
-      at = newline + 1;
-      yield copy;
-      if (isDetached(block) || limit !== Math.min(end, mapping.length)) break;
-    }
-    from += at;
-    if (at > 0) continue;
-    // The last line, or one that is longer than a block.
-    const to = lineEnd(mapping, from, limit);
-    yield mapping.read(from, to);
-    from = to;
+/** What all iterators of the engine inherit from: `map`, `take` and their like, where it has them. */
+const ITERATOR = Object.getPrototypeOf(Object.getPrototypeOf([].values()));
+
+/**
+ * The lines between `start` and `end`, each with its newline.
+ *
+ * Engines take long to make memory for an array, and little to make one over a part of what there is; they find a character
+ * in a string sooner than a byte in an array; and V8 takes longer to go on with a generator than to call a method.
+ */
+export class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
+  readonly #mapping: Mapping;
+  readonly #end: number;
+  /** Where the block begins in the map, and what of it was given. */
+  #start: number;
+  #given = 0;
+  /** Where the lines ended when the block was copied. */
+  #limit = -1;
+  #block = new ArrayBuffer(0);
+  #text = "";
+  #size = FIRST_BLOCK;
+  #done = false;
+
+  static {
+    Object.setPrototypeOf(Lines.prototype, ITERATOR);
+  }
+
+  constructor(mapping: Mapping, start: number, end: number) {
+    this.#mapping = mapping;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
+    if (this.#done) return { done: true, value: undefined };
+    // The map may have been resized since, and the block transferred away with a line.
+    const current = this.#limit === Math.min(this.#end, this.#mapping.length) && !isDetached(this.#block);
+    const newline = current ? indexIn.call(this.#text, "\n", this.#given) : -1;
+    if (newline === -1) return this.#nextBlock();
+    const from = this.#given;
+    this.#given = newline + 1;
+    return { done: false, value: new Uint8Array(this.#block, from, newline + 1 - from) };
+  }
+
+  return(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
+    this.#done = true;
+    this.#text = "";
+    this.#block = new ArrayBuffer(0);
+    return { done: true, value: undefined };
+  }
+
+  #nextBlock(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
+    this.#start += this.#given;
+    this.#given = 0;
+    this.#text = "";
+    this.#limit = Math.min(this.#end, this.#mapping.length);
+    const left = this.#limit - this.#start;
+    if (left <= 0) return this.return();
+    const bytes = Buffer.allocUnsafeSlow(Math.min(left, this.#size));
+    this.#size = Math.min(4 * this.#size, BLOCK);
+    this.#mapping.load(this.#start, bytes);
+    this.#block = bytes.buffer as ArrayBuffer;
+    this.#text = bytes.toString("latin1");
+    return indexIn.call(this.#text, "\n") === -1 ? this.#lineAlone() : this.next();
+  }
+
+  /** The last line, or one that is longer than a block. */
+  #lineAlone(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
+    const end = lineEnd(this.#mapping, this.#start, this.#limit);
+    const value = this.#mapping.read(this.#start, end);
+    this.#given = end - this.#start;
+    return { done: false, value };
   }
 }
 

@@ -145,6 +145,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     pageSize,
     allocationGranularity: pageSize,
     maxViewLength: ffi.maxViewLength,
+    viewCopy: ffi.viewCopy,
     cutsMappedFiles: true,
     extendsFiles: false,
     descriptorsArePublic: true,

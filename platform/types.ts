@@ -78,6 +78,8 @@ export interface Platform {
   readonly allocationGranularity: number;
   /** The length in bytes of the largest `ArrayBuffer` that `view` can make. */
   readonly maxViewLength: number;
+  /** Up to so many bytes, a copy of a part of a view is made sooner than `load` fills a new array. */
+  readonly viewCopy: number;
   /** May a file get shorter while it is mapped? Where not, nobody else's map of it can lose pages either. */
   readonly cutsMappedFiles: boolean;
   /** Does a writable map that reaches behind the end of its file extend the file? Where not, that is an error. */

@@ -149,6 +149,7 @@ export function windowsPlatform(ffi: Ffi, failures: Failures): Platform {
     pageSize,
     allocationGranularity,
     maxViewLength: ffi.maxViewLength,
+    viewCopy: ffi.viewCopy,
     cutsMappedFiles: false,
     extendsFiles: true,
     descriptorsArePublic: false,

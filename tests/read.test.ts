@@ -118,6 +118,25 @@ test("lines stay as they were read, whatever becomes of the map and of other lin
   );
 });
 
+test("lines() gives an iterator of the engine's kind, which ends where it is told to", () => {
+  using mm = MMap.open(newFile("one\ntwo\nthree"));
+  const iterator = mm.lines();
+  assert.is(iterator[Symbol.iterator](), iterator);
+  const ofEngine = Object.getPrototypeOf(Object.getPrototypeOf([].values()));
+  assert.ok(Object.prototype.isPrototypeOf.call(ofEngine, iterator));
+  for (const line of iterator) {
+    assert.is(text(line), "one\n");
+    break;
+  }
+  assert.equal(iterator.next(), { done: true, value: undefined });
+  const [first] = mm.lines();
+  assert.is(text(first), "one\n");
+  const other = mm.lines(8);
+  assert.is(text(other.next().value), "three");
+  assert.equal(other.next(), { done: true, value: undefined });
+  assert.equal(other.next(), { done: true, value: undefined });
+});
+
 test("lines() follows a resize and ends with the map", () => {
   const mm = MMap.anonymous(100);
   mm.write("a\n".repeat(50));

@@ -34,6 +34,7 @@ export function recorder(played: Played = {}): Recorder {
   const made: Recorder = {
     name: "koffi",
     maxViewLength: 2 ** 40,
+    viewCopy: 0,
     calls: [],
     opened: [],
     take: () => made.calls.splice(0),

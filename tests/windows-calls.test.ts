@@ -55,6 +55,7 @@ function recorded(behaviours: Record<string, Behaviour> = {}, withDescriptors = 
   const ffi: Ffi = {
     name: "koffi",
     maxViewLength: 2 ** 40,
+    viewCopy: 0,
     view: (_address, length) => new ArrayBuffer(length),
     open: ((libraries: readonly string[], signatures: Signatures) => {
       const [library] = libraries;
