@@ -11,8 +11,8 @@ export type Timed = (count: number) => Promise<{ nanoseconds: number; value: unk
 /** What the library is compared with. */
 export interface Peer {
   readonly name: string;
-  /** Our time is to be at most so many times the peer's. */
-  readonly target: number;
+  /** Our time is to be at most so many times the peer's. Absent where the peer shows a limit, or what is nobody's aim. */
+  readonly target?: number;
   readonly time: Timed;
 }
 
@@ -24,11 +24,18 @@ export interface Figure {
   /** Of the ratio, or in `unit`. */
   readonly value: number;
   readonly unit: string;
-  /** The value is to be at most this. */
-  readonly target: number;
+  /** The value is to be at most this, where there is an aim. */
+  readonly target?: number;
   /** The medians of both times, in nanoseconds. */
   readonly ours?: number;
   readonly theirs?: number;
+  /** How large that was of which the cost may depend: `growth.to` bytes, or open maps. */
+  readonly growth?: Growth;
+}
+
+export interface Growth {
+  readonly with: "bytes" | "maps";
+  readonly to: number;
 }
 
 /** What could not be measured, and why. */
@@ -39,8 +46,13 @@ export interface Missing {
 }
 
 interface Options {
+  /** How many things one run does: times are told of one. */
   readonly per?: number;
+  /** It takes a second or more: a few rounds do, without a first run to warm up. */
   readonly long?: boolean;
+  /** It takes so long that one round must do. */
+  readonly once?: boolean;
+  readonly growth?: Growth;
 }
 
 export interface Effort {
@@ -83,16 +95,13 @@ export class Bench {
 
   /**
    * Compares our way with others. Where they give numbers, these must be the same: what is compared does the same work.
-   *
-   * @param options `per`: how many things one run does; times are told of one. `long`: it takes a second or more, so that few
-   * rounds without a first run to warm up do.
    */
   async compare(name: string, ours: Timed, peers: readonly Peer[], options: Options = {}): Promise<void> {
-    const { per = 1, long = false } = options;
+    const { per = 1, once = false, long = once, growth } = options;
     const ways = [ours, ...peers.map(({ time }) => time)];
     const counts: number[] = [];
     for (const way of ways) counts.push(long ? 1 : await this.#count(way));
-    const rounds = long ? Math.min(3, this.#effort.rounds) : this.#effort.rounds;
+    const rounds = Math.min(once ? 1 : long ? 3 : 5, this.#effort.rounds);
     const times: number[][] = ways.map(() => []);
     for (let round = 0; round < rounds; round++) {
       const values: unknown[] = [];
@@ -107,7 +116,9 @@ export class Bench {
     for (const [index, { name: peer, target }] of peers.entries()) {
       const other = theirs[index] as number[];
       const ratios = own.map((time, round) => time / (other[round] as number));
-      this.#report({ name, peer, value: median(ratios), unit: "×", target, ours: median(own), theirs: median(other) });
+      const times = { ours: median(own), theirs: median(other) };
+      const wanted = target === undefined ? {} : { target };
+      this.#report({ name, peer, value: median(ratios), unit: "×", ...wanted, ...times, ...(growth && { growth }) });
     }
   }
 

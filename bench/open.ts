@@ -55,6 +55,7 @@ def cycle():
       `open, read a byte, close: ${name}`,
       here(() => openReadClose(path)),
       [...peers, ...others],
+      { growth: { with: "bytes", to: size } },
     );
   }
 }
@@ -110,7 +111,7 @@ async function byNumber(bench: Bench, data: Data): Promise<void> {
     if (count + SPARE > limit) {
       bench.miss(name, alone.name, `vm.max_map_count is ${limit}, and engines abort where their own memory is refused`);
     } else {
-      await bench.compare(name, among(count), [alone]);
+      await bench.compare(name, among(count), [alone], { growth: { with: "maps", to: count } });
     }
   }
   for (const mm of open) mm.close();

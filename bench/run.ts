@@ -15,9 +15,9 @@ import { arch, cpus, release, tmpdir, totalmem, type } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { ROOT, RUNTIMES, type Runtime } from "../tests/runtimes.ts";
-import type { Figure, Missing } from "./harness.ts";
+import type { Figure, Growth, Missing } from "./harness.ts";
 import { pythonVersion } from "./python.ts";
-import { barChart, type Group } from "./svg.ts";
+import { barChart, type Group, type Line, lineChart } from "./svg.ts";
 
 const TOPICS = ["find", "lines", "regex", "read", "open", "views", "gc", "import"];
 
@@ -53,7 +53,11 @@ function run({ name, command, env }: Runtime, topics: readonly string[], folder:
     encoding: "utf8",
     maxBuffer: 2 ** 26,
   });
-  if (status !== 0) throw new Error(`${name}, ${topics}: ended with ${signal ?? status}: ${stderr}`);
+  if (status !== 0) {
+    // What was measured before is kept.
+    console.error(`${name}, ${topics}: ended with ${signal ?? status}: ${stderr}`);
+    process.exitCode = 1;
+  }
   const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
   return lines.map((line) => JSON.parse(line) as Outcome);
 }
@@ -67,7 +71,7 @@ function cell(outcome: Outcome | undefined): string {
   if (outcome === undefined) return "";
   if ("missing" in outcome) return "–";
   // Small sizes show that a benchmark works, and not whether its target is met.
-  const mark = quick ? "" : outcome.value <= outcome.target ? " ✓" : " ✗";
+  const mark = quick || outcome.target === undefined ? "" : outcome.value <= outcome.target ? " ✓" : " ✗";
   return `${digits(outcome.value)}${mark}`;
 }
 
@@ -87,8 +91,8 @@ function printTable(topic: string, results: ReadonlyMap<string, Outcome[]>): voi
   console.log(`\n${line([topic, "at most", ...columns])}`);
   for (const row of rows) {
     const found = own.filter(({ outcome }) => rowOf(outcome) === row);
-    const figure = found.map(({ outcome }) => outcome).find((outcome) => "target" in outcome) as Figure | undefined;
-    const target = figure === undefined ? "" : `${figure.target} ${figure.unit}`;
+    const figure = found.map(({ outcome }) => outcome).find((outcome) => "unit" in outcome);
+    const target = figure === undefined ? "" : `${figure.target ?? ""} ${figure.unit}`;
     console.log(
       line([row, target, ...columns.map((name) => cell(found.find((one) => one.runtime === name)?.outcome))]),
     );
@@ -113,17 +117,35 @@ function versions(): Record<string, string> {
 
 /** What was measured of a topic, row by row. */
 function groupsOf(topic: string, results: ReadonlyMap<string, Outcome[]>): Group[] {
-  const groups = new Map<string, { name: string; unit: string; target: number; bars: Group["bars"][number][] }>();
+  const groups = new Map<string, { name: string; unit: string; target?: number; bars: Group["bars"][number][] }>();
   for (const [runtime, outcomes] of results) {
     for (const outcome of outcomes) {
       if (outcome.topic !== topic || "missing" in outcome) continue;
       const name = rowOf(outcome);
-      const group = groups.get(name) ?? { name, unit: outcome.unit, target: outcome.target, bars: [] };
+      const { unit, target } = outcome;
+      const group = groups.get(name) ?? { name, unit, ...(target === undefined ? {} : { target }), bars: [] };
       group.bars.push({ runtime, value: outcome.value });
       groups.set(name, group);
     }
   }
   return [...groups.values()];
+}
+
+/** How long one of ours takes, by what its cost may depend on; CPython's beside. */
+function growthOf(what: Growth["with"], results: ReadonlyMap<string, Outcome[]>): Line[] {
+  const lines: Line[] = [];
+  for (const [name, outcomes] of results) {
+    const all = outcomes.flatMap((outcome) =>
+      "growth" in outcome && outcome.growth?.with === what ? [{ ...outcome, at: outcome.growth.to }] : [],
+    );
+    const [first] = all;
+    const own = all.filter(({ peer }) => peer === first?.peer);
+    lines.push({ name, points: own.map(({ at, ours = 0 }) => ({ at, value: ours / 1000 })) });
+    const python = all.filter(({ peer }) => peer === "CPython");
+    if (lines.length > 1 || python.length === 0) continue;
+    lines.unshift({ name: "CPython", points: python.map(({ at, theirs = 0 }) => ({ at, value: theirs / 1000 })) });
+  }
+  return lines;
 }
 
 function write(into: string, results: ReadonlyMap<string, Outcome[]>): void {
@@ -134,6 +156,9 @@ function write(into: string, results: ReadonlyMap<string, Outcome[]>): void {
   for (const topic of TOPICS) {
     writeFileSync(join(into, `${topic}.svg`), barChart(groupsOf(topic, results), [...results.keys()]));
   }
+  const what = "open, read a byte, close: µs";
+  writeFileSync(join(into, "size.svg"), lineChart(`${what}, by the file's bytes`, growthOf("bytes", results)));
+  writeFileSync(join(into, "maps.svg"), lineChart(`${what}, by the maps that are open`, growthOf("maps", results)));
 }
 
 function runAll(folder: string): Map<string, Outcome[]> {
