@@ -286,7 +286,7 @@ export class Mapping {
 
   #distantByte(index: number): number {
     if (this.showsInWindow(index, 1)) return this.#window[index - this.#windowStart] as number;
-    this.#platform.load(this.#address(index), ONE);
+    this.#platform.load(this.#address(index), ONE, 1);
     return ONE[0] as number;
   }
 
@@ -313,7 +313,8 @@ export class Mapping {
     }
     const few = short ? FEW[length] : undefined;
     const read = few ?? new Bytes(length);
-    this.load(start, read);
+    this.#platform.load(this.#address(start), read, length);
+    this.#checkIntact(end);
     return few === undefined ? read : new Bytes(few);
   }
 
@@ -334,10 +335,13 @@ export class Mapping {
     return new Bytes(this.#windowBuffer, start - this.#windowStart, end - start);
   }
 
-  /** Fills `target` with the bytes from `start` on. */
+  /** Fills `target`, which is no longer than what there is, with the bytes from `start` on. */
   load(start: number, target: Uint8Array): void {
-    this.#platform.load(this.#address(start), target);
-    this.#checkIntact(start + lengthOf(target));
+    const length = lengthOf(target);
+    // Who replaced what made the array may have made a longer one, and C would read on behind the memory.
+    if (length > this.length - start) throw new RangeError(`the map has fewer than ${length} bytes from ${start} on`);
+    this.#platform.load(this.#address(start), target, length);
+    this.#checkIntact(start + length);
   }
 
   write(start: number, source: Uint8Array): void {

@@ -20,8 +20,8 @@ export interface Memory {
   findSequence?(address: number, length: number, sequence: Uint8Array): number;
   /** Are these the bytes at `address`? */
   equals(address: number, bytes: Uint8Array): boolean;
-  /** Copies out of mapped memory. */
-  load(address: number, target: Uint8Array): void;
+  /** Copies out of mapped memory into an array of at least `length` bytes. */
+  load(address: number, target: Uint8Array, length: number): void;
 }
 
 /** Turns the address that C's search functions give, NULL for nothing, into an index. */
@@ -141,7 +141,7 @@ class Search {
     const memory = this.#memory;
     const size = Math.min(SAMPLE, length - from);
     const sample = new Uint8Array(size);
-    memory.load(address + from, sample);
+    memory.load(address + from, sample, size);
     const byteAt = absentByte(sample, size, needle, this.needed);
     if (byteAt !== -1) {
       const byte = needle[byteAt] as number;
@@ -192,7 +192,7 @@ class Search {
     for (let from = 0; length - from >= needed; from += block - needed + 1) {
       const size = Math.min(block, length - from);
       const copy = new Uint8Array(memory, 0, size);
-      this.#memory.load(address + from, copy);
+      this.#memory.load(address + from, copy, size);
       const found = this.#inCopy(copy, size);
       if (found !== -1) return from + found;
     }

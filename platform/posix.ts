@@ -130,8 +130,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
   const memory: Memory = {
     findByte: (address, length, byte) => found(address, c.memchr(address, byte, length)),
     equals: (address, bytes) => c.memcmp(address, bytes, lengthOf(bytes)) === 0,
-    load(address, target) {
-      const length = lengthOf(target);
+    load(address, target, length) {
       if (length > 0) c.memcpy(target, address, length);
     },
     ...(system.searches ? searchFunctions(ffi, system) : {}),

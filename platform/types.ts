@@ -154,8 +154,8 @@ export interface Platform {
   findLastBytes(address: number, length: number, needle: Uint8Array): number;
   /** Copies within mapped memory; the ranges may overlap. */
   move(destination: number, source: number, length: number): void;
-  /** Copies out of and into mapped memory. */
-  load(address: number, target: Uint8Array): void;
+  /** Copies out of mapped memory into an array of at least `length` bytes, and out of an array into mapped memory. */
+  load(address: number, target: Uint8Array, length: number): void;
   store(address: number, source: Uint8Array): void;
 }
 

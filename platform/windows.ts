@@ -413,8 +413,7 @@ function memoryFunctions(ffi: Ffi) {
   const memory = {
     findByte: (address: number, length: number, byte: number) => found(address, c.memchr(address, byte, length)),
     equals: (address: number, bytes: Uint8Array) => c.memcmp(address, bytes, lengthOf(bytes)) === 0,
-    load(address: number, target: Uint8Array): void {
-      const length = lengthOf(target);
+    load(address: number, target: Uint8Array, length: number): void {
       if (length > 0) c.memcpy(target, address, length);
     },
   };
