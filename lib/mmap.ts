@@ -4,9 +4,8 @@
  * @module
  */
 
-import { channel } from "node:diagnostics_channel";
-import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import type { Channel } from "node:diagnostics_channel";
+import { host } from "../ffi/host.ts";
 import { lengthOf } from "../platform/bytes.ts";
 import { type BytesLike, boolean, bound, byte, bytesOf, integer, oneOf, slice } from "./check.ts";
 import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
@@ -95,7 +94,7 @@ const MAX = Number.MAX_SAFE_INTEGER;
 const ACCESSES: readonly Access[] = ["default", "read", "write", "copy"];
 
 /** Every map that is made is told here, as Python's audit event `mmap.__new__`. */
-const opening = channel("mmap:open");
+let opening: Channel | undefined;
 
 /** Gives back what maps that nobody closed had. Its held values must not lead to the maps. */
 const abandoned = new FinalizationRegistry<Mapping>((mapping) => mapping.abandon());
@@ -174,6 +173,7 @@ export class MMap implements Disposable, Iterable<number> {
     const bytes = integer("length", length, 0, MAX);
     const checked = checkOptions(options, bytes);
     this.#access = checked.access;
+    opening ??= host().channel("mmap:open");
     if (opening.hasSubscribers) {
       opening.publish({ fd: descriptor, length: bytes, access: checked.access, offset: checked.offset });
     }
@@ -225,6 +225,7 @@ export class MMap implements Disposable, Iterable<number> {
     const writable = create || reachesFile(access ?? "default", checked);
     if (reserve && !writable)
       throw new TypeError("reserve needs a file that is opened to be written: give create or access");
+    const { closeSync, fstatSync, ftruncateSync, unlinkSync } = host();
     try {
       const { fd, made } = openPath(name, writable, create, length, mode);
       const before = create ? fstatSync(fd).size : 0;
@@ -1123,7 +1124,7 @@ function checkOptions(options: MMapOptions, length: number) {
 }
 
 function pathOf(path: unknown): string {
-  if (path instanceof URL) return fileURLToPath(path);
+  if (path instanceof URL) return host().fileURLToPath(path);
   if (typeof path === "string") return path;
   throw new TypeError(`path must be a string or a file URL: got ${show(path)}`);
 }
@@ -1140,6 +1141,7 @@ function reachesFile(
 
 /** Opens a path; says whether it made the file. */
 function openPath(path: string, writable: boolean, create: boolean, length: number, mode: number) {
+  const { openSync } = host();
   try {
     return { fd: openSync(path, writable ? "r+" : "r"), made: false };
   } catch (error) {

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
-
+import { host } from "../ffi/host.ts";
 import { lengthOf } from "../platform/bytes.ts";
 import { isDetached, type Mapping } from "./mapping.ts";
 import { openFrom, preparePattern } from "./pattern.ts";
@@ -97,6 +96,7 @@ const BLOCK = 16 * 1024;
 
 /** The lines between `start` and `end`, each with its newline. */
 export function* lines(mapping: Mapping, start: number, end: number): Generator<Uint8Array<ArrayBuffer>, void> {
+  const { Buffer } = host();
   let size = FIRST_BLOCK;
   for (let from = start; ; size = Math.min(4 * size, BLOCK)) {
     // The map may have been resized between two lines.
@@ -182,7 +182,7 @@ function textOf(mapping: Mapping, start: number, end: number): string {
       `pattern needs more than ${MAX_TEXT} bytes at once, from index ${start}: bound what it repeats`,
     );
   }
-  const buffer = Buffer.allocUnsafe(end - start);
+  const buffer = host().Buffer.allocUnsafe(end - start);
   mapping.load(start, buffer);
   return buffer.toString("latin1");
 }
