@@ -41,6 +41,7 @@ export interface Missing {
 interface Options {
   readonly per?: number;
   readonly long?: boolean;
+  readonly noisy?: boolean;
 }
 
 export interface Effort {
@@ -85,14 +86,16 @@ export class Bench {
    * Compares our way with others. Where they give numbers, these must be the same: what is compared does the same work.
    *
    * @param options `per`: how many things one run does; times are told of one. `long`: it takes a second or more, so that few
-   * rounds without a first run to warm up do.
+   * rounds without a first run to warm up do. `noisy`: it takes now longer and now less, so that more rounds are needed.
+   * @returns How much longer ours took than each peer, in nanoseconds: the median over the rounds, as of the ratio.
    */
-  async compare(name: string, ours: Timed, peers: readonly Peer[], options: Options = {}): Promise<void> {
-    const { per = 1, long = false } = options;
+  async compare(name: string, ours: Timed, peers: readonly Peer[], options: Options = {}): Promise<number[]> {
+    const { per = 1, long = false, noisy = false } = options;
     const ways = [ours, ...peers.map(({ time }) => time)];
     const counts: number[] = [];
     for (const way of ways) counts.push(long ? 1 : await this.#count(way));
-    const rounds = long ? Math.min(3, this.#effort.rounds) : this.#effort.rounds;
+    const { rounds: usual } = this.#effort;
+    const rounds = long ? Math.min(3, usual) : noisy ? 3 * usual : usual;
     const times: number[][] = ways.map(() => []);
     for (let round = 0; round < rounds; round++) {
       const values: unknown[] = [];
@@ -109,6 +112,7 @@ export class Bench {
       const ratios = own.map((time, round) => time / (other[round] as number));
       this.#report({ name, peer, value: median(ratios), unit: "×", target, ours: median(own), theirs: median(other) });
     }
+    return theirs.map((other) => median(own.map((time, round) => time - (other[round] as number))));
   }
 
   /** How often to run for a sample of the wanted length; also warms up. */
