@@ -183,6 +183,8 @@ function textOf(mapping: Mapping, start: number, end: number): string {
     );
   }
   const buffer = host().Buffer.allocUnsafe(end - start);
+  // Other code may have replaced what makes it, and C would believe its length.
+  if (lengthOf(buffer) !== end - start) throw new TypeError("Buffer.allocUnsafe was replaced, and gave another length");
   mapping.load(start, buffer);
   return buffer.toString("latin1");
 }
