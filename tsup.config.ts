@@ -8,6 +8,8 @@ export default defineConfig({
   dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
   clean: true,
   sourcemap: true,
+  // Bun then takes the file as it is: translating it once more is half of what a first import would cost.
+  banner: ({ format }) => (format === "esm" ? { js: "// @bun" } : {}),
   // import.meta.url, from which koffi is found, in the CommonJS build.
   shims: true,
   // "node:fs" and not "fs", which Deno and Bun would look for in a registry.

@@ -53,6 +53,8 @@ interface Options {
   /** It takes so long that one round must do. */
   readonly once?: boolean;
   readonly growth?: Growth;
+  /** It takes now longer and now less, so that more rounds are needed. */
+  readonly noisy?: boolean;
 }
 
 export interface Effort {
@@ -95,13 +97,16 @@ export class Bench {
 
   /**
    * Compares our way with others. Where they give numbers, these must be the same: what is compared does the same work.
+   *
+   * @returns How much longer ours took than each peer, in nanoseconds: the median over the rounds, as of the ratio.
    */
-  async compare(name: string, ours: Timed, peers: readonly Peer[], options: Options = {}): Promise<void> {
-    const { per = 1, once = false, long = once, growth } = options;
+  async compare(name: string, ours: Timed, peers: readonly Peer[], options: Options = {}): Promise<number[]> {
+    const { per = 1, once = false, long = once, noisy = false, growth } = options;
     const ways = [ours, ...peers.map(({ time }) => time)];
     const counts: number[] = [];
     for (const way of ways) counts.push(long ? 1 : await this.#count(way));
-    const rounds = Math.min(once ? 1 : long ? 3 : 5, this.#effort.rounds);
+    const { rounds: usual } = this.#effort;
+    const rounds = once ? 1 : long ? Math.min(3, usual) : noisy ? 3 * usual : usual;
     const times: number[][] = ways.map(() => []);
     for (let round = 0; round < rounds; round++) {
       const values: unknown[] = [];
@@ -120,6 +125,7 @@ export class Bench {
       const wanted = target === undefined ? {} : { target };
       this.#report({ name, peer, value: median(ratios), unit: "×", ...wanted, ...times, ...(growth && { growth }) });
     }
+    return theirs.map((other) => median(own.map((time, round) => time - (other[round] as number))));
   }
 
   /** How often to run for a sample of the wanted length; also warms up. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { createRequire } from "node:module";
+import { host } from "./host.ts";
 import { openFirst } from "./open.ts";
 import type { CType, Ffi, Functions, Signatures } from "./types.ts";
 
@@ -35,7 +35,7 @@ const RESULTS: Record<CType, string> = { ...PARAMETERS, i64: "i64_fast", usize: 
 const MAX_VIEW_LENGTH = 2 ** 32;
 
 export function bunFfi(): Ffi {
-  const bun = createRequire(import.meta.url)("bun:ffi") as BunFfi;
+  const bun = host().require("bun:ffi") as BunFfi;
   return {
     name: "bun",
     maxViewLength: MAX_VIEW_LENGTH,

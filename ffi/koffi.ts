@@ -5,8 +5,7 @@
  * @module
  */
 
-import { createRequire } from "node:module";
-import process from "node:process";
+import { host } from "./host.ts";
 import { openFirst } from "./open.ts";
 import type { CType, Ffi, Functions, Signatures } from "./types.ts";
 
@@ -29,15 +28,14 @@ const TYPES: Record<CType, string> = {
 
 const RESULTS: Record<CType, string> = { ...TYPES, pointer: "int64_t" };
 
-/** Node 20 aborts the process on a longer ArrayBuffer; later ones were measured to take 2^46 bytes. */
-const MAX_VIEW_LENGTH = Number.parseInt(process.versions.node, 10) < 22 ? 2 ** 32 : 2 ** 40;
-
 /** @throws {Error} koffi is not installed, or has no build for this machine. */
 export function koffiFfi(): Ffi {
   const koffi = load();
+  const major = Number.parseInt(host().process.versions.node, 10);
   return {
     name: "koffi",
-    maxViewLength: MAX_VIEW_LENGTH,
+    // Node 20 aborts the process on a longer ArrayBuffer; later ones were measured to take 2^46 bytes.
+    maxViewLength: major < 22 ? 2 ** 32 : 2 ** 40,
     viewCopy: 512,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       const library = openFirst(libraries, (name) => koffi.load(name));
@@ -56,8 +54,9 @@ export function koffiFfi(): Ffi {
 }
 
 function load(): Koffi {
+  const { process, require } = host();
   try {
-    return createRequire(import.meta.url)("koffi") as Koffi;
+    return require("koffi") as Koffi;
   } catch (error) {
     const { permission } = process as { permission?: { has(scope: string): boolean } };
     // Where koffi's native part is not beside it, koffi does not say that it was not allowed.

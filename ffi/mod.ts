@@ -1,12 +1,13 @@
 /**
- * Picks the way to call C in the running runtime. This is the one place that asks which runtime it is.
+ * Picks the way to call C in the running runtime. This is the one place that asks which runtime it is; only host.ts, which
+ * is there before `process` may be looked at, asks for Deno by itself.
  *
  * @module
  */
 
-import process from "node:process";
 import { bunFfi } from "./bun.ts";
 import { denoFfi } from "./deno.ts";
+import { arch, host } from "./host.ts";
 import { koffiFfi } from "./koffi.ts";
 import { nodeFfi } from "./node.ts";
 import { type Ffi, FfiUnavailable } from "./types.ts";
@@ -20,10 +21,10 @@ const ADDRESSES_OF_64_BITS = ["x64", "arm64", "loong64", "mips64el", "ppc64", "r
  * @throws {FfiUnavailable} There is none; the message says the one thing to do about it.
  */
 export function openFfi(): Ffi {
-  const { arch, versions } = process;
   if (!ADDRESSES_OF_64_BITS.includes(arch)) {
     throw new FfiUnavailable(`this process has 32-bit addresses (${arch}): run a 64-bit build of the runtime`);
   }
+  const { versions } = host().process;
   if (versions.bun !== undefined) return bunFfi();
   if (versions.deno !== undefined) return denoFfi();
   return openNode();
@@ -44,7 +45,7 @@ const ADVICE: Record<string, Record<string, string>> = {
 
 /** koffi comes first, for `node:ffi` is experimental and slower; `MMAP_FFI=node` asks for `node:ffi`. */
 function openNode(): Ffi {
-  const koffi = process.env.MMAP_FFI === "node" ? undefined : attempt("koffi", koffiFfi);
+  const koffi = host().process.env.MMAP_FFI === "node" ? undefined : attempt("koffi", koffiFfi);
   if (koffi !== undefined && !(koffi instanceof Refusal)) return koffi;
   const node = attempt("node:ffi", nodeFfi);
   if (!(node instanceof Refusal)) return node;

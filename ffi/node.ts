@@ -5,8 +5,7 @@
  * @module
  */
 
-import { createRequire } from "node:module";
-import process from "node:process";
+import { host } from "./host.ts";
 import { openFirst } from "./open.ts";
 import type { CType, Ffi, Functions, Signatures } from "./types.ts";
 import { allWithNumbers, type Call } from "./wide.ts";
@@ -37,11 +36,12 @@ const MAX_VIEW_LENGTH = 2 ** 40;
 
 /** @throws {Error} This Node has no `node:ffi` (`ERR_UNKNOWN_BUILTIN_MODULE`), or may not use it (`ERR_ACCESS_DENIED`). */
 export function nodeFfi(): Ffi {
+  const { process, require } = host();
   const { permission } = process as { permission?: { has(scope: string): boolean } };
   // node:ffi itself would say so at the first call only.
   if (permission?.has("ffi") === false)
     throw Object.assign(new Error("FFI is restricted"), { code: "ERR_ACCESS_DENIED" });
-  const node = createRequire(import.meta.url)("node:ffi") as NodeFfi;
+  const node = require("node:ffi") as NodeFfi;
   return {
     name: "node",
     maxViewLength: MAX_VIEW_LENGTH,

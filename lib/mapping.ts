@@ -10,7 +10,7 @@
  * @module
  */
 
-import { closeSync } from "node:fs";
+import { host } from "../ffi/host.ts";
 import { lengthOf } from "../platform/bytes.ts";
 import { openPlatform } from "../platform/mod.ts";
 import type { Guard, MapRequest, Platform, Protection, ProtectionRequest } from "../platform/types.ts";
@@ -335,11 +335,11 @@ export class Mapping {
     return new Bytes(this.#windowBuffer, start - this.#windowStart, end - start);
   }
 
-  /** Fills `target`, which is no longer than what there is, with the bytes from `start` on. */
+  /** Fills `target` with the bytes from `start` on. */
   load(start: number, target: Uint8Array): void {
     const length = lengthOf(target);
-    // Who replaced what made the array may have made a longer one, and C would read on behind the memory.
-    if (length > this.length - start) throw new RangeError(`the map has fewer than ${length} bytes from ${start} on`);
+    // Code that replaced what made the array may have made a longer one, or the map shorter: C would read on behind its end.
+    if (length > this.length - start) throw new RangeError(`the map has no ${length} bytes from ${start} on`);
     this.#platform.load(this.#address(start), target, length);
     this.#checkIntact(start + length);
   }
@@ -887,7 +887,7 @@ export class Mapping {
     // Forgotten first: a descriptor is closed once, whatever close says, for its number may be somebody else's already.
     this.#descriptor = -1;
     if (descriptor === -1) return;
-    if (this.#taken) closeSync(descriptor);
+    if (this.#taken) host().closeSync(descriptor);
     else this.#platform.closeDescriptor(descriptor);
   }
 }

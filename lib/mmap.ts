@@ -4,9 +4,8 @@
  * @module
  */
 
-import { channel } from "node:diagnostics_channel";
-import { closeSync, fstatSync, ftruncateSync, openSync, truncateSync, unlinkSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import type { Channel } from "node:diagnostics_channel";
+import { host } from "../ffi/host.ts";
 import { lengthOf } from "../platform/bytes.ts";
 import { type BytesLike, boolean, bound, byte, bytesOf, integer, oneOf, slice } from "./check.ts";
 import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
@@ -95,7 +94,7 @@ const MAX = Number.MAX_SAFE_INTEGER;
 const ACCESSES: readonly Access[] = ["default", "read", "write", "copy"];
 
 /** Every map that is made is told here, as Python's audit event `mmap.__new__`. */
-const opening = channel("mmap:open");
+let opening: Channel | undefined;
 
 /** Gives back what maps that nobody closed had. Its held values must not lead to the maps. */
 const abandoned = new FinalizationRegistry<Mapping>((mapping) => mapping.abandon());
@@ -178,6 +177,7 @@ export class MMap implements Disposable, Iterable<number> {
     const request = checkOptions(options, bytes, descriptor);
     const { access, offset } = request;
     this.#access = access;
+    opening ??= host().channel("mmap:open");
     if (opening.hasSubscribers) opening.publish({ fd: descriptor, length: bytes, access, offset });
     const offer = MMap.#offer;
     this.#mapping = new Mapping(request, offer?.descriptor === descriptor && !offer.taken ? offer : undefined);
@@ -228,6 +228,7 @@ export class MMap implements Disposable, Iterable<number> {
     const writable = create || reachesFile(access ?? "default", checked);
     if (reserve && !writable)
       throw new TypeError("reserve needs a file that is opened to be written: give create or access");
+    const { closeSync, fstatSync, ftruncateSync, truncateSync, unlinkSync } = host();
     try {
       const { fd, made } = openPath(name, writable, create, length, mode);
       const before = create ? fstatSync(fd).size : 0;
@@ -1132,7 +1133,7 @@ function checkOptions(options: MMapOptions, length: number, descriptor: number) 
 }
 
 function pathOf(path: unknown): string {
-  if (path instanceof URL) return fileURLToPath(path);
+  if (path instanceof URL) return host().fileURLToPath(path);
   if (typeof path === "string") return path;
   throw new TypeError(`path must be a string or a file URL: got ${show(path)}`);
 }
@@ -1149,6 +1150,7 @@ function reachesFile(
 
 /** Opens a path; says whether it made the file. */
 function openPath(path: string, writable: boolean, create: boolean, length: number, mode: number) {
+  const { openSync } = host();
   try {
     return { fd: openSync(path, writable ? "r+" : "r"), made: false };
   } catch (error) {

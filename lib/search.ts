@@ -4,8 +4,7 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
-
+import { host } from "../ffi/host.ts";
 import { lengthOf } from "../platform/bytes.ts";
 import { isDetached, type Mapping } from "./mapping.ts";
 import { openFrom, preparePattern } from "./pattern.ts";
@@ -81,6 +80,13 @@ export function line(mapping: Mapping, start: number, end: number): Uint8Array<A
   return copy;
 }
 
+/** A copy in memory of its own, which was not filled with zeros first. */
+function loaded(mapping: Mapping, start: number, length: number): Buffer<ArrayBuffer> {
+  const bytes = host().Buffer.allocUnsafeSlow(length);
+  mapping.load(start, bytes);
+  return bytes;
+}
+
 /** How much `Lines` copies at first and at most, in bytes: whoever keeps a line keeps what was copied with it. */
 const FIRST_BLOCK = 1024;
 const BLOCK = 16 * 1024;
@@ -146,10 +152,9 @@ export class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
     this.#limit = Math.min(this.#end, this.#mapping.length);
     const left = this.#limit - this.#start;
     if (left <= 0) return this.return();
-    const bytes = Buffer.allocUnsafeSlow(Math.min(left, this.#size));
+    const bytes = loaded(this.#mapping, this.#start, Math.min(left, this.#size));
     this.#size = Math.min(4 * this.#size, BLOCK);
-    this.#mapping.load(this.#start, bytes);
-    this.#block = bytes.buffer as ArrayBuffer;
+    this.#block = bytes.buffer;
     this.#text = bytes.toString("latin1");
     return indexIn.call(this.#text, "\n") === -1 ? this.#lineAlone() : this.next();
   }
@@ -222,9 +227,7 @@ function textOf(mapping: Mapping, start: number, end: number): string {
       `pattern needs more than ${MAX_TEXT} bytes at once, from index ${start}: bound what it repeats`,
     );
   }
-  const buffer = Buffer.allocUnsafe(end - start);
-  mapping.load(start, buffer);
-  return buffer.toString("latin1");
+  return loaded(mapping, start, end - start).toString("latin1");
 }
 
 /** The longest string of every runtime: V8's has 2^29 - 24 characters. */

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { setTimeout } from "node:timers/promises";
+import { host } from "../ffi/host.ts";
 import type { Ffi } from "../ffi/types.ts";
 import type { Fail } from "./posix.ts";
 
@@ -67,6 +67,7 @@ export function backgroundSync(ffi: Ffi, aio: Aio, fail: Fail): (descriptor: num
   }
 
   return async (descriptor) => {
+    const { setTimeout } = host();
     opened ??= open();
     const c = opened;
     const address = start(c, descriptor);

@@ -8,7 +8,7 @@
  * @module
  */
 
-import process from "node:process";
+import { arch as runningArch } from "../ffi/host.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { errnoReader, type Fail, posixPlatform, statusMemory } from "./posix.ts";
 import type { Constants, Failures, Platform } from "./types.ts";
@@ -79,7 +79,7 @@ const SIGNATURES = {
 // int fstat(int fildes, struct stat *buf);
 const FSTAT = { parameters: ["i32", "bytes"], result: "i32" } as const;
 
-export function darwinPlatform(ffi: Ffi, failures: Failures, arch: string = process.arch): Platform {
+export function darwinPlatform(ffi: Ffi, failures: Failures, arch: string = runningArch): Platform {
   const c = ffi.open(LIBRARIES, SIGNATURES);
   // Intel's plain fstat fills the struct of the time before inode numbers had 64 bits.
   const name = arch === "x64" ? "fstat$INODE64" : "fstat";

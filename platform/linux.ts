@@ -5,8 +5,7 @@
  * @module
  */
 
-import { readFileSync } from "node:fs";
-import process from "node:process";
+import { arch, host } from "../ffi/host.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { blockReserver, errnoReader, type Fail, posixPlatform, statusMemory } from "./posix.ts";
 import { sigbusGuard } from "./sigbus/mod.ts";
@@ -74,7 +73,7 @@ export function constantsFor(arch: string): Constants {
 }
 
 /** The running architecture's constants. */
-export const constants: Constants = constantsFor(process.arch);
+export const constants: Constants = constantsFor(arch);
 
 const ENOMEM = 12;
 const MREMAP_MAYMOVE = 1;
@@ -137,7 +136,7 @@ function statusReader(ffi: Ffi, libraries: string[], fail: Fail): (descriptor: n
     // musl before 1.2.5 lacks statx; glibc before 2.33 lacks fstat.
     const c = ffi.open(libraries, FSTAT);
     // struct stat: st_mode is 32 bits at byte 24 on x64, at byte 16 on arm64; st_size 64 bits at byte 48 on both.
-    const stat = statusMemory(144, process.arch === "x64" ? 24 : 16, 48);
+    const stat = statusMemory(144, arch === "x64" ? 24 : 16, 48);
     return (descriptor) => {
       if (c.fstat(descriptor, stat.memory) !== 0) fail("fstat");
       return stat.read();
@@ -157,14 +156,14 @@ const MANY = 16_384;
 /** How many mappings the system allows a process. No limit where it may not be read: the system then refuses by itself. */
 function mostMappings(): number {
   try {
-    return Number(readFileSync("/proc/sys/vm/max_map_count", "latin1"));
+    return Number(host().readFileSync("/proc/sys/vm/max_map_count", "latin1"));
   } catch {
     return Number.POSITIVE_INFINITY;
   }
 }
 
 export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
-  const libraries = librariesFor(process.arch);
+  const libraries = librariesFor(arch);
   const c = ffi.open(libraries, SIGNATURES);
   const fail: Fail = errnoReader(ffi, c.__errno_location(), failures);
 
@@ -246,6 +245,6 @@ const MEMFD_NAME = new TextEncoder().encode("mmap-ffi\0");
 function hugePageSize(flags: number): number {
   const power = (flags >>> (constants.MAP_HUGE_SHIFT as number)) & 0x3f;
   if (power !== 0) return 2 ** power;
-  const kibibytes = /^Hugepagesize:\s+(\d+) kB$/m.exec(readFileSync("/proc/meminfo", "latin1"))?.[1];
+  const kibibytes = /^Hugepagesize:\s+(\d+) kB$/m.exec(host().readFileSync("/proc/meminfo", "latin1"))?.[1];
   return kibibytes === undefined ? 2 ** 21 : Number(kibibytes) * 1024;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import process from "node:process";
+import { arch, platform } from "../ffi/host.ts";
 import { openFfi } from "../ffi/mod.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { constants as darwinConstants, darwinPlatform } from "./darwin.ts";
@@ -19,18 +19,20 @@ interface System {
   open(ffi: Ffi, failures: Failures): Platform;
   /** What a mapping's offset must be a multiple of, in bytes, where that is not a page. */
   granularity?: number;
+  /** The page size in bytes off x64, where all its kernels have the same. */
+  pageSize?: number;
 }
 
 const SYSTEMS: Partial<Record<string, System>> = {
   linux: { constants: linuxConstants, open: linuxPlatform },
-  darwin: { constants: darwinConstants, open: darwinPlatform },
+  darwin: { constants: darwinConstants, open: darwinPlatform, pageSize: 16_384 },
   freebsd: { constants: freebsdConstants, open: freebsdPlatform },
   openbsd: { constants: openbsdConstants, open: openbsdPlatform },
-  win32: { constants: windowsConstants, open: windowsPlatform, granularity: windowsGranularity },
+  win32: { constants: windowsConstants, open: windowsPlatform, granularity: windowsGranularity, pageSize: 4096 },
 };
 
 /** The running system's constants; none where the system is unknown. */
-export const constants: Constants = SYSTEMS[process.platform]?.constants ?? {};
+export const constants: Constants = SYSTEMS[platform]?.constants ?? {};
 
 /**
  * Opens the running system's platform.
@@ -38,7 +40,7 @@ export const constants: Constants = SYSTEMS[process.platform]?.constants ?? {};
  * @throws {PlatformUnavailable} The system is unknown.
  * @throws {FfiUnavailable} There is no way to call C.
  */
-export function openPlatform(failures: Failures, name: string = process.platform): Platform {
+export function openPlatform(failures: Failures, name: string = platform): Platform {
   const system = SYSTEMS[name];
   if (system === undefined) {
     const known = Object.keys(SYSTEMS).join(", ");
@@ -48,13 +50,13 @@ export function openPlatform(failures: Failures, name: string = process.platform
 }
 
 /**
- * The system's page size in bytes, known when the module is imported. x64 has pages of 4 KiB on every system; elsewhere a
- * kernel is built for one size of several, and must be asked. NaN where it can't be: nothing can be mapped there.
+ * The system's page size in bytes, known when the module is imported. x64 has pages of 4 KiB on every system; elsewhere most
+ * kernels are built for one size of several, and must be asked. NaN where they can't be: nothing can be mapped there.
  */
-export const pageSize: number = process.arch === "x64" ? 4096 : askForPageSize();
+export const pageSize: number = arch === "x64" ? 4096 : (SYSTEMS[platform]?.pageSize ?? askForPageSize());
 
 /** What a mapping's offset must be a multiple of, in bytes: a page, on all systems but Windows. */
-export const allocationGranularity: number = SYSTEMS[process.platform]?.granularity ?? pageSize;
+export const allocationGranularity: number = SYSTEMS[platform]?.granularity ?? pageSize;
 
 function askForPageSize(): number {
   try {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { getSystemErrorMap } from "node:util";
+import { host } from "../ffi/host.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { type Aio, backgroundSync } from "./aio.ts";
 import { lengthOf } from "./bytes.ts";
@@ -88,7 +88,7 @@ export function errnoReader(ffi: Ffi, address: number, failures: Failures): Fail
   // One view for good: the address is the thread's, and each thread has its own instance of this module.
   const errno = new Int32Array(ffi.view(address, 4));
   return (syscall, number = errno[0] as number) => {
-    const [code, meaning] = getSystemErrorMap().get(-number) ?? [`E${number}`, "unknown error"];
+    const [code, meaning] = host().getSystemErrorMap().get(-number) ?? [`E${number}`, "unknown error"];
     throw failures.system(syscall, number, code, meaning);
   };
 }

@@ -8,9 +8,7 @@
  * @module
  */
 
-import { fstatSync } from "node:fs";
-import { win32 } from "node:path";
-import process from "node:process";
+import { host } from "../ffi/host.ts";
 import type { Ffi, Functions } from "../ffi/types.ts";
 import { lengthOf } from "./bytes.ts";
 import { findBytes, findLastBytes, found } from "./memory.ts";
@@ -332,7 +330,7 @@ function fileFunctions(ffi: Ffi, kernel: Kernel, fail: Fail) {
 
   function open(descriptor: number, path: string, writable: boolean): number {
     const access = writable ? GENERIC_READ + GENERIC_WRITE : GENERIC_READ;
-    const name = wide(win32.toNamespacedPath(path));
+    const name = wide(host().toNamespacedPath(path));
     const handle = kernel.CreateFileW(name, access, FILE_SHARE_ALL, 0, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, 0);
     if (handle === INVALID_HANDLE_VALUE) fail("CreateFileW");
     if (isFileOf(handle, descriptor)) return handle;
@@ -345,7 +343,7 @@ function fileFunctions(ffi: Ffi, kernel: Kernel, fail: Fail) {
     // BY_HANDLE_FILE_INFORMATION: dwVolumeSerialNumber is at 28, nFileIndexHigh at 44, nFileIndexLow at 48.
     const info = new Uint32Array(13);
     if (kernel.GetFileInformationByHandle(handle, new Uint8Array(info.buffer)) === 0) return false;
-    const { dev, ino } = fstatSync(descriptor, { bigint: true });
+    const { dev, ino } = host().fstatSync(descriptor, { bigint: true });
     const index = (BigInt(info[11] as number) << 32n) | BigInt(info[12] as number);
     return dev === BigInt(info[7] as number) && ino === index;
   }
@@ -401,7 +399,7 @@ const OWN = 2 ** 32;
 /** The function that finds a descriptor's handle. The table of descriptors is the runtime's own; not all let others read it. */
 function descriptorReader(ffi: Ffi): ((descriptor: number) => number) | undefined {
   try {
-    return ffi.open([process.execPath], DESCRIPTOR_SIGNATURES).uv_get_osfhandle;
+    return ffi.open([host().process.execPath], DESCRIPTOR_SIGNATURES).uv_get_osfhandle;
   } catch {
     return undefined;
   }

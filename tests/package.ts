@@ -49,6 +49,12 @@ const text = new TextDecoder().decode(mm.read(1));
 mm.close();
 console.log(text, PAGESIZE, typeof MAP_SHARED);`;
 
+/** Prints which of its own modules Node loads for the library. */
+const LOADED = (load: string) => `
+const before = new Set(process.moduleLoadList);
+${load};
+console.log("loaded:", process.moduleLoadList.filter((name) => !before.has(name)).join());`;
+
 const PROGRAM = `
 import { MMap, MMapError, MADV_RANDOM, type Access, type ByteMatch, type BytesLike, type MMapOptions } from "mmap-ffi";
 const options: MMapOptions = { access: "read" satisfies Access };
@@ -72,6 +78,8 @@ try {
   const bare = USE.replace(/require\("node:path"\)\.join\(__dirname, "package.json"\)/, '"package.json"');
   writeFileSync(join(folder, "use.cjs"), `const { MMap, PAGESIZE, MAP_SHARED } = require("mmap-ffi");${USE}`);
   writeFileSync(join(folder, "use.mjs"), `import { MMap, PAGESIZE, MAP_SHARED } from "mmap-ffi";${bare}`);
+  writeFileSync(join(folder, "load.cjs"), LOADED('require("./node_modules/mmap-ffi/dist/mod.cjs")'));
+  writeFileSync(join(folder, "load.mjs"), LOADED('await import("mmap-ffi")'));
   for (const { name, command, env, missing } of RUNTIMES) {
     if (name === "deno") continue;
     if (missing !== undefined) {
@@ -82,6 +90,11 @@ try {
     const set = Object.entries(env).map(([key, value]) => `${key}=${value}`);
     for (const file of ["use.mjs", "use.cjs"]) {
       check(`${name} ${file}`, "env", [...set, program, file], /^\{ \d+ number$/m);
+    }
+    // Elsewhere the page size, which the library exports, is to be had through C alone.
+    if (name === "bun" || process.arch !== "x64") continue;
+    for (const file of ["load.mjs", "load.cjs"]) {
+      check(`${name} loads nothing for ${file}`, "env", [...set, program, file], /^loaded: $/m);
     }
   }
 

@@ -13,7 +13,7 @@
  * @module
  */
 
-import process from "node:process";
+import { arch } from "../../ffi/host.ts";
 import type { Ffi, Functions } from "../../ffi/types.ts";
 import type { Guard } from "../types.ts";
 import { arm64 } from "./arm64.ts";
@@ -196,7 +196,7 @@ export function sigbusGuard(
   libraries: readonly string[],
   pageSize: number,
 ): (address: number, length: number) => Guard | undefined {
-  const code = CODE[process.arch];
+  const code = CODE[arch];
   let handler: Handler | undefined;
   // Not asked of an array, whose length may be a getter by now: code that answers must not run within a resize.
   let works = code !== undefined;
