@@ -13,6 +13,8 @@ const CASES: [name: string, pattern: RegExp, theirs: string][] = [
   ["levels", /(?:WARN|ERROR)/, "WARN|ERROR"],
   ["fields", /^(\d+) (ERROR) (\S+)/m, "(?m)^([0-9]+) (ERROR) (\\S+)"],
   ["rare", /99[0-9]{3}77 ERROR/, "99[0-9]{3}77 ERROR"],
+  ["none", /zebra\d+/, "zebra[0-9]+"],
+  ["without a literal", /\d{6}[13579]\d{2}7 [DW]/, "[0-9]{6}[13579][0-9]{2}7 [DW]"],
 ];
 
 export default async function (bench: Bench, data: Data): Promise<void> {

@@ -29,6 +29,15 @@ export interface Pattern {
   readonly lookbehind: number;
   /** How far an attempt to match may look, where that can be told. */
   readonly reach: Reach | undefined;
+  /** What every match has in it, where such is known. */
+  readonly literal: Literal | undefined;
+}
+
+/** Bytes in a row that every match of an expression has in it. */
+export interface Literal {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** How many bytes a match has before them at most. */
+  readonly before: number;
 }
 
 /**
@@ -62,11 +71,12 @@ export function preparePattern({ source, flags }: { source: string; flags: strin
   const first = new SourceReader(source, plain);
   first.read();
   const lookbehind = first.hasLookbehind ? MAX_LOOKBEHIND : 1;
+  const literal = whole.sticky ? undefined : first.literal();
   // Within a line nothing looks further than its end, and the expression can stay as it is.
-  if (!first.matchesNewline) return { whole, cut: whole, withinLines: true, lookbehind, reach: undefined };
+  if (!first.matchesNewline) return { whole, cut: whole, withinLines: true, lookbehind, reach: undefined, literal };
   const cut = new RegExp(new SourceReader(source, plain, first.groups).read(), stepping);
   const reach = whole.sticky ? undefined : first.reach();
-  return { whole, cut, withinLines: false, lookbehind, reach };
+  return { whole, cut, withinLines: false, lookbehind, reach, literal };
 }
 
 // The engine's own function, taken before any code could replace it.
@@ -97,6 +107,15 @@ class SourceReader {
   readonly #atoms: Atom[] = [];
   /** Is there something of which the atoms do not tell how much it matches? */
   #unknown = false;
+  /** In how many groups that is which is read now. */
+  #depth = 0;
+  /** Outside of all groups: the characters that must match one behind the other, up to here, and the most of them so far. */
+  #row = "";
+  #longest = "";
+  /** How many characters a match may have before each of the two. */
+  #beforeRow = 0;
+  #beforeLongest = 0;
+  #hasChoice = false;
 
   readonly #source: string;
   readonly #flags: string;
@@ -134,6 +153,23 @@ class SourceReader {
     return { unbounded, others };
   }
 
+  /** The longest row of characters that every match has in it. Where the case does not matter, none is taken to be one. */
+  literal(): Literal | undefined {
+    this.#endRow();
+    if (this.#hasChoice || this.#longest === "" || matches(/i/, this.#flags)) return undefined;
+    const bytes = Uint8Array.from({ length: this.#longest.length }, (_, at) => codeAt.call(this.#longest, at));
+    const known = !this.#unknown && !matches(/v/, this.#flags);
+    return { bytes, before: known ? this.#beforeLongest : Number.POSITIVE_INFINITY };
+  }
+
+  #endRow(): void {
+    if (this.#row.length > this.#longest.length) {
+      this.#longest = this.#row;
+      this.#beforeLongest = this.#beforeRow;
+    }
+    this.#row = "";
+  }
+
   /** Everything up to the parenthesis that closes the current group, or the end. */
   read(): string {
     let rewritten = "";
@@ -143,11 +179,13 @@ class SourceReader {
 
   #term(): string {
     const alternative = this.#take(/\|/y);
+    this.#hasChoice ||= alternative !== undefined && this.#depth === 0;
     if (alternative !== undefined) return alternative;
     const assertion = this.#take(/[$^]|\\[bB]/y);
     if (assertion !== undefined) return this.#orEnd(assertion);
     if (this.#source[this.#at] === "(") return this.#repeatedGroup();
     const references = this.#references();
+    if (references !== undefined && this.#depth === 0) this.#endRow();
     this.#unknown ||= references !== undefined;
     if (references !== undefined) return this.#backreference(references) + (this.#quantifier() ?? "");
     return this.#atom();
@@ -159,6 +197,7 @@ class SourceReader {
   }
 
   #repeatedGroup(): string {
+    if (this.#depth === 0) this.#endRow();
     const first = this.#atoms.length;
     const group = this.#group();
     const quantifier = this.#quantifier() ?? "";
@@ -170,8 +209,11 @@ class SourceReader {
     const start = this.#at;
     if (this.#take(/\(\?<[=!]/y) !== undefined) {
       this.hasLookbehind = true;
+      const before = this.#atoms.length;
       this.#inside();
       const lookbehind = this.#source.slice(start, this.#at);
+      // What it passes on its way back takes no attempt further, but for a lookahead in it.
+      if (!matches(/\(\?[=!]/, lookbehind)) this.#atoms.length = before;
       return this.#orEnd(this.#mode === "full" ? lookbehind : withoutGroups(lookbehind));
     }
     if (this.#take(/\(\?[=!]/y) !== undefined) return this.#lookahead(start);
@@ -208,7 +250,9 @@ class SourceReader {
 
   /** The inside of a group, rewritten, up to behind its parenthesis. */
   #inside(): string {
+    this.#depth++;
     const inside = this.read();
+    this.#depth--;
     this.#at++;
     return inside;
   }
@@ -242,11 +286,21 @@ class SourceReader {
     const atom = this.#source[this.#at] === "\\" ? this.#escape() : this.#characterOrClass();
     this.matchesNewline ||= matches(new RegExp(`^(?:${atom})$`, this.#flags), "\n");
     const quantifier = this.#quantifier();
+    if (this.#depth === 0) this.#lengthenRow(quantifier === undefined ? characterOf(atom) : undefined);
     this.#atoms.push({ source: atom, most: mostOf(quantifier ?? "") });
     if (quantifier === undefined) return `(?:${atom}|${END})`;
     // What may be repeated no times can end at the end of the text as it is.
     if (matches(/^(?:[*?]|\{0*[,}])/, quantifier)) return atom + quantifier;
     return `(?:${atom}${quantifier}|${atom}*${END})`;
+  }
+
+  #lengthenRow(character: string | undefined): void {
+    if (character === undefined) {
+      this.#endRow();
+      return;
+    }
+    if (this.#row === "") this.#beforeRow = this.#atoms.reduce((sum, { most }) => sum + most, 0);
+    this.#row += character;
   }
 
   #escape(): string {
@@ -279,6 +333,15 @@ class SourceReader {
     this.#at = token.lastIndex;
     return match[0];
   }
+}
+
+/** The one character that an atom matches, if it is a byte's and written as itself, as `\.` or as `\x2e`. */
+function characterOf(atom: string): string | undefined {
+  const escaped = exec.call(/^\\(?:x([0-9a-fA-F]{2})|([^0-9A-Za-z]))$/, atom);
+  if (escaped?.[1] !== undefined) return String.fromCharCode(Number.parseInt(escaped[1], 16));
+  if (escaped === null && (atom.length !== 1 || atom === ".")) return undefined;
+  const character = escaped?.[2] ?? atom;
+  return codeAt.call(character, 0) < 256 ? character : undefined;
 }
 
 /** How often a quantifier lets something match at most; never 0, for a group in it may be repeated without a bound. */

@@ -7,9 +7,10 @@
 import { host } from "../ffi/host.ts";
 import { lengthOf } from "../platform/bytes.ts";
 import { isDetached, type Mapping } from "./mapping.ts";
-import { openFrom, preparePattern } from "./pattern.ts";
+import { type Literal, openFrom, preparePattern } from "./pattern.ts";
 
 const NEWLINE = 10;
+const NEWLINES = Uint8Array.of(NEWLINE);
 
 // The engine's own functions, taken before any code could replace them.
 const { indexOf: indexIn } = String.prototype;
@@ -168,8 +169,17 @@ export class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
   }
 }
 
-/** How much text a regular expression sees at first, in bytes. */
-const WINDOW = 1024 * 1024;
+/**
+ * How much text a regular expression sees at first, in bytes. Engines make longer strings outside of the memory that they
+ * use again and again, and fresh memory takes longer to fill than a regular expression to run over it.
+ */
+const WINDOW = 64 * 1024;
+
+/** Less text is looked at where a match is known to be far, and what comes is not yet known to be worth more, in bytes. */
+const GLANCE = 4 * 1024;
+
+/** Where text is on its way from the map to the engine. Made when it is first needed. */
+let passage: Buffer<ArrayBuffer> | undefined;
 
 /**
  * The matches between `start` and `end`. Each byte is one character, U+0000 to U+00FF. The text is seen through a window,
@@ -181,12 +191,22 @@ export function* matches(
   start: number,
   end: number,
 ): Generator<ByteMatch, void> {
-  const { whole, cut, withinLines, lookbehind, reach } = preparePattern(expression);
+  const { whole, cut, withinLines, lookbehind, reach, literal } = preparePattern(expression);
   let size = WINDOW;
+  let next = -1;
   windows: for (let from = start; ; ) {
     // The map may have been resized between two matches.
     const limit = Math.min(end, mapping.length);
     if (from > limit) return;
+    if (literal !== undefined && next < from) {
+      next = find(mapping, literal.bytes, from, limit);
+      if (next === -1) return;
+      const first = firstStart(mapping, literal, withinLines, from, next);
+      if (first - from > GLANCE) {
+        from = first;
+        size = GLANCE;
+      }
+    }
     const began = from;
     const left = Math.max(start, from - lookbehind);
     const right = Math.min(limit, from + size);
@@ -216,8 +236,15 @@ export function* matches(
       // The text is of a map that was resized since.
       if (limit !== Math.min(end, mapping.length)) continue windows;
     }
-    size = from === began ? size * 2 : WINDOW;
+    size = from === began ? size * 2 : Math.min(size * 4, WINDOW);
   }
+}
+
+/** Where a match can begin at the earliest, from `from` on, when the bytes that it cannot do without are at `next`. */
+function firstStart(mapping: Mapping, { before }: Literal, withinLines: boolean, from: number, next: number): number {
+  if (before !== Number.POSITIVE_INFINITY) return next - before;
+  // Not before the line that has those bytes.
+  return withinLines && next - from > GLANCE ? findLast(mapping, NEWLINES, from, next) + 1 : from;
 }
 
 /** Bytes as text, one character a byte. */
@@ -227,7 +254,11 @@ function textOf(mapping: Mapping, start: number, end: number): string {
       `pattern needs more than ${MAX_TEXT} bytes at once, from index ${start}: bound what it repeats`,
     );
   }
-  return loaded(mapping, start, end - start).toString("latin1");
+  const length = end - start;
+  if (length > WINDOW) return loaded(mapping, start, length).toString("latin1");
+  passage ??= host().Buffer.allocUnsafeSlow(WINDOW);
+  mapping.load(start, new Uint8Array(passage.buffer, 0, length));
+  return passage.toString("latin1", 0, length);
 }
 
 /** The longest string of every runtime: V8's has 2^29 - 24 characters. */

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../lib/mod.ts";
+import { preparePattern } from "../lib/pattern.ts";
 import { Random } from "./fuzz/random.ts";
 import { bytes, newFile, refuses, text } from "./support.ts";
 
@@ -176,7 +177,7 @@ test("^ and $ stand for the bounds", () => {
 });
 
 /** The size of the window that regular expressions look through. */
-const WINDOW = 1024 * 1024;
+const WINDOW = 64 * 1024;
 
 /** Compares with the engine's own matches over the whole text. */
 function sameAsWhole(mm: MMap, content: string, pattern: RegExp): void {
@@ -269,6 +270,141 @@ test("a backreference is found across an edge, however long its group is", () =>
     assert.is(mm.search(/(<q*>)\s\1/)?.bytes.length, 2 * quoted.length + 1);
     assert.is(mm.search(/(?<it><q*>)\s\k<it>-/)?.bytes.length, 2 * quoted.length + 2);
     assert.is(mm.search(/(\B<q*>\b|<(q)*>)\s\1/)?.bytes.length, 2 * quoted.length + 1);
+  }
+});
+
+test("the bytes that every match has in it are found in an expression, and no others", () => {
+  const rows: [source: string, flags: string, literal: string | undefined, before?: number][] = [
+    ["99[0-9]{3}77 ERROR", "", "77 ERROR", 5],
+    ["ERROR", "gm", "ERROR"],
+    ["ERROR", "y", undefined],
+    ["ERROR", "i", undefined],
+    ["a?bc", "", "bc", 1],
+    ["abc?", "", "ab"],
+    ["abc*d", "", "ab"],
+    ["ab{0}c", "", "a"],
+    ["ab+cde", "", "cde", Number.POSITIVE_INFINITY],
+    ["abc|abd", "", undefined],
+    ["|abc", "", undefined],
+    ["(?:abc|abd)e", "", "e", 6],
+    ["(abc)?d", "", "d", 3],
+    ["x(abc)", "", "x"],
+    ["(?=abc)d", "", "d", 6],
+    ["(?!abc)d", "", "d", 6],
+    ["(?<=abc)d", "", "d"],
+    ["(?<name>a)bc\\k<name>d", "", "bc", Number.POSITIVE_INFINITY],
+    ["(a)bc\\1d", "", "bc", Number.POSITIVE_INFINITY],
+    ["\\bfoo\\b", "", "foo"],
+    ["^foo$", "m", "foo"],
+    ["a.bc", "", "bc", 2],
+    ["a\\.bc", "", "a.bc"],
+    ["\\x41\\x0a\\/", "", "A\n/"],
+    ["\\u{41}bc", "u", "bc", 1],
+    ["\\u0041bc", "", "bc", 1],
+    ["\\d\\wab", "", "ab", 2],
+    ["[a]bc", "", "bc", 1],
+    ["a\u{1f600}bc", "u", "bc", 2],
+    ["a\u{1f600}bc", "", "bc", 3],
+    ["\u00e9\u0100", "", "\u00e9"],
+    ["a{,2}", "", "a{,2}"],
+    ["[abc]+", "", undefined],
+    ["", "", undefined],
+  ];
+  for (const [source, flags, literal, before = 0] of rows) {
+    const found = preparePattern({ source, flags }).literal;
+    assert.is(found && Buffer.from(found.bytes).toString("latin1"), literal, `/${source}/${flags}`);
+    assert.is(found?.before ?? 0, before, `/${source}/${flags}`);
+  }
+});
+
+test("matches that are far apart are those of the whole text, by a literal in them or without one", () => {
+  const random = new Random(11);
+  const patterns = [
+    ...[
+      /needle/,
+      /^.*needle/m,
+      /needle.*$/m,
+      /\w+ needle \w*/,
+      /needle(?=.*hay)/,
+      /(?<=hay\W.{0,50})needle/,
+      /a*needle|x/,
+    ],
+    ...[/needle\n/, /^\nneedle/m, /needle[^]*?hay/, /[^]needle/, /n(?:ee)dle/, /(n)eedle\1?/, /needle$/],
+  ];
+  for (let round = 0; round < 6; round++) {
+    let content = "";
+    while (content.length < 4 * WINDOW) {
+      // Lines of nothing, short and long ones, and now and then longer than the window.
+      const gap = random.oneIn(8) ? 3000 + random.below(2 * WINDOW) : random.below(300);
+      content += random.oneIn(3) ? "- \n".repeat(gap / 3) : "-".repeat(gap);
+      content += random.pick([
+        "needle",
+        "hay\n",
+        "a needle b\n",
+        "\n",
+        "\n\nneedle",
+        "\0needle\n",
+        "hay. needle",
+        "need",
+      ]);
+    }
+    using mm = MMap.open(newFile(content));
+    for (const pattern of patterns) sameAsWhole(mm, content, pattern);
+  }
+});
+
+const PIECES = [
+  "a",
+  "b",
+  "ab",
+  "\\n",
+  ".",
+  "[ab]",
+  "[^b]",
+  "\\s",
+  "^",
+  "$",
+  "\\b",
+  "(?=a)",
+  "(?!b)",
+  "(?<=a)",
+  "\\x61",
+  "\\.",
+] as const;
+
+/** An expression by chance. */
+function anyPattern(random: Random, depth = 0): string {
+  let source = "";
+  for (let count = 1 + random.below(4); count > 0; count--) {
+    const group = depth < 2 && random.oneIn(4);
+    const piece = group ? `${random.pick(["(", "(?:"])}${anyPattern(random, depth + 1)})` : random.pick(PIECES);
+    const repeats = group || /^(?:\w|\.|\[.*|\\[ns.].*)$/.test(piece);
+    source += piece + (repeats && random.oneIn(3) ? random.pick(["*", "+", "?", "{2}", "{0,1}", "*?", "{0}"]) : "");
+  }
+  return random.oneIn(5) ? `${source}|${random.pick(PIECES)}` : source;
+}
+
+test("random expressions match as in the whole text", () => {
+  const random = new Random(12);
+  for (let round = 0; round < 60; round++) {
+    const length = random.pick([0, 10, 1000, WINDOW + random.below(5000)]);
+    let content = "";
+    while (content.length < length) {
+      content += random.pick([
+        "a",
+        "b",
+        "ab",
+        "\n",
+        " ",
+        ".",
+        "-".repeat(random.below(300)),
+        "\n".repeat(random.below(20)),
+      ]);
+    }
+    using mm = MMap.open(newFile(`${content}a`));
+    for (let count = 0; count < 5; count++) {
+      sameAsWhole(mm, `${content}a`, new RegExp(anyPattern(random), random.pick(["", "m", "s"])));
+    }
   }
 });
 
