@@ -61,7 +61,12 @@ export interface Effort {
   readonly rounds: number;
   /** How long a sample takes at least, in nanoseconds: short calls are repeated. */
   readonly sample: number;
+  /** How long what is short runs before it is timed, in nanoseconds: engines compile anew what they have seen more of. */
+  readonly warmUp: number;
 }
+
+/** What runs more often than this in a sample is short. */
+const MANY = 100;
 
 /** Keeps results alive: an engine drops code whose result nobody uses. */
 let last: unknown;
@@ -76,6 +81,14 @@ export function here(run: () => unknown): Timed {
     }
     return { nanoseconds: (performance.now() - began) * 1e6, value: last };
   };
+}
+
+/** Collects what another way has left, which the next one is not to pay for; what nobody closed is unmapped then. */
+async function collectGarbage(): Promise<void> {
+  const { gc, Bun } = globalThis as { gc?: () => void; Bun?: { gc(force: boolean): void } };
+  if (Bun === undefined) gc?.();
+  else Bun.gc(true);
+  await new Promise((resolve) => setTimeout(resolve));
 }
 
 export function median(values: readonly number[]): number {
@@ -111,6 +124,7 @@ export class Bench {
     for (let round = 0; round < rounds; round++) {
       const values: unknown[] = [];
       for (const [index, way] of ways.entries()) {
+        await collectGarbage();
         const { nanoseconds, value } = await way(counts[index] as number);
         times[index]?.push(nanoseconds / (counts[index] as number) / per);
         values.push(value);
@@ -130,10 +144,13 @@ export class Bench {
 
   /** How often to run for a sample of the wanted length; also warms up. */
   async #count(way: Timed): Promise<number> {
-    for (let count = 1; ; count *= 2) {
+    const { sample, warmUp } = this.#effort;
+    let ran = 0;
+    for (let count = 1; ; ) {
       const { nanoseconds } = await way(count);
-      if (nanoseconds >= this.#effort.sample) return count;
-      if (nanoseconds * 8 < this.#effort.sample) count *= 2;
+      ran += nanoseconds;
+      if (nanoseconds < sample) count *= nanoseconds * 8 < sample ? 4 : 2;
+      else if (count < MANY || ran >= warmUp) return count;
     }
   }
 

@@ -13,7 +13,7 @@ import { endPython } from "./python.ts";
 
 const [folder = "", topics = "", ...flags] = process.argv.slice(2);
 const quick = flags.includes("--quick");
-const effort: Effort = quick ? { rounds: 1, sample: 5e5 } : { rounds: 5, sample: 3e7 };
+const effort: Effort = quick ? { rounds: 1, sample: 5e5, warmUp: 0 } : { rounds: 5, sample: 3e7, warmUp: 3e8 };
 
 for (const topic of topics.split(",")) {
   const { default: run } = await import(new URL(`./${topic}.ts`, import.meta.url).href);

@@ -108,12 +108,22 @@ const FENCE = new Int32Array(1);
 // The engine's own class, taken before any code could replace it.
 const Bytes = Uint8Array;
 
+/** A byte on its way to or from memory that no window shows. */
+const ONE = new Bytes(1);
+
+/** V8 keeps the contents of arrays of up to so many bytes among its objects, and takes long to move them to where C sees them. */
+const FEW = 64;
+
 /**
- * Few bytes on their way to or from memory that no window shows: an array for each length. V8 keeps the contents of a short
- * array among its objects, and takes long to move them to where C may see them: these are there from their first use on.
+ * So few bytes pass through these arrays, one for each length, whose contents are moved once. Without a prototype, whose
+ * properties other code could put in the place of an array that is not yet made.
  */
-const FEW = Array.from({ length: 65 }, (_, length) => new Bytes(length));
-const ONE = FEW[1] as Uint8Array<ArrayBuffer>;
+const passages: Record<number, Uint8Array<ArrayBuffer>> = Object.create(null);
+
+function passage(length: number): Uint8Array<ArrayBuffer> {
+  passages[length] ??= new Bytes(length);
+  return passages[length] as Uint8Array<ArrayBuffer>;
+}
 
 export class Mapping {
   readonly protection: Protection;
@@ -311,11 +321,11 @@ export class Mapping {
       this.#checkIntact(end);
       return copy;
     }
-    const few = short ? FEW[length] : undefined;
-    const read = few ?? new Bytes(length);
+    const few = short && length <= FEW;
+    const read = few ? passage(length) : new Bytes(length);
     this.#platform.load(this.#address(start), read, length);
     this.#checkIntact(end);
-    return few === undefined ? read : new Bytes(few);
+    return few ? new Bytes(read) : read;
   }
 
   /** Fills `target`, which has as many, with the bytes from `start` to `end`. */
