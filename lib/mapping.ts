@@ -295,13 +295,13 @@ export class Mapping {
   }
 
   #distantByte(index: number): number {
-    if (this.showsInWindow(index, 1)) return this.#window[index - this.#windowStart] as number;
+    if (this.#showsInWindow(index, 1)) return this.#window[index - this.#windowStart] as number;
     this.#platform.load(this.#address(index), ONE, 1);
     return ONE[0] as number;
   }
 
   setByte(index: number, value: number): void {
-    if (this.showsInWindow(index, 1)) {
+    if (this.#showsInWindow(index, 1)) {
       this.#window[index - this.#windowStart] = value;
     } else {
       ONE[0] = value;
@@ -316,7 +316,7 @@ export class Mapping {
     const length = end - start;
     if (length === 0) return new Bytes(0);
     const short = length <= this.#platform.viewCopy;
-    if (short && this.showsInWindow(start, length)) {
+    if (short && this.#showsInWindow(start, length)) {
       const copy = new Bytes(this.#seen(start, end));
       this.#checkIntact(end);
       return copy;
@@ -332,7 +332,7 @@ export class Mapping {
   copy(start: number, end: number, target: Uint8Array): void {
     const length = end - start;
     if (length === 0) return;
-    if (length > this.#platform.viewCopy || !this.showsInWindow(start, length)) {
+    if (length > this.#platform.viewCopy || !this.#showsInWindow(start, length)) {
       this.load(start, target);
       return;
     }
@@ -360,7 +360,7 @@ export class Mapping {
     // Before as well: where it is known already, nothing is written.
     this.#checkIntact(start + length);
     if (length > 0) {
-      if (length > WINDOW || !this.showsInWindow(start, length)) this.#platform.store(this.#address(start), source);
+      if (length > WINDOW || !this.#showsInWindow(start, length)) this.#platform.store(this.#address(start), source);
       else set.call(this.#window, source, start - this.#windowStart);
     }
     this.#checkIntact(start + length);
@@ -378,7 +378,7 @@ export class Mapping {
    * Are `count` bytes from `index` on, of at most `WINDOW`, in the window? It slides to a part of the mapping when that is
    * asked for again, or the one behind it: a view costs more than a call that copies, and pays where reads are close.
    */
-  showsInWindow(index: number, count: number): boolean {
+  #showsInWindow(index: number, count: number): boolean {
     const at = index - this.#windowStart;
     if (at >= 0 && at + count <= this.#windowLength) return true;
     const part = Math.floor(index / WINDOW);
@@ -399,16 +399,6 @@ export class Mapping {
     this.#window = new Bytes(this.#windowBuffer);
     this.#windowStart = start;
     this.#windowLength = length;
-  }
-
-  /** A part of the mapping, for the library alone. */
-  get window(): Uint8Array<ArrayBuffer> {
-    return this.#window;
-  }
-
-  /** Where it begins. */
-  get windowStart(): number {
-    return this.#windowStart;
   }
 
   /** The index of the first byte equal to `byte` from `start` to `end`, or -1. */

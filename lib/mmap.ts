@@ -245,7 +245,9 @@ export class MMap implements Disposable, Iterable<number> {
         });
       } catch (error) {
         if (made) unlinkSync(name);
-        else if (grows) truncateSync(name, before);
+        // A class of the user's own may have closed the map, and with it the descriptor, before it failed.
+        else if (grows && offer.taken) truncateSync(name, before);
+        else if (grows) ftruncateSync(fd, before);
         throw error;
       } finally {
         MMap.#offer = outer;
