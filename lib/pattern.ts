@@ -20,9 +20,10 @@ export interface Pattern {
   readonly whole: RegExp;
   /**
    * The expression for text that goes on behind its end. A match that ends where the text does says only from where on
-   * more text is needed; every other match is final.
+   * more text is needed; every other match is final. There is none of an expression with a lookahead within a lookbehind,
+   * where nothing can take a match to the end: `reach` alone tells which of its matches are final.
    */
-  readonly cut: RegExp;
+  readonly cut: RegExp | undefined;
   /** No match reaches beyond its line: text must be cut behind a newline. */
   readonly withinLines: boolean;
   /** How many characters before its start a match may look at. */
@@ -74,7 +75,9 @@ export function preparePattern({ source, flags }: { source: string; flags: strin
   const literal = whole.sticky ? undefined : first.literal();
   // Within a line nothing looks further than its end, and the expression can stay as it is.
   if (!first.matchesNewline) return { whole, cut: whole, withinLines: true, lookbehind, reach: undefined, literal };
-  const cut = new RegExp(new SourceReader(source, plain, first.groups).read(), stepping);
+  const cut = first.looksAheadBehind
+    ? undefined
+    : new RegExp(new SourceReader(source, plain, first.groups).read(), stepping);
   const reach = whole.sticky ? undefined : first.reach();
   return { whole, cut, withinLines: false, lookbehind, reach, literal };
 }
@@ -102,6 +105,8 @@ interface Atom {
 /** Reads a regular expression that the engine has accepted, and rewrites it to stop at the end of the text. */
 class SourceReader {
   hasLookbehind = false;
+  /** Is there a lookahead within a lookbehind, or what could be one? */
+  looksAheadBehind = false;
   matchesNewline = false;
   readonly groups: Group[] = [];
   readonly #atoms: Atom[] = [];
@@ -184,10 +189,11 @@ class SourceReader {
     const assertion = this.#take(/[$^]|\\[bB]/y);
     if (assertion !== undefined) return this.#orEnd(assertion);
     if (this.#source[this.#at] === "(") return this.#repeatedGroup();
+    const start = this.#at;
     const references = this.#references();
     if (references !== undefined && this.#depth === 0) this.#endRow();
     this.#unknown ||= references !== undefined;
-    if (references !== undefined) return this.#backreference(references) + (this.#quantifier() ?? "");
+    if (references !== undefined) return this.#backreference(start, references) + (this.#quantifier() ?? "");
     return this.#atom();
   }
 
@@ -212,8 +218,10 @@ class SourceReader {
       const before = this.#atoms.length;
       this.#inside();
       const lookbehind = this.#source.slice(start, this.#at);
+      const looksAhead = matches(/\(\?[=!]/, lookbehind);
+      this.looksAheadBehind ||= looksAhead;
       // What it passes on its way back takes no attempt further, but for a lookahead in it.
-      if (!matches(/\(\?[=!]/, lookbehind)) this.#atoms.length = before;
+      if (!looksAhead) this.#atoms.length = before;
       return this.#orEnd(this.#mode === "full" ? lookbehind : withoutGroups(lookbehind));
     }
     if (this.#take(/\(\?[=!]/y) !== undefined) return this.#lookahead(start);
@@ -272,8 +280,7 @@ class SourceReader {
   }
 
   /** A backreference: its beginning may be at the end of the text. It is something that its group's source matches. */
-  #backreference(groups: readonly Group[]): string {
-    const start = this.#source.lastIndexOf("\\", this.#at);
+  #backreference(start: number, groups: readonly Group[]): string {
     const reference = this.#source.slice(start, this.#at);
     // Within a group that is referred to, anything.
     if (this.#mode === "loose") return "[^]*";

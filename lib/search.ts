@@ -215,14 +215,14 @@ export function* matches(
     const text = last || !withinLines ? seen : seen.slice(0, seen.lastIndexOf("\n") + 1);
     // Where little of the text is left open, the expression itself is the faster way to what is not.
     const tail = last || reach === undefined ? 0 : openFrom(text, reach);
-    const settled = last || tail > text.length / 2;
+    const settled = last || cut === undefined || tail > text.length / 2;
     const regexp = settled ? whole : cut;
     const open = settled && !last ? tail : text.length;
     for (;;) {
       regexp.lastIndex = from - left;
       const match = exec.call(regexp, text);
       if (match === null) {
-        if (last || (regexp.sticky && from - left < text.length)) return;
+        if (last || (regexp.sticky && from - left < open)) return;
         from = Math.max(from, left + open);
         break;
       }

@@ -225,7 +225,17 @@ test("matches across the windows' edges are those of the whole text", () => {
 });
 
 test("edges are right at every distance from them", () => {
-  for (const pattern of [/needle\nin[^]*?stack/, /needle\nin(?=[^]*stack)/, /e\nin\s\w+|needle/, /needle$/m, /e\b\s/]) {
+  const patterns = [
+    /needle\nin[^]*?stack/,
+    /needle\nin(?=[^]*stack)/,
+    /e\nin\s\w+|needle/,
+    /needle$/m,
+    /e\b\s/,
+    /(?<=need(?=le\nin))l/,
+    /(?<=(n)(?!eedle\nin a\nhay))e\1?/,
+    /(e)\1d\w+\s|needle\s*/,
+  ];
+  for (const pattern of patterns) {
     const tokens = "needle\nin a\nhaystack\n";
     for (let distance = 0; distance < tokens.length + 2; distance++) {
       const content = `${"-".repeat(WINDOW - distance)}${tokens}${"-".repeat(100)}${tokens}`;
@@ -268,6 +278,7 @@ test("a backreference is found across an edge, however long its group is", () =>
     const content = `${"-\n".repeat((WINDOW - distance) >> 1)}${quoted}\n${quoted}${"-".repeat(20_000)}`;
     using mm = MMap.open(newFile(content));
     assert.is(mm.search(/(<q*>)\s\1/)?.bytes.length, 2 * quoted.length + 1);
+    assert.is(mm.search(/(<q*>)\s\1\x2d/)?.bytes.length, 2 * quoted.length + 2);
     assert.is(mm.search(/(?<it><q*>)\s\k<it>-/)?.bytes.length, 2 * quoted.length + 2);
     assert.is(mm.search(/(\B<q*>\b|<(q)*>)\s\1/)?.bytes.length, 2 * quoted.length + 1);
   }
