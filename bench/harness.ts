@@ -83,14 +83,6 @@ export function here(run: () => unknown): Timed {
   };
 }
 
-/** Collects what another way has left, which the next one is not to pay for; what nobody closed is unmapped then. */
-async function collectGarbage(): Promise<void> {
-  const { gc, Bun } = globalThis as { gc?: () => void; Bun?: { gc(force: boolean): void } };
-  if (Bun === undefined) gc?.();
-  else Bun.gc(true);
-  await new Promise((resolve) => setTimeout(resolve));
-}
-
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((one, other) => one - other);
   return sorted[sorted.length >> 1] as number;
@@ -124,7 +116,6 @@ export class Bench {
     for (let round = 0; round < rounds; round++) {
       const values: unknown[] = [];
       for (const [index, way] of ways.entries()) {
-        await collectGarbage();
         const { nanoseconds, value } = await way(counts[index] as number);
         times[index]?.push(nanoseconds / (counts[index] as number) / per);
         values.push(value);

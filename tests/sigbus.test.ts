@@ -5,8 +5,11 @@ import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { Ffi } from "../ffi/types.ts";
 import { MMap } from "../lib/mod.ts";
 import { CODE } from "../platform/sigbus/mod.ts";
+import { Table } from "../platform/sigbus/table.ts";
+import type { Guard } from "../platform/types.ts";
 import { currentRuntime, ROOT } from "./runtimes.ts";
 import {
   type ChildOptions,
@@ -470,6 +473,41 @@ guarded("thousands of maps at once each count their own faults, and slots are us
   `);
   const round = [1, TRUNCATED, true, 2500];
   assert.equal(lines, [round, round, round, [0]]);
+});
+
+test("where every slot is in use, few maps look for one, and one that was given back is found", () => {
+  const memory = new ArrayBuffer(Table.size(4096));
+  const ffi = { view: () => memory } as unknown as Ffi;
+  const [own, others] = [new Table(ffi, 0, 4096), new Table(ffi, 0)];
+  const guards: Guard[] = [];
+  for (let guard = own.claim(4096, 4096); guard !== undefined; guard = own.claim(4096, 4096)) guards.push(guard);
+  assert.is(guards.length, 65_536);
+  const { load } = Atomics;
+  let looks = 0;
+  Atomics.load = ((...parameters: Parameters<typeof load>) => {
+    looks++;
+    return load(...parameters);
+  }) as typeof load;
+  try {
+    for (let count = 0; count < 500; count++) assert.is(own.claim(4096, 4096), undefined);
+  } finally {
+    Atomics.load = load;
+  }
+  assert.is(looks, 0);
+  // Its own is found at once.
+  guards.pop()?.release();
+  guards.push(own.claim(4096, 4096) as Guard);
+  assert.is.not(guards.at(-1), undefined);
+  // So is, by the next look, what another thread gave back.
+  assert.is(others.claim(4096, 4096), undefined);
+  guards.pop()?.release();
+  let tried = 0;
+  let found: Guard | undefined;
+  while (found === undefined && tried < 2000) {
+    found = others.claim(4096, 4096);
+    tried++;
+  }
+  assert.is(tried, 1001);
 });
 
 guarded("a file that is gone costs few mappings, however its pages are touched", () => {

@@ -36,6 +36,9 @@ const TAKEN = 1;
 const LIVE = 2;
 const USE = 4;
 
+/** Where every slot was in use, so many maps are made before all are looked at again: a look takes longer than a map does. */
+const REST = 1000;
+
 export class Table {
   readonly address: number;
   readonly #slots: number;
@@ -44,6 +47,8 @@ export class Table {
   /** Where to look for a free slot: first among those that this thread gave back, then one after the other. */
   readonly #released: number[] = [];
   #next = 0;
+  /** How many maps go without another look at all slots, of which none was free. */
+  #unsought = 0;
 
   /** The length in bytes of a table, in whole pages. */
   static size(pageSize: number): number {
@@ -92,11 +97,16 @@ export class Table {
     for (let slot = this.#released.pop(); slot !== undefined; slot = this.#released.pop()) {
       if (this.#takeSlot(slot)) return slot;
     }
+    if (this.#unsought > 0) {
+      this.#unsought--;
+      return -1;
+    }
     for (let tried = 0; tried < this.#slots; tried++) {
       const slot = this.#next;
       this.#next = (slot + 1) % this.#slots;
       if (this.#takeSlot(slot)) return slot;
     }
+    this.#unsought = REST;
     return -1;
   }
 
