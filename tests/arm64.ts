@@ -32,6 +32,7 @@ const DENO = "2.9.5";
 const RUNTIMES = ["node20", "node26", "node26-ffi", "bun", "deno"];
 
 installDebian({
+  "binutils-aarch64-linux-gnu": "/usr/bin/aarch64-linux-gnu-as",
   "libc6-arm64-cross": `${LIBRARIES}/lib/libc.so.6`,
   "libstdc++6-arm64-cross": `${LIBRARIES}/lib/libstdc++.so.6`,
   "libgcc-s1-arm64-cross": `${LIBRARIES}/lib/libgcc_s.so.1`,

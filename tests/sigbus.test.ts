@@ -13,6 +13,7 @@ import type { Guard } from "../platform/types.ts";
 import { currentRuntime, ROOT } from "./runtimes.ts";
 import {
   type ChildOptions,
+  EMULATED,
   type Ended,
   FOLDER,
   LIBRARY,
@@ -93,9 +94,11 @@ const FFI = new URL("../ffi/mod.ts", import.meta.url).href;
 
 // --- The machine code --------------------------------------------------------------------------------------------------
 
+/** The assembler without a prefix is for the machine that runs it, which under an emulator is another one. */
+const plain = EMULATED ? "" : process.arch;
 const ASSEMBLERS: Record<string, string[]> = {
-  x64: ["x86_64-linux-gnu-", ...(process.arch === "x64" ? [""] : [])],
-  arm64: ["aarch64-linux-gnu-", ...(process.arch === "arm64" ? [""] : [])],
+  x64: ["x86_64-linux-gnu-", ...(plain === "x64" ? [""] : [])],
+  arm64: ["aarch64-linux-gnu-", ...(plain === "arm64" ? [""] : [])],
 };
 
 const works = (command: string) => spawnSync(command, ["--version"]).status === 0;
