@@ -69,7 +69,9 @@ function filesOf(folder: string, extension: string): string[] {
 
 function words(): string[] {
   const documents = ["", "docs"].flatMap((folder) => filesOf(folder, ".md"));
-  return documents.join(" ").match(/[A-Za-z]+[,.]?/g) ?? [];
+  const found = documents.join(" ").match(/[A-Za-z]+[,.]?/g) ?? [];
+  // A log's levels stand where the levels do, whatever the documents say of them.
+  return found.filter((word) => /[a-z]/.test(word));
 }
 
 function sources(): string[] {
