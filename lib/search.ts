@@ -130,6 +130,14 @@ export class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
 
   next(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
     if (this.#done) return { done: true, value: undefined };
+    // An error ends it, as it ends a generator.
+    this.#done = true;
+    const result = this.#advance();
+    this.#done = result.done === true;
+    return result;
+  }
+
+  #advance(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
     // The map may have been resized since, and the block transferred away with a line.
     const current = this.#limit === Math.min(this.#end, this.#mapping.length) && !isDetached(this.#block);
     const newline = current ? indexIn.call(this.#text, "\n", this.#given) : -1;
@@ -157,11 +165,13 @@ export class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
     this.#size = Math.min(4 * this.#size, BLOCK);
     this.#block = bytes.buffer;
     this.#text = bytes.toString("latin1");
-    return indexIn.call(this.#text, "\n") === -1 ? this.#lineAlone() : this.next();
+    return indexIn.call(this.#text, "\n") === -1 ? this.#lineAlone() : this.#advance();
   }
 
   /** The last line, or one that is longer than a block. */
   #lineAlone(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
+    // What made the text may have been replaced by code that resized the map, or closed it.
+    if (this.#limit !== Math.min(this.#end, this.#mapping.length)) return this.#nextBlock();
     const end = lineEnd(this.#mapping, this.#start, this.#limit);
     const value = this.#mapping.read(this.#start, end);
     this.#given = end - this.#start;

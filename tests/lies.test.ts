@@ -93,6 +93,16 @@ test("built-in classes that were replaced do not lead the library out of its mem
   assert.match(printedBy(program), /^(the map has no .*\n){3}the map is closed\n1,4,120,97,98,99,0$/);
 });
 
+// A line longer than what is copied at once is looked for behind it, after code that was put in place has run.
+test("a map that closes while a line is made into text is not read on", () => {
+  const program = `
+    const mm = MMap.anonymous(50_000_000);
+    Buffer.prototype.toString = () => { mm.close(); return ""; };
+    try { mm.lines().next(); } catch (error) { console.log(error.code); }
+  `;
+  assert.is(printedBy(program), "ERR_MMAP_CLOSED");
+});
+
 // Code that answers in the middle of a resize could resize the map once more, and pages would be unmapped twice.
 test("no property that user code can replace is asked while a map is made or resized", () => {
   const path = newFile(new Uint8Array(10_000));

@@ -152,6 +152,7 @@ test("lines() follows a resize and ends with the map", () => {
     () => other.next(),
     (error: unknown) => (error as { code?: string }).code === "ERR_MMAP_CLOSED",
   );
+  assert.equal(other.next(), { done: true, value: undefined });
 });
 
 test("seek moves from the start, the position and the end, and gives the new position", () => {
