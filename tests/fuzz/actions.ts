@@ -12,7 +12,7 @@ import { inspect } from "node:util";
 import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
 import { MMap, type Residency, type ViewConstructor } from "../../lib/mod.ts";
 import { newFile } from "../support.ts";
-import { type Given, WRONG } from "./model.ts";
+import { type Given, lineOf, WRONG } from "./model.ts";
 import { pollute } from "./pollute.ts";
 import { bytes, expression, noInteger, number, optional, options } from "./values.ts";
 import { attempt, equal, kindOf, MischiefError, type Victim, type World, Wrong } from "./world.ts";
@@ -214,17 +214,30 @@ function overBytes(victim: Victim): () => void {
   };
 }
 
+/**
+ * Lines are copied some at a time: each is of what the map had at one of the calls, and of none before that of the line
+ * before it. What was copied is not given any more when the map's length has changed.
+ */
 function overLines(victim: Victim): () => void {
   const iterator = victim.map.lines();
   const end = victim.model.length();
   let at = 0;
   let alive = true;
+  let contents: Uint8Array[] = [];
   return () => {
-    const line = victim.model.line(at, Math.min(end, victim.model.length()));
-    const over = !alive || at >= Math.min(end, victim.model.length());
-    const right = (value: unknown) => (over ? value === undefined : equal(value as Uint8Array, line));
+    const limit = Math.min(end, victim.model.length());
+    contents.push(victim.model.content.slice());
+    const right = (value: unknown) => {
+      if (!alive || at >= limit) return value === undefined;
+      if (!(value instanceof Uint8Array)) return false;
+      const first = contents.findIndex(
+        (content) => Math.min(end, content.length) === limit && equal(value, lineOf(content, at, limit)),
+      );
+      contents = contents.slice(first);
+      at += value.length;
+      return first !== -1;
+    };
     alive = expectNext(victim, "over lines", () => iterator.next(), right) && alive;
-    at += line.length;
   };
 }
 

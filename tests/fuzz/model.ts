@@ -32,6 +32,12 @@ function check(right: boolean, kind = "RangeError"): void {
   if (!right) throw new Refusal(kind);
 }
 
+/** The line from `start`, up to `end` at most. */
+export function lineOf(content: Uint8Array, start: number, end: number): Uint8Array {
+  const newline = content.indexOf(10, start);
+  return content.slice(start, newline === -1 || newline >= end ? end : newline + 1);
+}
+
 export interface ModelOptions {
   readonly file: Uint8Array;
   readonly offset: number;
@@ -102,15 +108,9 @@ export class Model {
   }
 
   readline(): Uint8Array {
-    const line = this.line(this.position, this.content.length);
+    const line = lineOf(this.content, this.position, this.content.length);
     this.position += line.length;
     return line;
-  }
-
-  /** The line from `start`, up to `end` at most. */
-  line(start: number, end: number): Uint8Array {
-    const newline = this.content.indexOf(10, start);
-    return this.content.slice(start, newline === -1 || newline >= end ? end : newline + 1);
   }
 
   write(bytes: Uint8Array): number {
