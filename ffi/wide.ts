@@ -24,9 +24,9 @@ function got(wide: boolean, value: unknown): unknown {
  * The same function with numbers for 64-bit integers and addresses. One closure a count of parameters: a rest parameter
  * would cost an array a call.
  */
-export function withNumbers(call: Call, { parameters, result }: Signature): Call {
+function withNumbers(call: Call, { parameters, result }: Signature): Call {
   const wide = parameters.map((type) => WIDE.includes(type));
-  const [first, second, third, fourth] = wide;
+  const [first, second, third, fourth, fifth, sixth] = wide;
   const back = WIDE.includes(result);
   switch (wide.length) {
     case 0:
@@ -39,6 +39,15 @@ export function withNumbers(call: Call, { parameters, result }: Signature): Call
       return (a, b, c) => got(back, call(given(first, a), given(second, b), given(third, c)));
     case 4:
       return (a, b, c, d) => got(back, call(given(first, a), given(second, b), given(third, c), given(fourth, d)));
+    case 5:
+      return (a, b, c, d, e) =>
+        got(back, call(given(first, a), given(second, b), given(third, c), given(fourth, d), given(fifth, e)));
+    case 6:
+      return (a, b, c, d, e, f) =>
+        got(
+          back,
+          call(given(first, a), given(second, b), given(third, c), given(fourth, d), given(fifth, e), given(sixth, f)),
+        );
     default:
       return (...values) => got(back, call(...values.map((value, index) => given(wide[index], value))));
   }

@@ -160,8 +160,8 @@ export class Mapping {
 
   /** Every buffer that the user was given. Strong references: a collected buffer could not tell that it was transferred. */
   #given: ArrayBuffer[] = [];
-  /** The buffers of `part`, by their range. */
-  #parts = new Map<string, ArrayBuffer>();
+  /** The buffers of `part`, by their range. Made when it is first asked. */
+  #parts: Map<string, ArrayBuffer> | undefined;
   #bytes: Uint8Array<ArrayBuffer> | undefined;
   /** What `mapCopy` made for buffers that the user was given. */
   #copies: Region[] = [];
@@ -468,6 +468,7 @@ export class Mapping {
       span = length;
     }
     const key = `${first}+${span}`;
+    this.#parts ??= new Map();
     let buffer = this.#parts.get(key);
     if (buffer === undefined || isDetached(buffer)) {
       buffer = this.#give(first, span);
@@ -793,6 +794,10 @@ export class Mapping {
 
   /** Gives back a region, of which the file still has the first `backed` bytes, as far as its views let it go. */
   #retire(region: Region, backed: number): void {
+    if (this.#given.length === 0 && this.#copies.length === 0) {
+      unmap(this.#platform, region);
+      return;
+    }
     const escaped = this.#given.some(isDetached);
     const held = this.#given.filter((buffer) => !detach(buffer));
     const regions = [region, ...this.#copies];
@@ -807,7 +812,7 @@ export class Mapping {
 
   #forgetViews(): void {
     this.#given = [];
-    this.#parts.clear();
+    this.#parts = undefined;
     this.#bytes = undefined;
     this.#copies = [];
     this.#windowBuffer = NOTHING.buffer;

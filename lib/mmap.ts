@@ -7,6 +7,7 @@
 import type { Channel } from "node:diagnostics_channel";
 import { host } from "../ffi/host.ts";
 import { lengthOf } from "../platform/bytes.ts";
+import { unwatch, type Watched, watch } from "./abandoned.ts";
 import { type BytesLike, boolean, bound, byte, bytesOf, integer, oneOf, slice } from "./check.ts";
 import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
 import { show, withPath } from "./errors.ts";
@@ -96,9 +97,6 @@ const ACCESSES: readonly Access[] = ["default", "read", "write", "copy"];
 /** Every map that is made is told here, as Python's audit event `mmap.__new__`. */
 let opening: Channel | undefined;
 
-/** Gives back what maps that nobody closed had. Its held values must not lead to the maps. */
-const abandoned = new FinalizationRegistry<Mapping>((mapping) => mapping.abandon());
-
 /**
  * A file, or memory that belongs to no file, mapped into memory. It is an array of bytes (`mm[3]`), a file with a position
  * (`read`, `seek`), and memory that other code can work on without a copy (`bytes`, `view`).
@@ -125,6 +123,7 @@ export class MMap implements Disposable, Iterable<number> {
   static #offer: Offer | undefined;
 
   readonly #mapping: Mapping;
+  readonly #watched: Watched;
   readonly #access: Access;
   #position = 0;
 
@@ -181,7 +180,7 @@ export class MMap implements Disposable, Iterable<number> {
     if (opening.hasSubscribers) opening.publish({ fd: descriptor, length: bytes, access, offset });
     const offer = MMap.#offer;
     this.#mapping = new Mapping(request, offer?.descriptor === descriptor && !offer.taken ? offer : undefined);
-    abandoned.register(this, this.#mapping, this.#mapping);
+    this.#watched = watch(this, this.#mapping);
   }
 
   /**
@@ -1001,7 +1000,7 @@ export class MMap implements Disposable, Iterable<number> {
    * @see https://man7.org/linux/man-pages/man2/munmap.2.html
    */
   close(): void {
-    abandoned.unregister(this.#mapping);
+    unwatch(this.#watched);
     this.#mapping.close();
   }
 

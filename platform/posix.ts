@@ -83,13 +83,16 @@ type SystemsOwn = "status" | "duplicate" | "anonymousFile";
 /** Throws what the thread's errno, or the given number of an error, says about the call `syscall`. */
 export type Fail = (syscall: string, number?: number) => never;
 
+// The engine's own function, taken before any code could replace it.
+const { get } = Map.prototype;
+
 /** Makes the function that reads errno, which is at `address`, right after a call that failed. */
 export function errnoReader(ffi: Ffi, address: number, failures: Failures): Fail {
   // One view for good: the address is the thread's, and each thread has its own instance of this module.
   const errno = new Int32Array(ffi.view(address, 4));
   return (syscall, number = errno[0] as number) => {
-    const [code, meaning] = host().getSystemErrorMap().get(-number) ?? [`E${number}`, "unknown error"];
-    throw failures.system(syscall, number, code, meaning);
+    const known = get.call(host().getSystemErrorMap(), -number) as [code: string, meaning: string] | undefined;
+    throw failures.system(syscall, number, known?.[0] ?? `E${number}`, known?.[1] ?? "unknown error");
   };
 }
 

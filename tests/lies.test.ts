@@ -121,4 +121,13 @@ test("no property that user code can replace is asked while a map is made or res
   assert.is(printedBy(program, { args: [path] }), "0");
 });
 
+test("the system's errors have their names, though other code answers for the table of them", () => {
+  const program = `
+    const mm = MMap.anonymous(5000, { access: "copy" });
+    Map.prototype.get = () => { mm.close(); return ["EHOSTILE", "nothing of the kind"]; };
+    try { MMap.anonymous(2 ** 52); } catch (error) { console.log(error.code, mm.closed); }
+  `;
+  assert.is(printedBy(program), "ENOMEM false");
+});
+
 test.run();

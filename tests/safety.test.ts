@@ -124,12 +124,16 @@ test("thousands of maps that nobody closed are collected, with their descriptors
      const collect = globalThis.gc ?? (() => Bun.gc(true));
      const rest = async () => { for (let round = 0; round < 10; round++) { collect(); await setImmediate(); await setTimeout(2); } };
      const make = (batch) => {
+       const maps = [];
        for (let index = 0; index < 500; index++) {
          const mm = batch % 4 === 3 ? MMap.anonymous(5000) : MMap.open(path, { access: batch % 2 ? "read" : "write" });
          if (batch % 5 === 1) mm.bytes[0] = 1;
          if (batch % 5 === 2) mm.view(Uint8Array, 100, 10);
          if (batch % 5 === 3) mm.readByte();
+         maps.push(mm);
        }
+       // Some are closed at once, in no order.
+       for (let index = 0; index < 100; index++) maps[(index * 77) % 500].close();
      };
      make(1);
      await rest();
@@ -150,6 +154,19 @@ test("thousands of maps that nobody closed are collected, with their descriptors
   assert.ok(most >= 300, `the maps hold descriptors while they live: ${printed}`);
   assert.ok((after[0] as number) - (before[0] as number) < 400, `mappings: ${printed}`);
   assert.ok((after[1] as number) - (before[1] as number) < 400, `descriptors: ${printed}`);
+});
+
+test("maps that are closed at once leave nothing in memory, though the program lets nothing else run", () => {
+  const printed = printedBy(
+    `const collect = globalThis.gc ?? (() => Bun.gc(true));
+     const used = () => (collect(), process.memoryUsage().heapUsed);
+     const cycles = (count) => { for (let index = 0; index < count; index++) MMap.anonymous(1, { access: "copy" }).close(); };
+     cycles(1000);
+     const before = used();
+     cycles(${repetitions(30_000)});
+     console.log(used() - before);`,
+  );
+  assert.ok(Number(printed) < repetitions(3_000_000), `${printed} bytes more`);
 });
 
 test("open and close leave nothing behind", () => {

@@ -81,15 +81,22 @@ export class Table {
     this.#setAddress(at + LOWEST, address + length);
     this.#setAddress(at + TAIL, address + length);
     const state = Atomics.add(words, at + STATE, LIVE - TAKEN) - TAKEN;
-    return {
-      faults: words,
-      index: at + FAULTS,
-      lowest: () => Number(Atomics.load(this.#addresses, (at + LOWEST) / 2)),
-      release: () => {
-        Atomics.store(words, at + STATE, state + USE);
-        this.#released.push(slot);
-      },
-    };
+    return new Slot(this, slot, state);
+  }
+
+  get words(): Int32Array {
+    return this.#words;
+  }
+
+  /** The lowest page that was replaced in a slot's region; the region's end where none was. */
+  lowest(slot: number): number {
+    return Number(Atomics.load(this.#addresses, (HEAD + SLOT * slot + LOWEST) / 2));
+  }
+
+  /** Gives a slot back. `state`: what it had before it was taken. */
+  release(slot: number, state: number): void {
+    Atomics.store(this.#words, HEAD + SLOT * slot + STATE, state + USE);
+    this.#released.push(slot);
   }
 
   /** Takes a free slot, which nobody else has then; -1 where there is none. */
@@ -125,5 +132,30 @@ export class Table {
   #setAddress(at: number, address: number): void {
     this.#words[at] = address % 2 ** 32;
     this.#words[at + 1] = Math.floor(address / 2 ** 32);
+  }
+}
+
+/** A slot that is in use. */
+class Slot implements Guard {
+  readonly #table: Table;
+  readonly #slot: number;
+  readonly #state: number;
+  readonly faults: Int32Array;
+  readonly index: number;
+
+  constructor(table: Table, slot: number, state: number) {
+    this.#table = table;
+    this.#slot = slot;
+    this.#state = state;
+    this.faults = table.words;
+    this.index = HEAD + SLOT * slot + FAULTS;
+  }
+
+  lowest(): number {
+    return this.#table.lowest(this.#slot);
+  }
+
+  release(): void {
+    this.#table.release(this.#slot, this.#state);
   }
 }
