@@ -11,10 +11,11 @@
  */
 
 import { host } from "../ffi/host.ts";
-import { lengthOf } from "../platform/bytes.ts";
+import { isDetached, lengthOf } from "../platform/bytes.ts";
 import { openPlatform } from "../platform/mod.ts";
 import type { Guard, MapRequest, Platform, Protection, ProtectionRequest } from "../platform/types.ts";
 import { closedError, failures, ffiError, MMapError, truncatedError } from "./errors.ts";
+import { copyLine } from "./pool.ts";
 
 /**
  * A descriptor that `node:fs` opened and nobody else has a use for: the mapping that takes it closes it, and spares the
@@ -49,6 +50,7 @@ const TOUCHED = 1024 * 1024;
 const MOST_PAGES = 2 ** 26;
 
 const NOTHING = new Uint8Array(0);
+const NO_WORDS = new Int32Array(NOTHING.buffer);
 
 /** No part of a mapping, nor next to one. */
 const NOWHERE = -2;
@@ -105,8 +107,8 @@ const NO_FAULTS = new Int32Array(1);
 /** Takes a store that nobody reads. */
 const FENCE = new Int32Array(1);
 
-// The engine's own class, taken before any code could replace it.
-const Bytes = Uint8Array;
+// The engine's own classes, taken before any code could replace them.
+const [Bytes, Words] = [Uint8Array, Int32Array];
 
 /** A byte on its way to or from memory that no window shows. */
 const ONE = new Bytes(1);
@@ -141,6 +143,8 @@ export class Mapping {
   /** Was there one before `resize` that the user was not told of? */
   #untold = false;
   #length: number;
+  /** How often the length was changed, or the mapping closed. */
+  #changes = 0;
   /** Ours alone, or -1. */
   #descriptor: number;
   /** Was it opened by `node:fs`, which keeps account of what it opened and so must close it? */
@@ -153,6 +157,7 @@ export class Mapping {
 
   #windowBuffer = NOTHING.buffer;
   #window = NOTHING;
+  #words = NO_WORDS;
   #windowStart = 0;
   #windowLength = 0;
   /** Which part of the mapping, in windows from its start, was asked for last and was not in the window. */
@@ -214,6 +219,11 @@ export class Mapping {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** Another number each time that the length was changed, or the mapping closed. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** The descriptor that belongs to this mapping, or -1; also where the system's numbers for it mean nothing to others. */
@@ -328,16 +338,15 @@ export class Mapping {
     return few ? new Bytes(read) : read;
   }
 
-  /** Fills `target`, which has as many, with the bytes from `start` to `end`. */
-  copy(start: number, end: number, target: Uint8Array): void {
-    const length = end - start;
-    if (length === 0) return;
-    if (length > this.#platform.viewCopy || !this.#showsInWindow(start, length)) {
-      this.load(start, target);
-      return;
-    }
-    set.call(target, this.#seen(start, end));
-    this.#checkIntact(end);
+  /**
+   * Copies the line that begins at `start`, for `copiedLine`, and gives its length in bytes; -1 where it is long, or does not
+   * end in the window.
+   */
+  copyLine(start: number): number {
+    if (start >= this.#length || !this.#showsInWindow(start, 1)) return -1;
+    const length = copyLine(this.#words, this.#windowLength >>> 2, start - this.#windowStart);
+    if (length !== -1) this.#checkIntact(start + length);
+    return length;
   }
 
   /** The bytes from `start` to `end`, which the window shows. Not by a method, which would ask the class what to make. */
@@ -397,6 +406,7 @@ export class Mapping {
     const length = Math.min(WINDOW, this.#length - start);
     this.#windowBuffer = this.#platform.view(this.#address(start), length);
     this.#window = new Bytes(this.#windowBuffer);
+    this.#words = new Words(this.#windowBuffer, 0, length >>> 2);
     this.#windowStart = start;
     this.#windowLength = length;
   }
@@ -680,6 +690,7 @@ export class Mapping {
     this.#untold = untold;
     this.#region = next;
     this.#length = length;
+    this.#changes++;
     this.#advised = false;
     this.#watch();
     // Anonymous memory that grows has its zeros already.
@@ -702,6 +713,7 @@ export class Mapping {
     try {
       this.#platform.truncate(this.#descriptor, end);
       this.#length = length;
+      this.#changes++;
     } finally {
       if (free) this.#mapAgain();
     }
@@ -714,6 +726,7 @@ export class Mapping {
       this.#watch();
     } catch (error) {
       this.#closed = true;
+      this.#changes++;
       this.#closeDescriptor();
       throw error;
     }
@@ -769,6 +782,7 @@ export class Mapping {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#changes++;
     const lost = this.#mayHaveLost;
     try {
       this.#retire(this.#region, this.#region.length);
@@ -783,6 +797,7 @@ export class Mapping {
   abandon(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#changes++;
     const given = this.#given;
     const regions = [this.#region, ...this.#copies];
     this.#forgetViews();
@@ -817,6 +832,7 @@ export class Mapping {
     this.#copies = [];
     this.#windowBuffer = NOTHING.buffer;
     this.#window = NOTHING;
+    this.#words = NO_WORDS;
     this.#windowLength = 0;
     this.#missed = NOWHERE;
   }
@@ -911,15 +927,9 @@ function plus(start: number, index: number): number {
   return index === -1 ? -1 : start + index;
 }
 
-// The engine's own functions, taken before any code could replace them or hide them behind an object's own properties.
-const byteLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")?.get as () => number;
+// The engine's own functions, taken before any code could replace them.
 const { set } = Uint8Array.prototype;
 const transfer = (ArrayBuffer.prototype as { transfer?: (length: number) => ArrayBuffer }).transfer;
-
-/** No buffer is made with length 0, so one that has it was detached. */
-export function isDetached(buffer: ArrayBuffer): boolean {
-  return byteLength.call(buffer) === 0;
-}
 
 /** Detaches a buffer, where the runtime can; says whether it is detached now. */
 function detach(buffer: ArrayBuffer): boolean {

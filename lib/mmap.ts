@@ -12,7 +12,8 @@ import { type BytesLike, boolean, bound, byte, bytesOf, integer, oneOf, slice } 
 import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
 import { show, withPath } from "./errors.ts";
 import { knownByPath, Mapping, type Offer, reserve as reserveBlocks } from "./mapping.ts";
-import { type ByteMatch, find, findLast, Lines, line, matches } from "./search.ts";
+import { copiedLine } from "./pool.ts";
+import { type ByteMatch, find, findLast, Lines, lineEnd, matches } from "./search.ts";
 
 /** What may be done with a map, and where its writes go. */
 export type Access = "default" | "read" | "write" | "copy";
@@ -547,15 +548,22 @@ export class MMap implements Disposable, Iterable<number> {
    */
   readline(): Uint8Array<ArrayBuffer> {
     this.#checkReadable();
-    const bytes = line(this.#mapping, this.#position, this.length);
-    this.#position += lengthOf(bytes);
+    const start = this.#position;
+    const length = this.#mapping.copyLine(start);
+    if (length !== -1) {
+      this.#position += length;
+      return copiedLine(length);
+    }
+    const end = lineEnd(this.#mapping, start, this.length);
+    const bytes = this.#mapping.read(start, end);
+    this.#position = end;
     return bytes;
   }
 
   /**
    * The lines from `start` up to `end`, by the rules of slices, each with its newline. The position stays.
    *
-   * Each is a copy, made up to 16 KiB before it is asked for: what is written to the map meanwhile may not show in it. Lines
+   * Each is a copy, made up to 32 KiB before it is asked for: what is written to the map meanwhile may not show in it. Lines
    * that were copied together share their `buffer`; `line.slice()` is one of its own, for a few lines kept of many.
    *
    * @throws {TypeError} A bound is not an integer; the map cannot be read.

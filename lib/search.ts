@@ -6,13 +6,15 @@
 
 import { host } from "../ffi/host.ts";
 import { lengthOf } from "../platform/bytes.ts";
-import { isDetached, type Mapping } from "./mapping.ts";
+import type { Mapping } from "./mapping.ts";
 import { type Literal, openFrom, preparePattern } from "./pattern.ts";
+import { shortArray } from "./pool.ts";
 
 const NEWLINE = 10;
 const NEWLINES = Uint8Array.of(NEWLINE);
 
-// The engine's own functions, taken before any code could replace them.
+// The engine's own class and functions, taken before any code could replace them.
+const Bytes = Uint8Array;
 const { indexOf: indexIn } = String.prototype;
 const { exec } = RegExp.prototype;
 
@@ -50,35 +52,9 @@ export function findLast(mapping: Mapping, needle: Uint8Array, start: number, en
 }
 
 /** Where the line that begins at `start` ends: behind its newline, or at `end`. */
-function lineEnd(mapping: Mapping, start: number, end: number): number {
+export function lineEnd(mapping: Mapping, start: number, end: number): number {
   const newline = mapping.findByte(start, end, NEWLINE);
   return newline === -1 ? end : newline + 1;
-}
-
-/** Where short arrays lie together, and how far it is taken. */
-let pool = new ArrayBuffer(0);
-let pooled = 0;
-
-const POOL = 8 * 1024;
-
-/** A new array of bytes. Short ones share their memory: most engines take long to make some for each. */
-function shortArray(length: number): Uint8Array<ArrayBuffer> {
-  if (length > POOL / 8) return new Uint8Array(length);
-  if (pooled + length > POOL || isDetached(pool)) {
-    pool = new ArrayBuffer(POOL);
-    pooled = 0;
-  }
-  const array = new Uint8Array(pool, pooled, length);
-  pooled += length;
-  return array;
-}
-
-/** The line that begins at `start`. */
-export function line(mapping: Mapping, start: number, end: number): Uint8Array<ArrayBuffer> {
-  const to = lineEnd(mapping, start, end);
-  const copy = shortArray(to - start);
-  mapping.copy(start, to, copy);
-  return copy;
 }
 
 /** A copy in memory of its own, which was not filled with zeros first. */
@@ -90,7 +66,7 @@ function loaded(mapping: Mapping, start: number, length: number): Buffer<ArrayBu
 
 /** How much `Lines` copies at first and at most, in bytes: whoever keeps a line keeps what was copied with it. */
 const FIRST_BLOCK = 1024;
-const BLOCK = 16 * 1024;
+const BLOCK = 32 * 1024;
 
 /** What all iterators of the engine inherit from: `map`, `take` and their like, where it has them. */
 const ITERATOR = Object.getPrototypeOf(Object.getPrototypeOf([].values()));
@@ -107,10 +83,10 @@ export class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
   /** Where the block begins in the map, and what of it was given. */
   #start: number;
   #given = 0;
-  /** Where the lines ended when the block was copied. */
-  #limit = -1;
   #block = new ArrayBuffer(0);
   #text = "";
+  /** `changes` of the mapping when the block was copied. */
+  #changes = -1;
   #size = FIRST_BLOCK;
   #done = false;
 
@@ -129,22 +105,7 @@ export class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
   }
 
   next(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
-    if (this.#done) return { done: true, value: undefined };
-    // An error ends it, as it ends a generator.
-    this.#done = true;
-    const result = this.#advance();
-    this.#done = result.done === true;
-    return result;
-  }
-
-  #advance(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
-    // The map may have been resized since, and the block transferred away with a line.
-    const current = this.#limit === Math.min(this.#end, this.#mapping.length) && !isDetached(this.#block);
-    const newline = current ? indexIn.call(this.#text, "\n", this.#given) : -1;
-    if (newline === -1) return this.#nextBlock();
-    const from = this.#given;
-    this.#given = newline + 1;
-    return { done: false, value: new Uint8Array(this.#block, from, newline + 1 - from) };
+    return this.#nextInBlock() ?? this.#nextBlock();
   }
 
   return(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
@@ -154,25 +115,50 @@ export class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
     return { done: true, value: undefined };
   }
 
+  #nextInBlock(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> | undefined {
+    if (this.#changes !== this.#mapping.changes) return undefined;
+    const from = this.#given;
+    const newline = indexIn.call(this.#text, "\n", from);
+    if (newline === -1) return undefined;
+    try {
+      const value = new Bytes(this.#block, from, newline + 1 - from);
+      this.#given = newline + 1;
+      return { done: false, value };
+    } catch {
+      // The block was transferred away with a line.
+      return undefined;
+    }
+  }
+
   #nextBlock(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
+    if (this.#done) return { done: true, value: undefined };
+    // An error ends it, as it ends a generator.
+    this.#done = true;
+    const result = this.#copyBlock();
+    this.#done = result.done === true;
+    return result;
+  }
+
+  #copyBlock(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
+    const mapping = this.#mapping;
     this.#start += this.#given;
     this.#given = 0;
     this.#text = "";
-    this.#limit = Math.min(this.#end, this.#mapping.length);
-    const left = this.#limit - this.#start;
+    this.#changes = mapping.changes;
+    const left = Math.min(this.#end, mapping.length) - this.#start;
     if (left <= 0) return this.return();
-    const bytes = loaded(this.#mapping, this.#start, Math.min(left, this.#size));
+    const bytes = loaded(mapping, this.#start, Math.min(left, this.#size));
     this.#size = Math.min(4 * this.#size, BLOCK);
     this.#block = bytes.buffer;
     this.#text = bytes.toString("latin1");
-    return indexIn.call(this.#text, "\n") === -1 ? this.#lineAlone() : this.#advance();
+    return this.#nextInBlock() ?? this.#lineAlone();
   }
 
   /** The last line, or one that is longer than a block. */
   #lineAlone(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
     // What made the text may have been replaced by code that resized the map, or closed it.
-    if (this.#limit !== Math.min(this.#end, this.#mapping.length)) return this.#nextBlock();
-    const end = lineEnd(this.#mapping, this.#start, this.#limit);
+    if (this.#changes !== this.#mapping.changes) return this.#copyBlock();
+    const end = lineEnd(this.#mapping, this.#start, Math.min(this.#end, this.#mapping.length));
     const value = this.#mapping.read(this.#start, end);
     this.#given = end - this.#start;
     return { done: false, value };

@@ -1,7 +1,9 @@
+import { Buffer } from "node:buffer";
 import { closeSync, openSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../lib/mod.ts";
+import { Random } from "./fuzz/random.ts";
 import { newFile, refuses, runs, text, withoutDescriptors } from "./support.ts";
 
 const test = suite("reading");
@@ -52,6 +54,34 @@ test("readline begins in the middle of a line, where the position is", () => {
   using mm = MMap.open(newFile("one two\nthree"));
   mm.seek(4);
   assert.is(text(mm.readline()), "two\n");
+});
+
+// Lines are looked for four bytes at a time, in which a newline's neighbours must not be taken for one, nor hide it.
+test("readline gives what split does, wherever lines begin and whatever is in them", () => {
+  const random = new Random(7);
+  const others = [0, 9, 11, 0x7f, 0x80, 0x8a, 0x8b, 0xff];
+  const content = Uint8Array.from({ length: 150_000 }, () => (random.oneIn(6) ? 10 : random.pick(others)));
+  // Around the longest that is copied by words.
+  for (const length of [1000, 1014, 1015, 1016, 1017, 1018, 1019, 1020, 1021, 1024, 5000]) {
+    const start = random.below(140_000);
+    content.fill(11, start, start + length);
+  }
+  const path = newFile(content);
+  for (let offset = 0; offset < 9; offset++) {
+    using mm = MMap.open(path, { offset, length: 150_000 - 8 });
+    const read: Uint8Array[] = [];
+    while (mm.tell() < mm.length) {
+      const line = mm.readline();
+      read.push(line);
+      // The lines that lie with it lose their memory; those to come lie elsewhere.
+      if (random.oneIn(1000)) structuredClone(line.buffer, { transfer: [line.buffer] });
+    }
+    const whole = Buffer.from(content.subarray(offset, offset + mm.length)).toString("latin1");
+    const right = whole.split(/(?<=\n)/);
+    assert.is(read.length, right.length);
+    const wrong = read.findIndex((line, at) => line.length > 0 && Buffer.from(line).toString("latin1") !== right[at]);
+    assert.is(wrong, -1, `offset ${offset}`);
+  }
 });
 
 test("lines longer than any window come out whole", () => {

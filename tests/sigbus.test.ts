@@ -351,6 +351,29 @@ guarded("every method that reads throws at the first touch, and at each that fol
   }
 });
 
+guarded("compiled readline throws at the very line", () => {
+  const lines = printed(`
+    const path = file(1);
+    writeFileSync(path, ("x".repeat(63) + "\\n").repeat((300 * PAGE) / 64));
+    const mm = MMap.open(path);
+    for (let round = 0; round < 5; round++) {
+      mm.seek(0);
+      while (mm.readline().length > 0);
+    }
+    mm.seek(0);
+    cut(path, 200 * PAGE);
+    let count = 0;
+    print(failure(() => { for (; mm.readline().length === 64; count++); }), count === (200 * PAGE) / 64, mm.tell() === 200 * PAGE);
+    // A line in a page that was replaced is none of the file's.
+    mm.bytes[200 * PAGE + 9] = 10;
+    print(failure(() => mm.readline()), mm.tell() === 200 * PAGE);
+  `);
+  assert.equal(lines, [
+    [TRUNCATED, true, true],
+    [TRUNCATED, true],
+  ]);
+});
+
 guarded("compiled readByte throws at the very byte", () => {
   const lines = printed(`
     const warm = MMap.open(file(50));
