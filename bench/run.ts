@@ -10,12 +10,13 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { arch, cpus, release, tmpdir, totalmem, type } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { ROOT, RUNTIMES, type Runtime } from "../tests/runtimes.ts";
 import { pythonVersion } from "./python.ts";
+import { withTable } from "./readme.ts";
 import { type Outcome, tableOf, textOf, write } from "./report.ts";
 
 const TOPICS = ["find", "lines", "regex", "read", "open", "views", "gc", "import"];
@@ -102,6 +103,8 @@ try {
   // A quick run shows that the files can be written, and throws them away.
   const head = { machine: machine(), command: "npm run bench", versions: versions() };
   if (everything) write(quick ? folder : join(ROOT, "bench", "results"), head, TOPICS, results);
+  const readme = join(ROOT, "README.md");
+  if (everything && !quick) writeFileSync(readme, withTable(readFileSync(readme, "utf8"), results));
 } finally {
   rmSync(folder, { recursive: true });
 }

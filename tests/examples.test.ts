@@ -3,6 +3,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { withTable } from "../bench/readme.ts";
+import type { Outcome } from "../bench/report.ts";
 import { ROOT } from "./runtimes.ts";
 import { EMULATED, LIBRARY, newFile, newPath, runFile, runs, unless, WINDOWS, withoutDescriptors } from "./support.ts";
 
@@ -103,5 +105,16 @@ test("every program in the README and in the doc comments runs", () => {
   const { code, stdout, stderr } = runFile(all);
   assert.ok(code === 0 && stdout.endsWith("all ran\n"), `${stdout}${stderr}`);
 });
+
+const RESULTS = join(ROOT, "bench", "results", "results.json");
+
+unless(!existsSync(RESULTS) && "the results are not here", test)(
+  "the README's figures are those of the results",
+  () => {
+    const { results } = JSON.parse(readFileSync(RESULTS, "utf8")) as { results: Record<string, Outcome[]> };
+    const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+    assert.is(withTable(readme, new Map(Object.entries(results))), readme);
+  },
+);
 
 test.run();

@@ -185,6 +185,7 @@ function copyProject(): void {
     "platform",
     "tests",
     "examples",
+    "bench",
     "deno.json",
     "tsconfig.json",
     "README.md",
