@@ -12,6 +12,8 @@ import { librariesFor } from "../platform/linux.ts";
 const SIGNATURES = {
   // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
   mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
+  // int munmap(void *addr, size_t length);
+  munmap: { parameters: ["pointer", "usize"], result: "i32" },
   // void *memchr(const void *s, int c, size_t n);
   memchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
   // void *memrchr(const void *s, int c, size_t n);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { createReadStream, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { MMap } from "../lib/mod.ts";
@@ -35,7 +36,28 @@ function arrays(path: string, lengths: readonly number[]): number {
   return count;
 }
 
-const BLOCK = 16 * KiB;
+const BLOCK = 32 * KiB;
+
+/** The same, and each line's end found: no map, no iterator, no check. */
+function cut(path: string): number {
+  using mm = MMap.open(path);
+  let count = 0;
+  for (let start = 0, given = 0; start < mm.length; start += given) {
+    const block = mm.slice(start, start + BLOCK).buffer;
+    const text = Buffer.from(block).toString("latin1");
+    given = 0;
+    for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", given)) {
+      const line = new Uint8Array(block, given, end + 1 - given);
+      given = end + 1;
+      if (line.length > 0) count++;
+    }
+    if (given > 0) continue;
+    // The last line, which was cut off.
+    given = block.byteLength;
+    count++;
+  }
+  return count;
+}
 
 /** How long each line is; what is read at the end of a block is more than is there, and so is cut. */
 function lengthsOf(path: string): number[] {
@@ -76,6 +98,7 @@ def lines():
   const lengths = lengthsOf(part);
   const peers = [
     { name: "the arrays alone (the limit)", time: here(() => arrays(part, lengths)) },
+    { name: "the arrays, and the ends found (the limit)", time: here(() => cut(part)) },
     { name: "node:readline", target: 0.2, time: here(() => readline(part)) },
     { name: "readFileSync, split", target: 0.5, time: here(() => split(part)) },
   ];

@@ -10,6 +10,7 @@ import { MMap } from "../lib/mod.ts";
 import { mmapIo } from "./addon.ts";
 import { type Data, GiB, KiB, MiB, TiB } from "./data.ts";
 import { type Bench, here, type Peer } from "./harness.ts";
+import { libc } from "./libc.ts";
 import { python } from "./python.ts";
 
 const SIZES: [name: string, size: number][] = [
@@ -36,6 +37,20 @@ function withFs(path: string): number {
   return byte[0] as number;
 }
 
+const PROT_READ = 1;
+const MAP_SHARED = 1;
+
+/** What none can do without: the calls of the system, through the runtime and its FFI. */
+function calls(path: string, size: number): number {
+  const byte = new Uint8Array(1);
+  const fd = openSync(path, "r");
+  const address = libc.mmap(0, size, PROT_READ, MAP_SHARED, fd, 0);
+  libc.memcpy(byte, address, 1);
+  libc.munmap(address, size);
+  closeSync(fd);
+  return byte[0] as number;
+}
+
 async function bySize(bench: Bench, data: Data): Promise<void> {
   const first = data.sparse(4 * KiB);
   for (const [name, size] of SIZES) {
@@ -47,7 +62,8 @@ def cycle():
     m.close()
     return byte
 `;
-    const peers: Peer[] = [python(setup, "cycle()")];
+    const limit = { name: "the calls alone (the limit)", time: here(() => calls(path, size)) };
+    const peers: Peer[] = [python(setup, "cycle()"), limit];
     if (size <= 64 * MiB) peers.push({ name: "fs open, read, close", target: 5, time: here(() => withFs(path)) });
     const others = [...runtimesOwn(path, size), ...addon(bench, path, size)];
     if (size > 4 * KiB) others.push({ name: "the same of 4 KiB", target: 1.2, time: here(() => openReadClose(first)) });

@@ -7,6 +7,7 @@
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { MMap } from "../lib/mod.ts";
+import { copiedLine, copyLine } from "../lib/pool.ts";
 import { type Data, GiB, generator, KiB, MiB } from "./data.ts";
 import { type Bench, here } from "./harness.ts";
 import { libc, mapped } from "./libc.ts";
@@ -82,7 +83,18 @@ def lines():
     for (let line = 0; line < 1000; line++) total += mm.readline().length;
     return total;
   };
-  await bench.compare("readline() of 20 to 200 bytes", here(lines), [python(setup, "lines()")], { per: 1000 });
+  const words = mm.view(Int32Array, 0, Math.min(mm.length, MiB) / 4);
+  // Without the map, its position and its checks.
+  const alone = () => {
+    let total = 0;
+    for (let line = 0; line < 1000; line++) {
+      const length = copyLine(words, words.length, total);
+      total += copiedLine(length).length;
+    }
+    return total;
+  };
+  const limit = { name: "the copy and the array alone (the limit)", time: here(alone) };
+  await bench.compare("readline() of 20 to 200 bytes", here(lines), [python(setup, "lines()"), limit], { per: 1000 });
 }
 
 /** Places in a file, by chance. */
