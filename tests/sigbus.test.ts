@@ -24,6 +24,7 @@ import {
   refuses,
   runChild,
   runs,
+  unless,
 } from "./support.ts";
 
 const test = suite("truncated files");
@@ -645,19 +646,28 @@ guarded("a map that is left out kills the process as it would without the librar
   }
 });
 
-guarded("a signal that a process sends has the effect that it has without the library's handler", () => {
-  const outcomes = ["", "const mm = MMap.open(file(1)); if (!mm.guarded) throw new Error();"].map((others) => {
-    const { code, signal, stdout } = ended(`
+/** Of 100 such processes 8 hung, as many without the library as with it; other signals did them nothing. */
+const HANGS =
+  EMULATED &&
+  currentRuntime().name === "deno" &&
+  "under QEMU, Deno hangs now and then when it is sent SIGBUS, by itself too";
+
+unless(UNGUARDED || HANGS, test)(
+  "a signal that a process sends has the effect that it has without the library's handler",
+  () => {
+    const outcomes = ["", "const mm = MMap.open(file(1)); if (!mm.guarded) throw new Error();"].map((others) => {
+      const { code, signal, stdout } = ended(`
       ${others}
       print("sending");
       const { status } = spawnSync("sh", ["-c", "kill -s BUS " + process.pid]);
       await new Promise((resolve) => setTimeout(resolve, 100));
       print("alive", status);
     `);
-    return [signal ?? code, stdout];
-  });
-  assert.equal(outcomes[1], outcomes[0]);
-});
+      return [signal ?? code, stdout];
+    });
+    assert.equal(outcomes[1], outcomes[0]);
+  },
+);
 
 /**
  * Machine code of handlers that end the process with an exit status: what the signal's number or the fault's `si_code` (2
