@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, openSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import process from "node:process";
 import { openFfi } from "../ffi/mod.ts";
 import { librariesFor } from "../platform/linux.ts";
@@ -37,6 +37,15 @@ export function mapped(path: string): { address: number; length: number } {
   closeSync(fd);
   if (address === -1) throw new Error(`mmap refused ${path}`);
   return { address, length };
+}
+
+/** Where the one mapping of a file is that this process has. */
+export function addressOf(path: string): number {
+  const found = readFileSync("/proc/self/maps", "utf8")
+    .split("\n")
+    .filter((line) => line.endsWith(` ${path}`));
+  if (found.length !== 1) throw new Error(`${path} has ${found.length} mappings`);
+  return Number.parseInt(found[0] as string, 16);
 }
 
 /** An address as an index from `start`, or -1 for none. */
