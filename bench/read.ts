@@ -42,9 +42,9 @@ def cut():
     mm.seek(0);
     reading();
   };
-  await bench.compare(`read(${name})`, here(read), [...peers, python(setup, "read()")], { per: count });
+  await bench.compare(`read(${name})`, here(read), [...peers, python(setup, "read()")], { per: count, noisy: true });
   const slice = each((start) => mm.slice(start, start + size));
-  await bench.compare(`slice of ${name}`, here(slice), [...peers, python(setup, "cut()")], { per: count });
+  await bench.compare(`slice of ${name}`, here(slice), [...peers, python(setup, "cut()")], { per: count, noisy: true });
 }
 
 async function single(bench: Bench, path: string): Promise<void> {
