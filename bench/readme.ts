@@ -39,7 +39,7 @@ const ROWS: readonly Row[] = [
   ["`matchAll`, a rare match", "CPython's `re`", "count of matches, rare, 256 MiB", "CPython"],
   ["loop over `bytes`", "a plain array", "loop over bytes", "a plain array"],
   ["loop over `view(Float64Array)`", "a plain array", "loop over view(Float64Array)", "a plain array"],
-  ["`move` of 32 MiB, overlapping", "libc's `memmove`", "move of 32 MiB, overlapping", "libc memmove"],
+  ["`move` of 32 MiB", "libc's `memmove`", "move of 32 MiB, apart", "libc memmove"],
   ["`read(64)`", "libc's `memcpy`", "read(64 bytes)", "libc memcpy into a new Uint8Array"],
   ["`read(4096)`", "libc's `memcpy`", "read(4 KiB)", "libc memcpy into a new Uint8Array"],
   ["`readByte()`", "CPython", "readByte()", "CPython"],
