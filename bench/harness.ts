@@ -117,6 +117,7 @@ export class Bench {
     return differences;
   }
 
+  /** Times ours and these peers by turns, and reports a figure of each. */
   async #turns(
     name: string,
     ours: Timed,
