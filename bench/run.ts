@@ -14,6 +14,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { arch, cpus, release, tmpdir, totalmem, type } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { installedVersion, pinned } from "../tests/machine.ts";
 import { ROOT, RUNTIMES, type Runtime } from "../tests/runtimes.ts";
 import { pythonVersion } from "./python.ts";
 import { withTable } from "./readme.ts";
@@ -65,10 +66,13 @@ function machine(): string {
   return `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${memory} GiB, ${type()} ${release()} ${arch()}`;
 }
 
+/** The versions of what ran: the runtimes have packages for other machines too. */
 function versions(): Record<string, string> {
-  const { optionalDependencies } = JSON.parse(readFileSync(join(ROOT, "tests", "runtimes", "package.json"), "utf8"));
-  const { version } = JSON.parse(readFileSync(join(ROOT, "node_modules", "koffi", "package.json"), "utf8"));
-  return { ...optionalDependencies, koffi: version, python: pythonVersion() ?? "none" };
+  const here = `-linux-${arch()}`;
+  const runtimes = Object.entries(pinned())
+    .filter(([name]) => !name.includes("-linux-") || name.endsWith(here))
+    .map(([name, version]) => [name.replace(here, ""), version.replace(/^npm:.*@/, "")]);
+  return { ...Object.fromEntries(runtimes), koffi: installedVersion("koffi"), python: pythonVersion() ?? "none" };
 }
 
 function runAll(folder: string): Map<string, Outcome[]> {
