@@ -149,6 +149,8 @@ export class Mapping {
   #descriptor: number;
   /** Was it opened by `node:fs`, which keeps account of what it opened and so must close it? */
   readonly #taken: boolean;
+  /** How far into its page the mapping begins, in bytes. */
+  readonly #lead: number;
   readonly #anonymous: boolean;
   readonly #tracked: boolean;
   #closed = false;
@@ -181,6 +183,7 @@ export class Mapping {
     this.#wantsGuard = request.guard;
     this.protection = system.protection(request);
     this.offset = offset;
+    this.#lead = offset % system.allocationGranularity;
     this.#length = this.#anonymous ? anonymousLength(request.length) : this.#fileLength(descriptor, request.length);
     const offer = request.trackDescriptor && system.descriptorsArePublic ? offered : undefined;
     this.#taken = offer !== undefined;
@@ -755,8 +758,7 @@ export class Mapping {
     const next = this.#map(this.#descriptor, length);
     // Pages that were replaced have nothing to keep.
     if (this.#onlyHere) {
-      const lead = this.#address(0) - this.#region.address;
-      this.#platform.move(next.address, this.#region.address, lead + Math.min(length, this.#intact()));
+      this.#platform.move(next.address, this.#region.address, this.#lead + Math.min(length, this.#intact()));
     }
     return next;
   }
@@ -840,14 +842,13 @@ export class Mapping {
   // --- In the system's terms -----------------------------------------------------------------------------------------
 
   #address(index: number): number {
-    return this.#region.address + (this.offset % this.#platform.allocationGranularity) + index;
+    return this.#region.address + this.#lead + index;
   }
 
   #request(descriptor: number, length: number): MapRequest {
     const { protection, offset } = this;
-    const lead = offset % this.#platform.allocationGranularity;
-    const whole = Math.ceil((lead + length) / protection.unit) * protection.unit;
-    return { descriptor, length: whole, offset: offset - lead, protection };
+    const whole = Math.ceil((this.#lead + length) / protection.unit) * protection.unit;
+    return { descriptor, length: whole, offset: offset - this.#lead, protection };
   }
 
   #map(descriptor: number, length: number): Region {
