@@ -1056,6 +1056,8 @@ export class MMap implements Disposable, Iterable<number> {
         );
       },
     };
+    // Bundlers give a class that speaks of itself another name.
+    Object.defineProperty(MMap, "name", { configurable: true, value: "MMap" });
     Object.defineProperty(MMap.prototype, Symbol.for("nodejs.util.inspect.custom"), describe);
     Object.defineProperty(MMap.prototype, Symbol.for("Deno.customInspect"), describe);
     Object.defineProperty(MMap.prototype, Symbol.toStringTag, { configurable: true, value: "MMap" });

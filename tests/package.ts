@@ -47,7 +47,7 @@ const path = require("node:path").join(__dirname, "package.json");
 const mm = MMap.open(path);
 const text = new TextDecoder().decode(mm.read(1));
 mm.close();
-console.log(text, PAGESIZE, typeof MAP_SHARED);`;
+console.log(MMap.name, text, PAGESIZE, typeof MAP_SHARED);`;
 
 /** Prints which of its own modules Node loads for the library. */
 const LOADED = (load: string) => `
@@ -89,7 +89,7 @@ try {
     const program = command[0] as string;
     const set = Object.entries(env).map(([key, value]) => `${key}=${value}`);
     for (const file of ["use.mjs", "use.cjs"]) {
-      check(`${name} ${file}`, "env", [...set, program, file], /^\{ \d+ number$/m);
+      check(`${name} ${file}`, "env", [...set, program, file], /^MMap \{ \d+ number$/m);
     }
     // Elsewhere the page size, which the library exports, is to be had through C alone.
     if (name === "bun" || process.arch !== "x64") continue;
