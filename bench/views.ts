@@ -4,8 +4,7 @@
  * @module
  */
 
-import { rmSync } from "node:fs";
-import { join } from "node:path";
+import { readlinkSync } from "node:fs";
 import process from "node:process";
 import { MMap, PAGESIZE } from "../lib/mod.ts";
 import { MiB } from "./data.ts";
@@ -86,9 +85,9 @@ async function moves(bench: Bench): Promise<void> {
   const length = bench.quick ? MiB : 64 * MiB;
   // How fast a page is depends on where in the machine's memory it lies: libc moves the map's own pages, Python the same ones,
   // and the array gets its pages by turns with the map.
-  const path = join("/dev/shm", `mmap-ffi-${process.pid}`);
-  using mm = MMap.open(path, { access: "write", create: true, length });
-  const address = addressOf(path);
+  using mm = MMap.anonymous(length);
+  const path = `/proc/${process.pid}/fd/${mm.fd}`;
+  const address = addressOf(readlinkSync(path));
   const plain = new Uint8Array(length);
   for (let at = 0; at < length; at += PAGESIZE) plain[at] = mm.bytes[at] = 1;
   const setup = `
@@ -119,7 +118,6 @@ with open(${JSON.stringify(path)}, "r+b") as file:
       peers,
     );
   }
-  rmSync(path);
 }
 
 export default async function (bench: Bench): Promise<void> {

@@ -748,7 +748,7 @@ export class Mapping {
    * only place, which would show old bytes when the map grows again. Pages that the old region had not are new.
    */
   #clearTail(old: Region): void {
-    const from = this.#address(this.#length) - this.#region.address;
+    const from = this.#lead + this.#length;
     const to = Math.min(old.length, this.#region.length);
     if (this.#onlyHere && from < to) this.#platform.store(this.#region.address + from, new Uint8Array(to - from));
   }

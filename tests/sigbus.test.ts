@@ -35,9 +35,7 @@ const UNGUARDED =
     : !(process.arch in CODE) && `the guard has no machine code for ${process.arch}`;
 
 /** A case that needs the guard. */
-function guarded(name: string, run: () => void | Promise<void>): void {
-  if (runs(name, UNGUARDED)) test(name, run);
-}
+const guarded = unless(UNGUARDED, test);
 
 /**
  * What the programs begin with. `file` makes a file of so many pages, of which each byte is 97; `cut` makes another process
@@ -652,22 +650,21 @@ const HANGS =
   currentRuntime().name === "deno" &&
   "under QEMU, Deno hangs now and then when it is sent SIGBUS, by itself too";
 
-unless(UNGUARDED || HANGS, test)(
-  "a signal that a process sends has the effect that it has without the library's handler",
-  () => {
-    const outcomes = ["", "const mm = MMap.open(file(1)); if (!mm.guarded) throw new Error();"].map((others) => {
-      const { code, signal, stdout } = ended(`
+const signalled = unless(HANGS, guarded);
+
+signalled("a signal that a process sends has the effect that it has without the library's handler", () => {
+  const outcomes = ["", "const mm = MMap.open(file(1)); if (!mm.guarded) throw new Error();"].map((others) => {
+    const { code, signal, stdout } = ended(`
       ${others}
       print("sending");
       const { status } = spawnSync("sh", ["-c", "kill -s BUS " + process.pid]);
       await new Promise((resolve) => setTimeout(resolve, 100));
       print("alive", status);
     `);
-      return [signal ?? code, stdout];
-    });
-    assert.equal(outcomes[1], outcomes[0]);
-  },
-);
+    return [signal ?? code, stdout];
+  });
+  assert.equal(outcomes[1], outcomes[0]);
+});
 
 /**
  * Machine code of handlers that end the process with an exit status: what the signal's number or the fault's `si_code` (2
