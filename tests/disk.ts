@@ -21,9 +21,11 @@ export interface Disk extends Disposable {
   readonly folder: string;
 }
 
-function run(command: string, ...args: string[]): void {
-  const { status, stderr, error } = spawnSync(command, args, { encoding: "utf8" });
+/** Runs a command, and gives what it printed. */
+function run(command: string, ...args: string[]): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8" });
   if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? stderr}`);
+  return stdout.trim();
 }
 
 /** A file system in memory that holds so many bytes. */
@@ -37,9 +39,37 @@ export function smallDisk(size: number): Disk {
 
 /**
  * A disk of `size` bytes that has room for `room` bytes alone, which no program can know: what is written beyond them is
- * lost with an I/O error when it is written back.
+ * lost when it is written back, with ENOSPC.
  */
 export function failingDisk(size: number, room: number): Disk {
+  return onLoopDevice(size, room);
+}
+
+/** A disk that can break. */
+export interface BreakableDisk extends Disk {
+  /** From now on, what lies behind the disk's first `intact` bytes can neither be read nor written: EIO. */
+  breakDown(intact: number): void;
+}
+
+/** A disk of `size` bytes. */
+export function breakableDisk(size: number): BreakableDisk {
+  const disk = onLoopDevice(size, 2 * size);
+  return {
+    ...disk,
+    breakDown: (intact) => {
+      truncateSync(disk.image, intact);
+      run("losetup", "--set-capacity", run("losetup", "--associated", disk.image, "--noheadings", "--output", "NAME"));
+    },
+  };
+}
+
+/** Lets the system forget what it has of a file in its cache, so that reading it asks the disk. */
+export function forget(path: string): void {
+  run("dd", `of=${path}`, "count=0", "conv=notrunc,fdatasync", "oflag=nocache");
+}
+
+/** ext4 on a loop device, whose file lies on a disk that holds `room` bytes. */
+function onLoopDevice(size: number, room: number): Disk & { readonly image: string } {
   const below = smallDisk(room);
   const image = join(below.folder, "image");
   const folder = newPath();
@@ -55,6 +85,7 @@ export function failingDisk(size: number, room: number): Disk {
   }
   return {
     folder,
+    image,
     [Symbol.dispose]: () => {
       run("umount", "-l", folder);
       below[Symbol.dispose]();
@@ -74,10 +105,11 @@ function mountingFails(): string | undefined {
 
 function devicesFail(): string | undefined {
   try {
-    failingDisk(2 ** 20, 2 ** 20)[Symbol.dispose]();
+    using disk = breakableDisk(2 ** 20);
+    disk.breakDown(2 ** 19);
     return undefined;
   } catch {
-    return "a disk that fails needs a loop device and mkfs.ext4";
+    return "a disk that fails needs a loop device, mkfs.ext4 and losetup";
   }
 }
 

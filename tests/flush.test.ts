@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap, type MMapError, PAGESIZE } from "../lib/mod.ts";
 import { CODE } from "../platform/sigbus/mod.ts";
-import { failingDisk, withoutDevices } from "./disk.ts";
+import { breakableDisk, failingDisk, withoutDevices } from "./disk.ts";
 import { currentRuntime } from "./runtimes.ts";
 import {
   EMULATED,
@@ -142,27 +142,35 @@ guarded("flushAsync tells of pages that are gone, as flush does", async () => {
   assert.is(await mm.flushAsync(0, PAGESIZE), undefined);
 });
 
-failing("flush and flushAsync report what the disk could not take, and nothing stays open", async () => {
-  using disk = failingDisk(2 ** 22, 2 ** 20);
-  const path = join(disk.folder, "file");
+/** Fails unless a map of a new file, changed and then struck by `strike`, has the code thrown by flush and flushAsync. */
+async function reportsLoss(folder: string, code: string, strike: () => void): Promise<void> {
+  const path = join(folder, "file");
   const changed = () => {
     const mm = MMap.open(path, { create: true, length: 2 ** 21, reserve: true });
     mm.write(new Uint8Array(2 ** 21).fill(97));
     return mm;
   };
   using one = changed();
-  const { code, errno, syscall } = thrown(() => one.flush()) as MMapError;
-  assert.ok(["ENOSPC", "EIO"].includes(code), code);
-  assert.equal([typeof errno, syscall], ["number", "msync"]);
-  one.close();
   using two = changed();
-  const error = await two.flushAsync().then(
-    () => undefined,
-    (reason: MMapError) => reason,
-  );
-  assert.equal([error?.code, error?.errno, error?.syscall], [code, errno, "aio_fsync"]);
+  strike();
+  const error = thrown(() => one.flush()) as MMapError;
+  assert.equal([error.code, typeof error.errno, error.syscall], [code, "number", "msync"]);
+  one.close();
+  // What failed once counts as written, and is not tried again.
+  two.move(0, 1, two.length - 1);
+  await rejects(code, two.flushAsync(), "aio_fsync");
   two.close();
   holds(path, 0, 0);
+}
+
+failing("flush and flushAsync report what a disk without room could not take, and nothing stays open", async () => {
+  using disk = failingDisk(2 ** 22, 2 ** 20);
+  await reportsLoss(disk.folder, "ENOSPC", () => {});
+});
+
+failing("flush and flushAsync report what a broken disk could not take, and nothing stays open", async () => {
+  using disk = breakableDisk(2 ** 22);
+  await reportsLoss(disk.folder, "EIO", () => disk.breakDown(2 ** 20));
 });
 
 /** Node's way to allow a program some things only. */

@@ -10,6 +10,7 @@ import { MMap } from "../lib/mod.ts";
 import { CODE } from "../platform/sigbus/mod.ts";
 import { Table } from "../platform/sigbus/table.ts";
 import type { Guard } from "../platform/types.ts";
+import { breakableDisk, forget, withoutDevices } from "./disk.ts";
 import { currentRuntime, ROOT } from "./runtimes.ts";
 import {
   type ChildOptions,
@@ -396,6 +397,26 @@ guarded("compiled readByte throws at the very byte", () => {
     [TRUNCATED, true, true],
     [TRUNCATED, true],
   ]);
+});
+
+unless(withoutDevices, guarded)("pages that a broken disk does not give are told of as those that are gone", () => {
+  using disk = breakableDisk(2 ** 22);
+  const path = join(disk.folder, "file");
+  writeFileSync(path, new Uint8Array(2 ** 21).fill(97));
+  forget(path);
+  disk.breakDown(2 ** 20);
+  const [[read, found, sums, faults] = []] = printed(
+    `using mm = MMap.open(process.argv[2]);
+     let read;
+     try {
+       readFileSync(process.argv[2]);
+     } catch (error) {
+       read = error.code;
+     }
+     print(read, failure(() => mm.find("b")), sum(mm.bytes) < 97 * mm.length, mm.faults > 0);`,
+    { args: [path] },
+  );
+  assert.equal([read, found, sums, faults], ["EIO", TRUNCATED, true, true]);
 });
 
 guarded("resize to what the file has, or a new map, recovers", () => {
