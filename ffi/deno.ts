@@ -5,6 +5,7 @@
  * @module
  */
 
+import { toBigInt } from "./engine.ts";
 import { openFirst } from "./open.ts";
 import { type CType, type Ffi, FfiUnavailable, type Functions, type Signatures } from "./types.ts";
 import { allWithNumbers, type Call } from "./wide.ts";
@@ -59,7 +60,7 @@ export function denoFfi(): Ffi {
       return allWithNumbers(functions, signatures) as Functions<S>;
     },
     view(address, length) {
-      const pointer = deno.UnsafePointer.create(BigInt(address)) as object;
+      const pointer = deno.UnsafePointer.create(toBigInt(address)) as object;
       return deno.UnsafePointerView.getArrayBuffer(pointer, length);
     },
   };

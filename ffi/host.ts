@@ -39,10 +39,10 @@ function take() {
   const { process } = globalThis;
   const { Buffer } = process.getBuiltinModule("node:buffer");
   const { channel } = process.getBuiltinModule("node:diagnostics_channel");
-  const { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, truncateSync, unlinkSync } =
+  const { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, unlinkSync } =
     process.getBuiltinModule("node:fs");
   const { createRequire } = process.getBuiltinModule("node:module");
-  const { toNamespacedPath } = process.getBuiltinModule("node:path").win32;
+  const { resolve, win32 } = process.getBuiltinModule("node:path");
   const { setTimeout } = process.getBuiltinModule("node:timers/promises");
   const { fileURLToPath } = process.getBuiltinModule("node:url");
   const { getSystemErrorMap } = process.getBuiltinModule("node:util");
@@ -59,9 +59,9 @@ function take() {
     readFileSync,
     /** Loads a module or package that not every runtime has. Made when it is called: Deno can't make it of a web address. */
     require: (name: string): unknown => createRequire(import.meta.url)(name),
+    resolve,
     setTimeout,
-    toNamespacedPath,
-    truncateSync,
+    toNamespacedPath: win32.toNamespacedPath,
     unlinkSync,
   };
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { toBigInt } from "./engine.ts";
 import { host } from "./host.ts";
 import { openFirst } from "./open.ts";
 import type { CType, Ffi, Functions, Signatures } from "./types.ts";
@@ -56,6 +57,6 @@ export function nodeFfi(): Ffi {
       const { functions } = openFirst(libraries, (library) => node.dlopen(library, definitions));
       return allWithNumbers(functions, signatures) as Functions<S>;
     },
-    view: (address, length) => node.toArrayBuffer(BigInt(address), length, false),
+    view: (address, length) => node.toArrayBuffer(toBigInt(address), length, false),
   };
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { toBigInt, toNumber } from "./engine.ts";
 import type { CType, Signature } from "./types.ts";
 
 /** A function of C, whatever it takes. */
@@ -13,11 +14,11 @@ export type Call = (...values: unknown[]) => unknown;
 const WIDE: readonly CType[] = ["i64", "usize", "pointer"];
 
 function given(wide: boolean | undefined, value: unknown): unknown {
-  return wide ? BigInt(value as number) : value;
+  return wide ? toBigInt(value as number) : value;
 }
 
 function got(wide: boolean, value: unknown): unknown {
-  return wide ? Number(value) : value;
+  return wide ? toNumber(value) : value;
 }
 
 /**

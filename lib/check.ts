@@ -5,6 +5,7 @@
  * @module
  */
 
+import { apply, Bytes, ceil, getterOf, isInteger, max, min, NONE } from "../ffi/engine.ts";
 import { show } from "./errors.ts";
 
 /** What can be written and searched for: a string stands for its UTF-8 bytes. */
@@ -13,14 +14,15 @@ export type BytesLike = string | ArrayBuffer | ArrayBufferView;
 const encoder = new TextEncoder();
 
 /** @throws {TypeError | RangeError} The value is not an integer, or is outside [min, max]. */
-export function integer(name: string, value: unknown, min: number, max: number): number {
+export function integer(name: string, value: unknown, least: number, most: number): number {
   const checked = anyInteger(name, value);
-  if (checked < min || checked > max) throw new RangeError(`${name} must be from ${min} to ${max}: got ${show(value)}`);
+  if (checked < least || checked > most)
+    throw new RangeError(`${name} must be from ${least} to ${most}: got ${show(value)}`);
   return checked;
 }
 
 function anyInteger(name: string, value: unknown): number {
-  if (!Number.isInteger(value)) throw new TypeError(`${name} must be an integer: got ${show(value)}`);
+  if (!isInteger(value)) throw new TypeError(`${name} must be an integer: got ${show(value)}`);
   // Without the sign of -0.
   return (value as number) + 0;
 }
@@ -48,7 +50,7 @@ export function oneOf<T extends string>(name: string, value: unknown, allowed: r
 export function bound(name: string, value: unknown, length: number, absent: number): number {
   if (value === undefined) return absent;
   const checked = anyInteger(name, value);
-  return checked < 0 ? Math.max(0, checked + length) : Math.min(checked, length);
+  return checked < 0 ? max(0, checked + length) : min(checked, length);
 }
 
 /** Which elements a slice names: `count` of them, the first at `start`, each `step` after the one before. */
@@ -65,33 +67,31 @@ export function slice(start: unknown, end: unknown, step: unknown, length: numbe
   if (by > 0) {
     const from = bound("start", start, length, 0);
     const to = bound("end", end, length, length);
-    return { start: from, step: by, count: Math.max(0, Math.ceil((to - from) / by)) };
+    return { start: from, step: by, count: max(0, ceil((to - from) / by)) };
   }
   const from = backwardBound("start", start, length, length - 1);
   const to = backwardBound("end", end, length, -1);
-  return { start: from, step: by, count: Math.max(0, Math.ceil((to - from) / by)) };
+  return { start: from, step: by, count: max(0, ceil((to - from) / by)) };
 }
 
 /** A bound of a slice that runs backwards: it may lie one before the first element. */
 function backwardBound(name: string, value: unknown, length: number, absent: number): number {
   if (value === undefined) return absent;
   const checked = anyInteger(name, value);
-  return checked < 0 ? Math.max(-1, checked + length) : Math.min(checked, length - 1);
+  return checked < 0 ? max(-1, checked + length) : min(checked, length - 1);
 }
 
-// The engine's own getters, taken before any code could replace them or hide them behind an object's own properties.
 const typedArray = gettersOf(Object.getPrototypeOf(Uint8Array.prototype));
 const dataView = gettersOf(DataView.prototype);
-const arrayBuffer = gettersOf(ArrayBuffer.prototype);
+const bufferLength = getterOf(ArrayBuffer.prototype, "byteLength");
 const { isView } = ArrayBuffer;
 
 function gettersOf(prototype: object) {
-  const getter = (name: string | symbol) => Object.getOwnPropertyDescriptor(prototype, name)?.get as () => unknown;
   return {
-    type: getter(Symbol.toStringTag),
-    buffer: getter("buffer") as () => ArrayBuffer,
-    byteOffset: getter("byteOffset") as () => number,
-    byteLength: getter("byteLength") as () => number,
+    type: getterOf(prototype, Symbol.toStringTag),
+    buffer: getterOf(prototype, "buffer") as () => ArrayBuffer,
+    byteOffset: getterOf(prototype, "byteOffset") as () => number,
+    byteLength: getterOf(prototype, "byteLength") as () => number,
   };
 }
 
@@ -103,7 +103,7 @@ export function bytesOf(name: string, value: unknown): Uint8Array {
   if (typeof value === "string") return encoder.encode(value);
   try {
     if (isView(value)) return viewedBytes(value);
-    if (isArrayBuffer(value)) return new Uint8Array(value);
+    if (isArrayBuffer(value)) return new Bytes(value);
   } catch (error) {
     // Only a detached buffer makes these throw; its length reads 0 where there is a way to ask.
     throw new TypeError(`${name} must not be detached: got bytes whose buffer was transferred away`, { cause: error });
@@ -113,13 +113,13 @@ export function bytesOf(name: string, value: unknown): Uint8Array {
 
 function viewedBytes(view: ArrayBufferView): Uint8Array {
   // The getter of the type gives undefined for what is no typed array.
-  const { buffer, byteOffset, byteLength } = typedArray.type.call(view) === undefined ? dataView : typedArray;
-  return new Uint8Array(buffer.call(view), byteOffset.call(view), byteLength.call(view));
+  const { buffer, byteOffset, byteLength } = apply(typedArray.type, view, NONE) === undefined ? dataView : typedArray;
+  return new Bytes(apply(buffer, view, NONE), apply(byteOffset, view, NONE), apply(byteLength, view, NONE));
 }
 
 function isArrayBuffer(value: unknown): value is ArrayBuffer {
   try {
-    arrayBuffer.byteLength.call(value);
+    apply(bufferLength, value, NONE);
     return true;
   } catch {
     return false;

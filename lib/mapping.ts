@@ -10,6 +10,7 @@
  * @module
  */
 
+import { apply, Buffers, Bytes, ceil, floor, log2, max, min, needStack, Words } from "../ffi/engine.ts";
 import { host } from "../ffi/host.ts";
 import { isDetached, lengthOf } from "../platform/bytes.ts";
 import { openPlatform } from "../platform/mod.ts";
@@ -49,8 +50,8 @@ const TOUCHED = 1024 * 1024;
 /** Of how many pages at once it is asked whether they are in memory: each takes a byte. */
 const MOST_PAGES = 2 ** 26;
 
-const NOTHING = new Uint8Array(0);
-const NO_WORDS = new Int32Array(NOTHING.buffer);
+const NOTHING = new Bytes(0);
+const NO_WORDS = new Words(NOTHING.buffer);
 
 /** No part of a mapping, nor next to one. */
 const NOWHERE = -2;
@@ -101,14 +102,30 @@ interface Region {
   readonly guard: Guard | undefined;
 }
 
+/** A region, and those before it. Lists, for whoever replaces `push` or `filter` of arrays would be asked for what to unmap. */
+interface Regions {
+  readonly region: Region;
+  readonly next: Regions | undefined;
+}
+
+/** A buffer that the user was given, and those before it. */
+interface Given {
+  readonly buffer: ArrayBuffer;
+  readonly next: Given | undefined;
+}
+
+/** What shows a region to the user. */
+interface Views {
+  readonly given: Given | undefined;
+  /** What `mapCopy` made for them. */
+  readonly copies: Regions | undefined;
+}
+
 /** The faults of a region without a guard. */
-const NO_FAULTS = new Int32Array(1);
+const NO_FAULTS = new Words(1);
 
 /** Takes a store that nobody reads. */
-const FENCE = new Int32Array(1);
-
-// The engine's own classes, taken before any code could replace them.
-const [Bytes, Words] = [Uint8Array, Int32Array];
+const FENCE = new Words(1);
 
 /** A byte on its way to or from memory that no window shows. */
 const ONE = new Bytes(1);
@@ -166,12 +183,12 @@ export class Mapping {
   #missed = NOWHERE;
 
   /** Every buffer that the user was given. Strong references: a collected buffer could not tell that it was transferred. */
-  #given: ArrayBuffer[] = [];
+  #given: Given | undefined;
   /** The buffers of `part`, by their range. Made when it is first asked. */
   #parts: Map<string, ArrayBuffer> | undefined;
   #bytes: Uint8Array<ArrayBuffer> | undefined;
   /** What `mapCopy` made for buffers that the user was given. */
-  #copies: Region[] = [];
+  #copies: Regions | undefined;
 
   /** Maps a file, or anonymous memory. `offered`: the request's descriptor, where the mapping may keep that itself. */
   constructor(request: MappingRequest, offered?: Offer) {
@@ -252,7 +269,7 @@ export class Mapping {
     this.check();
     this.#told = this.#faults[this.#faultsAt] as number;
     // The step that replaces all that follow counts those again that were replaced before.
-    return Math.min(this.#told, this.#region.length / this.#platform.pageSize);
+    return min(this.#told, this.#region.length / this.#platform.pageSize);
   }
 
   /**
@@ -276,7 +293,7 @@ export class Mapping {
   #intact(): number {
     const { guard } = this.#region;
     if (guard === undefined) return this.#length;
-    return Math.min(this.#length, Math.max(0, guard.lowest() - this.#address(0)));
+    return min(this.#length, max(0, guard.lowest() - this.#address(0)));
   }
 
   /** May bytes that were meant for the file have gone to pages that are no longer its own, unknown to the user? */
@@ -294,7 +311,16 @@ export class Mapping {
   }
 
   // --- Bytes ---------------------------------------------------------------------------------------------------------
-  // The caller has checked that the range lies within the mapping.
+  // The caller has checked that the range lies within the mapping, and has told the user what was wrong with it. What comes
+  // here has passed code that others may have replaced: before an address is made of it, it is looked at once more.
+
+  /** @throws {RangeError} The range is not within the mapping. */
+  #checkRange(start: number, end: number): void {
+    this.check();
+    if (!(start >= 0 && start <= end && end <= this.#length)) {
+      throw new RangeError(`the map has no bytes from ${start} to ${end}: its length is ${this.#length}`);
+    }
+  }
 
   /** The byte at an index. */
   byte(index: number): number {
@@ -308,6 +334,7 @@ export class Mapping {
   }
 
   #distantByte(index: number): number {
+    this.#checkRange(index, index + 1);
     if (this.#showsInWindow(index, 1)) return this.#window[index - this.#windowStart] as number;
     this.#platform.load(this.#address(index), ONE, 1);
     return ONE[0] as number;
@@ -317,6 +344,7 @@ export class Mapping {
     if (this.#showsInWindow(index, 1)) {
       this.#window[index - this.#windowStart] = value;
     } else {
+      this.#checkRange(index, index + 1);
       ONE[0] = value;
       this.#platform.store(this.#address(index), ONE);
     }
@@ -325,7 +353,7 @@ export class Mapping {
 
   /** A copy of the bytes from `start` to `end`. */
   read(start: number, end: number): Uint8Array<ArrayBuffer> {
-    this.check();
+    this.#checkRange(start, end);
     const length = end - start;
     if (length === 0) return new Bytes(0);
     const short = length <= this.#platform.viewCopy;
@@ -361,26 +389,28 @@ export class Mapping {
   load(start: number, target: Uint8Array): void {
     const length = lengthOf(target);
     // Code that replaced what made the array may have made a longer one, or the map shorter: C would read on behind its end.
-    if (length > this.length - start) throw new RangeError(`the map has no ${length} bytes from ${start} on`);
+    this.#checkRange(start, start + length);
     this.#platform.load(this.#address(start), target, length);
     this.#checkIntact(start + length);
   }
 
   write(start: number, source: Uint8Array): void {
-    this.check();
     const length = lengthOf(source);
+    this.#checkRange(start, start + length);
     // Before as well: where it is known already, nothing is written.
     this.#checkIntact(start + length);
     if (length > 0) {
       if (length > WINDOW || !this.#showsInWindow(start, length)) this.#platform.store(this.#address(start), source);
-      else set.call(this.#window, source, start - this.#windowStart);
+      else apply(set, this.#window, [source, start - this.#windowStart]);
     }
     this.#checkIntact(start + length);
   }
 
   /** Copies within the mapping; the ranges may overlap. */
   move(destination: number, source: number, count: number): void {
-    const end = Math.max(destination, source) + count;
+    this.#checkRange(source, source + count);
+    this.#checkRange(destination, destination + count);
+    const end = max(destination, source) + count;
     this.#checkIntact(end);
     this.#platform.move(this.#address(destination), this.#address(source), count);
     this.#checkIntact(end);
@@ -393,7 +423,7 @@ export class Mapping {
   #showsInWindow(index: number, count: number): boolean {
     const at = index - this.#windowStart;
     if (at >= 0 && at + count <= this.#windowLength) return true;
-    const part = Math.floor(index / WINDOW);
+    const part = floor(index / WINDOW);
     const close = part === this.#missed || part === this.#missed + 1;
     this.#missed = part;
     if (close) this.#slide(index, count);
@@ -406,7 +436,7 @@ export class Mapping {
     this.check();
     const aligned = index - (index % WINDOW);
     const start = index + count <= aligned + WINDOW ? aligned : index;
-    const length = Math.min(WINDOW, this.#length - start);
+    const length = min(WINDOW, this.#length - start);
     this.#windowBuffer = this.#platform.view(this.#address(start), length);
     this.#window = new Bytes(this.#windowBuffer);
     this.#words = new Words(this.#windowBuffer, 0, length >>> 2);
@@ -417,6 +447,7 @@ export class Mapping {
   /** The index of the first byte equal to `byte` from `start` to `end`, or -1. */
   findByte(start: number, end: number, byte: number): number {
     if (start >= end) return -1;
+    this.#checkRange(start, end);
     const index = plus(start, this.#platform.findByte(this.#address(start), end - start, byte));
     this.#checkIntact(index === -1 ? end : index + 1);
     return index;
@@ -426,6 +457,7 @@ export class Mapping {
   findBytes(start: number, end: number, needle: Uint8Array): number {
     const needed = lengthOf(needle);
     if (end - start < needed) return -1;
+    this.#checkRange(start, end);
     const index = plus(start, this.#platform.findBytes(this.#address(start), end - start, needle));
     this.#checkIntact(index === -1 ? end : index + needed);
     return index;
@@ -434,6 +466,7 @@ export class Mapping {
   /** The index of the last one, or -1. */
   findLastBytes(start: number, end: number, needle: Uint8Array): number {
     if (end - start < lengthOf(needle)) return -1;
+    this.#checkRange(start, end);
     const index = plus(start, this.#platform.findLastBytes(this.#address(start), end - start, needle));
     this.#checkIntact(end);
     return index;
@@ -453,7 +486,7 @@ export class Mapping {
     }
     // A buffer that was transferred away belongs to somebody else: make another.
     if (this.#bytes === undefined || isDetached(this.#bytes.buffer)) {
-      this.#bytes = new Uint8Array(this.#give(0, this.#length));
+      this.#bytes = new Bytes(this.#give(0, this.#length));
     }
     return this.#bytes;
   }
@@ -467,32 +500,32 @@ export class Mapping {
    * asked for.
    */
   part(start: number, length: number): { buffer: ArrayBuffer; byteOffset: number } {
-    this.check();
+    this.#checkRange(start, start + length);
     const { maxViewLength } = this.#platform;
     if (length > maxViewLength) {
       throw new RangeError(`length must be at most ${maxViewLength} bytes in this runtime: got ${length}`);
     }
     const lead = (8 - (this.offset % 8)) % 8;
-    const cell = 2 ** Math.ceil(Math.log2(Math.max(WINDOW, length, this.#length / 4096)));
-    let first = start < lead ? start : lead + Math.floor((start - lead) / cell) * cell;
-    let span = Math.min(2 * cell, this.#length - first, maxViewLength);
+    const cell = 2 ** ceil(log2(max(WINDOW, length, this.#length / 4096)));
+    let first = start < lead ? start : lead + floor((start - lead) / cell) * cell;
+    let span = min(2 * cell, this.#length - first, maxViewLength);
     if (start + length > first + span) {
       first = start;
       span = length;
     }
     const key = `${first}+${span}`;
     this.#parts ??= new Map();
-    let buffer = this.#parts.get(key);
+    let buffer = apply(getPart, this.#parts, [key]) as ArrayBuffer | undefined;
     if (buffer === undefined || isDetached(buffer)) {
       buffer = this.#give(first, span);
-      this.#parts.set(key, buffer);
+      apply(setPart, this.#parts, [key, buffer]);
     }
     return { buffer, byteOffset: start - first };
   }
 
   #give(start: number, length: number): ArrayBuffer {
     const buffer = this.#platform.view(this.#visibleAddress(start, length), length);
-    this.#given.push(buffer);
+    this.#given = { buffer, next: this.#given };
     return buffer;
   }
 
@@ -503,7 +536,7 @@ export class Mapping {
     const place = address - this.#region.address;
     const lead = place % this.#platform.allocationGranularity;
     const copy = this.#platform.mapCopy(this.#region.address, place - lead, lead + length);
-    this.#copies.push({ address: copy, length: lead + length, guard: undefined });
+    this.#copies = { region: { address: copy, length: lead + length, guard: undefined }, next: this.#copies };
     return copy + lead;
   }
 
@@ -546,6 +579,7 @@ export class Mapping {
 
   /** @throws {RangeError} `start` is not where a page begins. */
   advise(advice: number, start: number, length: number): void {
+    this.#checkRange(start, start + length);
     const address = this.#address(start);
     const { pageSize } = this.#platform;
     const lead = address % pageSize;
@@ -587,13 +621,13 @@ export class Mapping {
       throw new TypeError("residency() needs mincore, and this system has none");
     }
     const { address, span } = this.#pages(start, length);
-    const count = length === 0 ? 0 : Math.ceil(span / this.#platform.pageSize);
+    const count = length === 0 ? 0 : ceil(span / this.#platform.pageSize);
     if (count > MOST_PAGES) {
       throw new RangeError(
         `start and length must span at most ${MOST_PAGES} pages at once: got ${start} and ${length}, ${count} pages`,
       );
     }
-    const pages = new Uint8Array(count);
+    const pages = new Bytes(count);
     if (count > 0) this.#platform.residency(address, span, pages);
     let resident = 0;
     for (let index = 0; index < count; index++) {
@@ -628,21 +662,22 @@ export class Mapping {
     if (this.#descriptor === -1) return;
     const { pageSize } = this.#platform;
     const { size } = this.#platform.status(this.#descriptor);
-    const left = Math.max(0, Math.ceil(size / pageSize) * pageSize - this.offset);
+    const left = max(0, ceil(size / pageSize) * pageSize - this.offset);
     if (end > left) throw truncatedError(`the bytes from index ${left} on are gone`);
   }
 
   /** Reads the bytes, for what that brings into memory. */
   #touch(start: number, length: number): void {
     // Not by subarray, which asks the class what to make: code that answers could unmap what is read.
-    const block = new ArrayBuffer(Math.min(length, TOUCHED));
+    const block = new Buffers(min(length, TOUCHED));
     for (let done = 0; done < length; done += TOUCHED) {
-      this.load(start + done, new Uint8Array(block, 0, Math.min(TOUCHED, length - done)));
+      this.load(start + done, new Bytes(block, 0, min(TOUCHED, length - done)));
     }
   }
 
   /** The pages that a range lies on: where the first begins, and how many bytes from there to the range's end. */
   #pages(start: number, length: number): { address: number; span: number } {
+    this.#checkRange(start, start + length);
     const address = this.#address(start);
     const lead = address % this.#platform.pageSize;
     return { address: address - lead, span: lead + length };
@@ -654,6 +689,8 @@ export class Mapping {
    */
   resize(length: number, reserves: boolean): void {
     this.check();
+    // An error in the middle of it would leave what shows memory that is gone.
+    needStack();
     const descriptor = this.#descriptor;
     const reserve = reserves ? reserver(this.#platform, descriptor) : undefined;
     if (!this.#tracked && (!this.#anonymous || this.protection.shared)) {
@@ -668,20 +705,22 @@ export class Mapping {
       return;
     }
     // Views of the old region may be in use; and one with advice on a part, or with replaced pages, may be several mappings.
-    const inPlace = this.#given.length === 0 && !this.#advised && this.#faults[this.#faultsAt] === 0;
+    const inPlace = this.#given === undefined && !this.#advised && this.#faults[this.#faultsAt] === 0;
     const untold = this.#mayHaveLost;
-    // The order makes a refusal harmless: a file grows before the mapping does, and shrinks after it.
-    if (end > sizeBefore) this.#platform.truncate(descriptor, end);
+    // The order makes a refusal harmless: a file grows before the mapping does, and shrinks after it. But private changes
+    // that went with the mapping's end would not come back: there, the file comes first.
+    const cutsFirst = end < sizeBefore && this.#onlyHere;
+    if (end > sizeBefore || cutsFirst) this.#platform.truncate(descriptor, end);
     let next: Region;
     try {
       reserve?.(descriptor, this.offset, length);
       next = inPlace ? this.#remapInPlace(old, length) : this.#mapBeside(length);
     } catch (error) {
-      if (end > sizeBefore) this.#platform.truncate(descriptor, sizeBefore);
+      if (end > sizeBefore || cutsFirst) this.#platform.truncate(descriptor, sizeBefore);
       throw error;
     }
     try {
-      if (end < sizeBefore) this.#platform.truncate(descriptor, end);
+      if (end < sizeBefore && !cutsFirst) this.#platform.truncate(descriptor, end);
     } catch (error) {
       if (inPlace) {
         this.#region = this.#remapInPlace(next, this.#length);
@@ -695,22 +734,19 @@ export class Mapping {
     this.#length = length;
     this.#changes++;
     this.#advised = false;
+    const views = this.#takeViews();
     this.#watch();
     // Anonymous memory that grows has its zeros already.
     if (!grows || !this.#anonymous) this.#clearTail(old);
-    try {
-      if (!inPlace) this.#retire(old, next.length);
-    } finally {
-      this.#forgetViews();
-    }
+    if (!inPlace) this.#retire(old, next.length, views);
   }
 
   /** Where no mapped file gets shorter: gives the region back first, and maps the file anew. */
   #shrinkUnmapped(length: number, end: number): void {
     // A view that cannot be detached, or that somebody took, keeps its memory: then the system refuses.
-    const free = !this.#given.some(isDetached) && this.#given.every(detach);
+    const free = !anyDetached(this.#given) && detachAll(this.#given) === undefined;
     if (free) {
-      this.#forgetViews();
+      this.#takeViews();
       unmap(this.#platform, this.#region);
     }
     try {
@@ -749,8 +785,8 @@ export class Mapping {
    */
   #clearTail(old: Region): void {
     const from = this.#lead + this.#length;
-    const to = Math.min(old.length, this.#region.length);
-    if (this.#onlyHere && from < to) this.#platform.store(this.#region.address + from, new Uint8Array(to - from));
+    const to = min(old.length, this.#region.length);
+    if (this.#onlyHere && from < to) this.#platform.store(this.#region.address + from, new Bytes(to - from));
   }
 
   /** Makes the region anew with another length, beside the old one. */
@@ -758,7 +794,7 @@ export class Mapping {
     const next = this.#map(this.#descriptor, length);
     // Pages that were replaced have nothing to keep.
     if (this.#onlyHere) {
-      this.#platform.move(next.address, this.#region.address, this.#lead + Math.min(length, this.#intact()));
+      this.#platform.move(next.address, this.#region.address, this.#lead + min(length, this.#intact()));
     }
     return next;
   }
@@ -786,10 +822,10 @@ export class Mapping {
     this.#closed = true;
     this.#changes++;
     const lost = this.#mayHaveLost;
+    const views = this.#takeViews();
     try {
-      this.#retire(this.#region, this.#region.length);
+      this.#retire(this.#region, this.#region.length, views);
     } finally {
-      this.#forgetViews();
       this.#closeDescriptor();
     }
     if (lost) throw truncatedError("writes may be lost, and the map is closed");
@@ -800,43 +836,41 @@ export class Mapping {
     if (this.#closed) return;
     this.#closed = true;
     this.#changes++;
-    const given = this.#given;
-    const regions = [this.#region, ...this.#copies];
-    this.#forgetViews();
+    const { given, copies } = this.#takeViews();
+    const regions = { region: this.#region, next: copies };
     quietly(() => this.#closeDescriptor());
-    if (given.some(isDetached)) return;
-    if (given.length > 0) leaveToCollector(given, this.#platform, regions);
+    if (anyDetached(given)) return;
+    if (given !== undefined) leaveToCollector(given, this.#platform, regions);
     else quietly(() => unmapAll(this.#platform, regions));
   }
 
   /** Gives back a region, of which the file still has the first `backed` bytes, as far as its views let it go. */
-  #retire(region: Region, backed: number): void {
-    if (this.#given.length === 0 && this.#copies.length === 0) {
-      unmap(this.#platform, region);
-      return;
-    }
-    const escaped = this.#given.some(isDetached);
-    const held = this.#given.filter((buffer) => !detach(buffer));
-    const regions = [region, ...this.#copies];
-    if (!escaped && held.length === 0) {
+  #retire(region: Region, backed: number, { given, copies }: Views): void {
+    const regions = { region, next: copies };
+    const escaped = anyDetached(given);
+    const held = detachAll(given);
+    if (!escaped && held === undefined) {
       unmapAll(this.#platform, regions);
       return;
     }
     // Somebody can still see these pages; those that the file no longer has would kill the process on a touch.
     if (backed < region.length) this.#platform.blank(region.address + backed, region.length - backed);
-    if (!escaped) leaveToCollector(held, this.#platform, regions);
+    if (!escaped && held !== undefined) leaveToCollector(held, this.#platform, regions);
   }
 
-  #forgetViews(): void {
-    this.#given = [];
+  /** Takes what shows the region, which is on its way out: from here on nothing in this mapping does. */
+  #takeViews(): Views {
+    const views = { given: this.#given, copies: this.#copies };
+    this.#given = undefined;
+    this.#copies = undefined;
     this.#parts = undefined;
     this.#bytes = undefined;
-    this.#copies = [];
     this.#windowBuffer = NOTHING.buffer;
     this.#window = NOTHING;
     this.#words = NO_WORDS;
     this.#windowLength = 0;
     this.#missed = NOWHERE;
+    return views;
   }
 
   // --- In the system's terms -----------------------------------------------------------------------------------------
@@ -847,13 +881,19 @@ export class Mapping {
 
   #request(descriptor: number, length: number): MapRequest {
     const { protection, offset } = this;
-    const whole = Math.ceil((this.#lead + length) / protection.unit) * protection.unit;
+    const whole = ceil((this.#lead + length) / protection.unit) * protection.unit;
     return { descriptor, length: whole, offset: offset - this.#lead, protection };
   }
 
   #map(descriptor: number, length: number): Region {
     const request = this.#request(descriptor, length);
-    return this.#guarded(descriptor, this.#platform.map(request), request.length);
+    const address = this.#platform.map(request);
+    try {
+      return this.#guarded(descriptor, address, request.length);
+    } catch (error) {
+      this.#platform.unmap(address, request.length);
+      throw error;
+    }
   }
 
   /** The region at an address, guarded if it shows a file's pages (those of an anonymous map may be one's, by its `fd`). */
@@ -930,23 +970,40 @@ function plus(start: number, index: number): number {
 
 // The engine's own functions, taken before any code could replace them.
 const { set } = Uint8Array.prototype;
+const { get: getPart, set: setPart } = Map.prototype;
+const { set: setOwner } = WeakMap.prototype;
+const { register } = FinalizationRegistry.prototype;
 const transfer = (ArrayBuffer.prototype as { transfer?: (length: number) => ArrayBuffer }).transfer;
+
+function anyDetached(given: Given | undefined): boolean {
+  for (let one = given; one !== undefined; one = one.next) if (isDetached(one.buffer)) return true;
+  return false;
+}
+
+/** Detaches buffers; gives those that the runtime cannot detach. */
+function detachAll(given: Given | undefined): Given | undefined {
+  let held: Given | undefined;
+  for (let one = given; one !== undefined; one = one.next) {
+    if (!detach(one.buffer)) held = { buffer: one.buffer, next: held };
+  }
+  return held;
+}
 
 /** Detaches a buffer, where the runtime can; says whether it is detached now. */
 function detach(buffer: ArrayBuffer): boolean {
-  if (!isDetached(buffer)) transfer?.call(buffer, 0);
+  if (!isDetached(buffer) && transfer !== undefined) apply(transfer, buffer, [0]);
   return isDetached(buffer);
 }
 
 /** Buffers whose mapping is gone, and what they keep alive together. */
 const owners = new WeakMap<ArrayBuffer, object>();
 
-const orphans = new FinalizationRegistry<{ system: Platform; regions: Region[] }>(({ system, regions }) => {
+const orphans = new FinalizationRegistry<{ system: Platform; regions: Regions }>(({ system, regions }) => {
   quietly(() => unmapAll(system, regions));
 });
 
-function unmapAll(system: Platform, regions: Region[]): void {
-  for (const region of regions) unmap(system, region);
+function unmapAll(system: Platform, regions: Regions): void {
+  for (let one: Regions | undefined = regions; one !== undefined; one = one.next) unmap(system, one.region);
 }
 
 /** Unmaps a region. Its guard goes first: somebody else may get the addresses at once. */
@@ -965,8 +1022,10 @@ function quietly(release: () => void): void {
 }
 
 /** Unmaps regions once the last of the buffers over them is garbage. */
-function leaveToCollector(buffers: ArrayBuffer[], system: Platform, regions: Region[]): void {
+function leaveToCollector(buffers: Given, system: Platform, regions: Regions): void {
   const owner = {};
-  for (const buffer of buffers) owners.set(buffer, owner);
-  orphans.register(owner, { system, regions });
+  for (let one: Given | undefined = buffers; one !== undefined; one = one.next) {
+    apply(setOwner, owners, [one.buffer, owner]);
+  }
+  apply(register, orphans, [owner, { system, regions }]);
 }

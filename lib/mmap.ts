@@ -5,6 +5,7 @@
  */
 
 import type { Channel } from "node:diagnostics_channel";
+import { apply, Buffers, Bytes, floor, getterOf, isInteger, max, min, NONE, toNumber } from "../ffi/engine.ts";
 import { host } from "../ffi/host.ts";
 import { lengthOf } from "../platform/bytes.ts";
 import { unwatch, type Watched, watch } from "./abandoned.ts";
@@ -90,13 +91,26 @@ export type ViewConstructor =
   | Float64ArrayConstructor
   | BigInt64ArrayConstructor
   | BigUint64ArrayConstructor
-  | DataViewConstructor;
+  | DataViewConstructor
+  | Float16ArrayConstructorIfAny;
+
+/** Not every runtime, nor every version of TypeScript's libraries, has `Float16Array`. */
+type Float16ArrayConstructorIfAny = typeof globalThis extends { Float16Array: infer Class extends ViewClass }
+  ? Class
+  : never;
+type ViewClass = new (buffer: ArrayBuffer, byteOffset?: number, length?: number) => ArrayBufferView;
 
 const MAX = Number.MAX_SAFE_INTEGER;
 const ACCESSES: readonly Access[] = ["default", "read", "write", "copy"];
 
 /** Every map that is made is told here, as Python's audit event `mmap.__new__`. */
 let opening: Channel | undefined;
+
+/** What `open` has opened for the map that is made next, which may keep it. */
+let offered: Offer | undefined;
+
+/** Is it `MMap` itself, and no class that extends it? Asked out here, as a class that names itself gets another name from bundlers. */
+const isPlain = (made: unknown): boolean => made === MMap;
 
 /**
  * A file, or memory that belongs to no file, mapped into memory. It is an array of bytes (`mm[3]`), a file with a position
@@ -120,9 +134,6 @@ let opening: Channel | undefined;
  * @see https://man7.org/linux/man-pages/man2/mmap.2.html
  */
 export class MMap implements Disposable, Iterable<number> {
-  /** What `open` opened for the map that is being made, which may keep it. */
-  static #offer: Offer | undefined;
-
   readonly #mapping: Mapping;
   readonly #watched: Watched;
   readonly #access: Access;
@@ -172,6 +183,9 @@ export class MMap implements Disposable, Iterable<number> {
    * @see https://man7.org/linux/man-pages/man2/mmap.2.html
    */
   constructor(fd: number, length: number, options: MMapOptions = {}) {
+    // Taken before anything else: what hears of this map may make others.
+    const offer = offered;
+    offered = undefined;
     const descriptor = integer("fd", fd, -1, 2 ** 31 - 1);
     const bytes = integer("length", length, 0, MAX);
     const request = checkOptions(options, bytes, descriptor);
@@ -179,8 +193,7 @@ export class MMap implements Disposable, Iterable<number> {
     this.#access = access;
     opening ??= host().channel("mmap:open");
     if (opening.hasSubscribers) opening.publish({ fd: descriptor, length: bytes, access, offset });
-    const offer = MMap.#offer;
-    this.#mapping = new Mapping(request, offer?.descriptor === descriptor && !offer.taken ? offer : undefined);
+    this.#mapping = new Mapping(request, offer);
     this.#watched = watch(this, this.#mapping);
   }
 
@@ -228,29 +241,28 @@ export class MMap implements Disposable, Iterable<number> {
     const writable = create || reachesFile(access ?? "default", checked);
     if (reserve && !writable)
       throw new TypeError("reserve needs a file that is opened to be written: give create or access");
-    const { closeSync, fstatSync, ftruncateSync, truncateSync, unlinkSync } = host();
+    const { closeSync, fstatSync, ftruncateSync, resolve, unlinkSync } = host();
+    // The working directory may be another one when a new file has to go again.
+    const place = create ? resolve(name) : name;
     try {
       const { fd, made } = openPath(name, writable, create, length, mode);
       const before = create ? fstatSync(fd).size : 0;
       const grows = create && before < checked.offset + length;
       const offer = { descriptor: fd, taken: false };
-      // Code that hears of the map may open others meanwhile.
-      const outer = MMap.#offer;
-      MMap.#offer = offer;
       try {
         if (grows) ftruncateSync(fd, checked.offset + length);
         return knownByPath(fd, name, writable, () => {
           if (reserve) reserveBlocks(fd, checked.offset, length);
+          // A class of the user's own may do with the descriptor what it likes, before there is a map.
+          // biome-ignore lint/complexity/noThisInStatic: it is the class that extends this one, where there is one
+          if (isPlain(this)) offered = offer;
           return new this(fd, length, { ...rest, access });
         });
       } catch (error) {
-        if (made) unlinkSync(name);
-        // A class of the user's own may have closed the map, and with it the descriptor, before it failed.
-        else if (grows && offer.taken) truncateSync(name, before);
+        if (made) unlinkSync(place);
         else if (grows) ftruncateSync(fd, before);
         throw error;
       } finally {
-        MMap.#offer = outer;
         if (!offer.taken) closeSync(fd);
       }
     } catch (error) {
@@ -411,15 +423,14 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   view<T extends ViewConstructor>(type: T, byteOffset = 0, length?: number): InstanceType<T> {
-    if (!VIEWS.has(type)) throw new TypeError(`type must be a typed array's class or DataView: got ${show(type)}`);
-    const size = "BYTES_PER_ELEMENT" in type ? type.BYTES_PER_ELEMENT : 1;
+    const size = elementSize(type);
     const start = integer("byteOffset", byteOffset, 0, MAX);
     const wanted = length === undefined ? undefined : integer("length", length, 0, MAX);
     this.#checkReadable();
-    const room = this.length - start;
-    if (room < 0) throw new RangeError(`byteOffset must be from 0 to ${this.length}: got ${start}`);
-    if ((this.offset + start) % size !== 0) {
-      const place = this.offset === 0 ? "" : `, at ${this.offset + start} in the file`;
+    const room = this.#mapping.length - start;
+    if (room < 0) throw new RangeError(`byteOffset must be from 0 to ${this.#mapping.length}: got ${start}`);
+    if ((this.#mapping.offset + start) % size !== 0) {
+      const place = this.#mapping.offset === 0 ? "" : `, at ${this.#mapping.offset + start} in the file`;
       throw new RangeError(
         `byteOffset must be at a multiple of ${size} in the file for ${type.name}: got ${start}${place}; ` +
           "a DataView reads and writes at any offset",
@@ -430,11 +441,11 @@ export class MMap implements Disposable, Iterable<number> {
     }
     const count = wanted ?? room / size;
     if (count * size > room) {
-      throw new RangeError(`length must be at most ${Math.floor(room / size)}, from byteOffset ${start}: got ${count}`);
+      throw new RangeError(`length must be at most ${floor(room / size)}, from byteOffset ${start}: got ${count}`);
     }
     // The types of the constructors do not meet in one call.
     const View = type as unknown as new (buffer: ArrayBuffer, byteOffset: number, length: number) => InstanceType<T>;
-    if (count === 0) return new View(new ArrayBuffer(0), 0, 0);
+    if (count === 0) return new View(new Buffers(0), 0, 0);
     const part = this.#mapping.part(start, count * size);
     return new View(part.buffer, part.byteOffset, count);
   }
@@ -447,7 +458,7 @@ export class MMap implements Disposable, Iterable<number> {
   at(index: number): number | undefined {
     const place = integer("index", index, -MAX, MAX);
     this.#checkReadable();
-    const { length } = this;
+    const { length } = this.#mapping;
     const from = place < 0 ? place + length : place;
     return from >= 0 && from < length ? this.#mapping.byte(from) : undefined;
   }
@@ -469,10 +480,10 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   slice(start?: number, end?: number, step?: number): Uint8Array<ArrayBuffer> {
-    const part = slice(start, end, step, this.length);
+    const part = slice(start, end, step, this.#mapping.length);
     this.#checkReadable();
     if (part.step === 1) return this.#mapping.read(part.start, part.start + part.count);
-    const copy = new Uint8Array(part.count);
+    const copy = new Bytes(part.count);
     for (let index = 0; index < part.count; index++) copy[index] = this.#mapping.byte(part.start + index * part.step);
     return copy;
   }
@@ -486,7 +497,7 @@ export class MMap implements Disposable, Iterable<number> {
   assign(bytes: BytesLike, start?: number, end?: number, step?: number): void {
     const source = bytesOf("bytes", bytes);
     this.#checkWritable();
-    const part = slice(start, end, step, this.length);
+    const part = slice(start, end, step, this.#mapping.length);
     const length = lengthOf(source);
     if (length !== part.count) {
       throw new RangeError(`bytes must have the slice's length, ${part.count}: got ${length}`);
@@ -496,7 +507,7 @@ export class MMap implements Disposable, Iterable<number> {
       return;
     }
     // A copy first: the source may be a view of this map, and change as it is read.
-    const copy = new Uint8Array(source);
+    const copy = new Bytes(source);
     for (let index = 0; index < length; index++) {
       this.#mapping.setByte(part.start + index * part.step, copy[index] as number);
     }
@@ -505,7 +516,7 @@ export class MMap implements Disposable, Iterable<number> {
   /** The bytes, one after the other. Slower than a loop over `bytes`, but not bound by its length. */
   *[Symbol.iterator](): Generator<number, void> {
     this.#checkReadable();
-    for (let index = 0; index < this.length; index++) yield this.#mapping.byte(index);
+    for (let index = 0; index < this.#mapping.length; index++) yield this.#mapping.byte(index);
   }
 
   /**
@@ -518,8 +529,8 @@ export class MMap implements Disposable, Iterable<number> {
     const count = n === undefined || n === null ? -1 : integer("n", n, -MAX, MAX);
     this.#checkReadable();
     const start = this.#position;
-    const rest = Math.max(0, this.length - start);
-    const end = start + (count < 0 ? rest : Math.min(count, rest));
+    const rest = max(0, this.#mapping.length - start);
+    const end = start + (count < 0 ? rest : min(count, rest));
     const bytes = this.#mapping.read(start, end);
     this.#position = end;
     return bytes;
@@ -533,8 +544,8 @@ export class MMap implements Disposable, Iterable<number> {
    */
   readByte(): number {
     this.#checkReadable();
-    if (this.#position >= this.length)
-      throw new RangeError(`the position is at the end, ${this.length}: no byte to read`);
+    if (this.#position >= this.#mapping.length)
+      throw new RangeError(`the position is at the end, ${this.#mapping.length}: no byte to read`);
     const value = this.#mapping.byte(this.#position);
     this.#position++;
     return value;
@@ -554,7 +565,7 @@ export class MMap implements Disposable, Iterable<number> {
       this.#position += length;
       return copiedLine(length);
     }
-    const end = lineEnd(this.#mapping, start, this.length);
+    const end = lineEnd(this.#mapping, start, this.#mapping.length);
     const bytes = this.#mapping.read(start, end);
     this.#position = end;
     return bytes;
@@ -578,8 +589,8 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   lines(start?: number, end?: number): IterableIterator<Uint8Array<ArrayBuffer>> {
-    const [from, to] = this.#range(start, end);
-    return new Lines(this.#mapping, from, to);
+    const { from, to } = this.#range(start, end);
+    return new Lines(() => this.#mapping, from, to);
   }
 
   /**
@@ -592,7 +603,7 @@ export class MMap implements Disposable, Iterable<number> {
     const source = bytesOf("bytes", bytes);
     this.#checkWritable();
     const length = lengthOf(source);
-    const room = this.length - this.#position;
+    const room = this.#mapping.length - this.#position;
     if (length > room) {
       throw new RangeError(`bytes must fit behind the position ${this.#position}, ${room} at most: got ${length}`);
     }
@@ -610,8 +621,8 @@ export class MMap implements Disposable, Iterable<number> {
   writeByte(value: number): void {
     const checked = byte("value", value);
     this.#checkWritable();
-    if (this.#position >= this.length)
-      throw new RangeError(`the position is at the end, ${this.length}: no room for value`);
+    if (this.#position >= this.#mapping.length)
+      throw new RangeError(`the position is at the end, ${this.#mapping.length}: no room for value`);
     this.#mapping.setByte(this.#position, checked);
     this.#position++;
   }
@@ -627,7 +638,7 @@ export class MMap implements Disposable, Iterable<number> {
   seek(pos: number, whence: number = SEEK_SET): number {
     const distance = integer("pos", pos, -MAX, MAX);
     const from = integer("whence", whence, SEEK_SET, SEEK_END);
-    const { length } = this;
+    const { length } = this.#mapping;
     const base = from === SEEK_SET ? 0 : from === SEEK_CUR ? this.#position : length;
     const target = base + distance;
     if (target < 0 || target > length) {
@@ -669,7 +680,7 @@ export class MMap implements Disposable, Iterable<number> {
    */
   find(sub: BytesLike, start?: number, end?: number): number {
     const needle = bytesOf("sub", sub);
-    const [from, to] = this.#range(start, end);
+    const { from, to } = this.#range(start, end);
     return find(this.#mapping, needle, from, to);
   }
 
@@ -681,7 +692,7 @@ export class MMap implements Disposable, Iterable<number> {
    */
   rfind(sub: BytesLike, start?: number, end?: number): number {
     const needle = bytesOf("sub", sub);
-    const [from, to] = this.#range(start, end);
+    const { from, to } = this.#range(start, end);
     return findLast(this.#mapping, needle, from, to);
   }
 
@@ -720,9 +731,9 @@ export class MMap implements Disposable, Iterable<number> {
     if (!(pattern instanceof RegExp)) throw new TypeError(`pattern must be a RegExp: got ${show(pattern)}`);
     // What the engine knows of it: the properties of a user's own object may lie, and change.
     const copy = new RegExp(pattern);
-    const expression = { source: sourceOf.call(copy), flags: flagsOf.call(copy) };
-    const [from, to] = this.#range(start, end);
-    return matches(this.#mapping, expression, from, to);
+    const expression = { source: apply(sourceOf, copy, NONE), flags: apply(flagsOf, copy, NONE) };
+    const { from, to } = this.#range(start, end);
+    return matches(() => this.#mapping, expression, from, to);
   }
 
   /**
@@ -732,15 +743,15 @@ export class MMap implements Disposable, Iterable<number> {
    * @throws {TypeError} An argument is not an integer; the map is for reading.
    */
   move(dest: number, src: number, count: number): void {
-    integer("dest", dest, 0, MAX);
-    integer("src", src, 0, MAX);
-    integer("count", count, 0, MAX);
+    const to = integer("dest", dest, 0, MAX);
+    const from = integer("src", src, 0, MAX);
+    const bytes = integer("count", count, 0, MAX);
     this.#checkWritable();
     this.#checkReadable();
-    const { length } = this;
-    if (dest + count > length) throw new RangeError(`dest + count must be at most ${length}: got ${dest} + ${count}`);
-    if (src + count > length) throw new RangeError(`src + count must be at most ${length}: got ${src} + ${count}`);
-    this.#mapping.move(dest, src, count);
+    const { length } = this.#mapping;
+    if (to + bytes > length) throw new RangeError(`dest + count must be at most ${length}: got ${to} + ${bytes}`);
+    if (from + bytes > length) throw new RangeError(`src + count must be at most ${length}: got ${from} + ${bytes}`);
+    this.#mapping.move(to, from, bytes);
   }
 
   /**
@@ -772,7 +783,7 @@ export class MMap implements Disposable, Iterable<number> {
    * @see https://man7.org/linux/man-pages/man2/mremap.2.html
    */
   resize(newSize: number, options: ResizeOptions = {}): void {
-    const length = integer("newSize", newSize, 1, MAX - this.offset);
+    const length = integer("newSize", newSize, 1, MAX - this.#mapping.offset);
     const { reserve = false } = checkObject(options);
     boolean("reserve", reserve);
     this.#mapping.check();
@@ -781,7 +792,7 @@ export class MMap implements Disposable, Iterable<number> {
     }
     this.#checkWritable();
     this.#mapping.resize(length, reserve);
-    this.#position = Math.min(this.#position, length);
+    this.#position = min(this.#position, length);
   }
 
   /**
@@ -806,7 +817,7 @@ export class MMap implements Disposable, Iterable<number> {
    * @see https://man7.org/linux/man-pages/man2/msync.2.html
    */
   flush(offset = 0, size?: number): void {
-    const [start, count] = this.#flushed(offset, size);
+    const { start, count } = this.#flushed(offset, size);
     if (count > 0) this.#mapping.flush(start, count);
   }
 
@@ -838,16 +849,16 @@ export class MMap implements Disposable, Iterable<number> {
    * @see https://man7.org/linux/man-pages/man3/aio_fsync.3.html
    */
   async flushAsync(offset = 0, size?: number): Promise<void> {
-    const [start, count] = this.#flushed(offset, size);
+    const { start, count } = this.#flushed(offset, size);
     if (count > 0) await this.#mapping.flushAsync(start, count);
   }
 
   /** What there is to flush of a range: private pages have nowhere to go. */
-  #flushed(offset: number, size: number | undefined): [start: number, count: number] {
+  #flushed(offset: number, size: number | undefined): { start: number; count: number } {
     const { length } = this.#mapping;
     const start = integer("offset", offset, 0, length);
     const count = size === undefined ? length - start : integer("size", size, 0, length - start);
-    return [start, this.#mapping.protection.shared ? count : 0];
+    return { start, count: this.#mapping.protection.shared ? count : 0 };
   }
 
   /**
@@ -876,9 +887,9 @@ export class MMap implements Disposable, Iterable<number> {
       throw new TypeError("option must be a MADV_* constant that this system has: got undefined");
     }
     const advice = integer("option", option, -(2 ** 31), 2 ** 31 - 1);
-    const from = integer("start", start, 0, this.length - 1);
-    const rest = this.length - from;
-    const count = length === undefined ? rest : Math.min(integer("length", length, 0, MAX), rest);
+    const from = integer("start", start, 0, this.#mapping.length - 1);
+    const rest = this.#mapping.length - from;
+    const count = length === undefined ? rest : min(integer("length", length, 0, MAX), rest);
     this.#mapping.advise(advice, from, count);
   }
 
@@ -912,7 +923,7 @@ export class MMap implements Disposable, Iterable<number> {
    * @see https://man7.org/linux/man-pages/man2/mlock.2.html
    */
   lock(start = 0, length?: number): void {
-    const [from, count] = this.#span(start, length);
+    const { from, count } = this.#span(start, length);
     this.#checkReadable();
     if (count > 0) this.#mapping.lock(from, count);
   }
@@ -929,7 +940,7 @@ export class MMap implements Disposable, Iterable<number> {
    * @see https://man7.org/linux/man-pages/man2/mlock.2.html
    */
   unlock(start = 0, length?: number): void {
-    const [from, count] = this.#span(start, length);
+    const { from, count } = this.#span(start, length);
     if (count > 0) this.#mapping.unlock(from, count);
   }
 
@@ -958,7 +969,7 @@ export class MMap implements Disposable, Iterable<number> {
    * @see https://man7.org/linux/man-pages/man2/mincore.2.html
    */
   residency(start = 0, length?: number): Residency {
-    const [from, count] = this.#span(start, length);
+    const { from, count } = this.#span(start, length);
     return this.#mapping.residency(from, count);
   }
 
@@ -992,7 +1003,7 @@ export class MMap implements Disposable, Iterable<number> {
   prefault(start = 0, length?: number, options: PrefaultOptions = {}): void {
     const { write = false } = checkObject(options);
     if (typeof write !== "boolean") throw new TypeError(`write must be true or false: got ${show(write)}`);
-    const [from, count] = this.#span(start, length);
+    const { from, count } = this.#span(start, length);
     this.#checkReadable();
     if (write) this.#checkWritable();
     if (count > 0) this.#mapping.prefault(from, count, write);
@@ -1017,19 +1028,19 @@ export class MMap implements Disposable, Iterable<number> {
     this.close();
   }
 
-  #range(start: unknown, end: unknown): [from: number, to: number] {
-    const { length } = this;
+  #range(start: unknown, end: unknown): { from: number; to: number } {
+    const { length } = this.#mapping;
     const from = bound("start", start, length, 0);
     const to = bound("end", end, length, length);
     this.#checkReadable();
-    return [from, to];
+    return { from, to };
   }
 
   /** A range that must lie within the map: where it begins, and its length. */
-  #span(start: number, length: number | undefined): [from: number, count: number] {
+  #span(start: number, length: number | undefined): { from: number; count: number } {
     const all = this.#mapping.length;
     const from = integer("start", start, 0, all);
-    return [from, length === undefined ? all - from : integer("length", length, 0, all - from)];
+    return { from, count: length === undefined ? all - from : integer("length", length, 0, all - from) };
   }
 
   #checkReadable(): void {
@@ -1056,16 +1067,17 @@ export class MMap implements Disposable, Iterable<number> {
         );
       },
     };
-    // Bundlers give a class that speaks of itself another name.
-    Object.defineProperty(MMap, "name", { configurable: true, value: "MMap" });
-    Object.defineProperty(MMap.prototype, Symbol.for("nodejs.util.inspect.custom"), describe);
-    Object.defineProperty(MMap.prototype, Symbol.for("Deno.customInspect"), describe);
-    Object.defineProperty(MMap.prototype, Symbol.toStringTag, { configurable: true, value: "MMap" });
+    // By `this`, and not by name, for the same reason.
+    // biome-ignore lint/complexity/noThisInStatic: see above
+    const { prototype } = this;
+    Object.defineProperty(prototype, Symbol.for("nodejs.util.inspect.custom"), describe);
+    Object.defineProperty(prototype, Symbol.for("Deno.customInspect"), describe);
+    Object.defineProperty(prototype, Symbol.toStringTag, { configurable: true, value: "MMap" });
 
     const placeOf = (map: MMap, index: number): number => {
-      const { length } = map;
+      const { length } = map.#mapping;
       const place = index < 0 ? index + length : index;
-      if (!Number.isInteger(index)) throw new TypeError(`index must be an integer: got ${show(index)}`);
+      if (!isInteger(index)) throw new TypeError(`index must be an integer: got ${show(index)}`);
       if (place < 0 || place >= length)
         throw new RangeError(`index must be from ${-length} to ${length - 1}: got ${index}`);
       return place;
@@ -1090,34 +1102,46 @@ export class MMap implements Disposable, Iterable<number> {
       },
     });
     const isMap = (value: unknown): value is MMap => typeof value === "object" && value !== null && #mapping in value;
-    Object.setPrototypeOf(MMap.prototype, behind);
+    Object.setPrototypeOf(prototype, behind);
   }
 }
 
-// The engine's own getters, taken before any code could replace them.
-const [sourceOf, flagsOf] = ["source", "flags"].map(
-  (name) => Object.getOwnPropertyDescriptor(RegExp.prototype, name)?.get,
-) as [() => string, () => string];
+const sourceOf = getterOf(RegExp.prototype, "source") as () => string;
+const flagsOf = getterOf(RegExp.prototype, "flags") as () => string;
 
-const VIEWS = new Set<unknown>([
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-  DataView,
-]);
+const { Float16Array } = globalThis as { Float16Array?: object };
+
+/** The classes that views are made of, and the sizes of their elements in bytes. */
+const VIEWS = [
+  { type: Int8Array, size: 1 },
+  { type: Uint8Array, size: 1 },
+  { type: Uint8ClampedArray, size: 1 },
+  { type: Int16Array, size: 2 },
+  { type: Uint16Array, size: 2 },
+  { type: Int32Array, size: 4 },
+  { type: Uint32Array, size: 4 },
+  // Not every runtime has it.
+  ...(Float16Array === undefined ? [] : [{ type: Float16Array, size: 2 }]),
+  { type: Float32Array, size: 4 },
+  { type: Float64Array, size: 8 },
+  { type: BigInt64Array, size: 8 },
+  { type: BigUint64Array, size: 8 },
+  { type: DataView, size: 1 },
+];
+const { length: VIEW_COUNT } = VIEWS;
+
+function elementSize(type: unknown): number {
+  for (let index = 0; index < VIEW_COUNT; index++) {
+    const view = VIEWS[index] as (typeof VIEWS)[number];
+    if (view.type === type) return view.size;
+  }
+  throw new TypeError(`type must be a typed array's class or DataView: got ${show(type)}`);
+}
 
 /** The number that a property's key stands for, if it does: "3", "-1", but also "1.5" and "NaN", which are no indices. */
 function indexOf(key: string | symbol): number | undefined {
   if (typeof key !== "string") return undefined;
-  const index = Number(key);
+  const index = toNumber(key);
   return String(index) === key || key === "-0" ? index : undefined;
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffers, Bytes, max, min } from "../ffi/engine.ts";
 import { host } from "../ffi/host.ts";
 import { lengthOf } from "../platform/bytes.ts";
 import type { Mapping } from "./mapping.ts";
@@ -13,8 +14,7 @@ import { shortArray } from "./pool.ts";
 const NEWLINE = 10;
 const NEWLINES = Uint8Array.of(NEWLINE);
 
-// The engine's own class and functions, taken before any code could replace them.
-const Bytes = Uint8Array;
+// The engine's own, taken before any code could replace them. They are given text, and no memory.
 const { indexOf: indexIn } = String.prototype;
 const { exec } = RegExp.prototype;
 
@@ -78,12 +78,14 @@ const ITERATOR = Object.getPrototypeOf(Object.getPrototypeOf([].values()));
  * in a string sooner than a byte in an array; and V8 takes longer to go on with a generator than to call a method.
  */
 export class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
+  /** Keeps the map, whose end as garbage would be the mapping's. */
+  readonly #mappingOf: () => Mapping;
   readonly #mapping: Mapping;
   readonly #end: number;
   /** Where the block begins in the map, and what of it was given. */
   #start: number;
   #given = 0;
-  #block = new ArrayBuffer(0);
+  #block = new Buffers(0);
   #text = "";
   /** `changes` of the mapping when the block was copied. */
   #changes = -1;
@@ -94,8 +96,9 @@ export class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
     Object.setPrototypeOf(Lines.prototype, ITERATOR);
   }
 
-  constructor(mapping: Mapping, start: number, end: number) {
-    this.#mapping = mapping;
+  constructor(mappingOf: () => Mapping, start: number, end: number) {
+    this.#mappingOf = mappingOf;
+    this.#mapping = mappingOf();
     this.#start = start;
     this.#end = end;
   }
@@ -111,7 +114,7 @@ export class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
   return(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
     this.#done = true;
     this.#text = "";
-    this.#block = new ArrayBuffer(0);
+    this.#block = new Buffers(0);
     return { done: true, value: undefined };
   }
 
@@ -140,15 +143,15 @@ export class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
   }
 
   #copyBlock(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
-    const mapping = this.#mapping;
+    const mapping = this.#mappingOf();
     this.#start += this.#given;
     this.#given = 0;
     this.#text = "";
     this.#changes = mapping.changes;
-    const left = Math.min(this.#end, mapping.length) - this.#start;
+    const left = min(this.#end, mapping.length) - this.#start;
     if (left <= 0) return this.return();
-    const bytes = loaded(mapping, this.#start, Math.min(left, this.#size));
-    this.#size = Math.min(4 * this.#size, BLOCK);
+    const bytes = loaded(mapping, this.#start, min(left, this.#size));
+    this.#size = min(4 * this.#size, BLOCK);
     this.#block = bytes.buffer;
     this.#text = bytes.toString("latin1");
     return this.#nextInBlock() ?? this.#lineAlone();
@@ -158,7 +161,7 @@ export class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
   #lineAlone(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
     // What made the text may have been replaced by code that resized the map, or closed it.
     if (this.#changes !== this.#mapping.changes) return this.#copyBlock();
-    const end = lineEnd(this.#mapping, this.#start, Math.min(this.#end, this.#mapping.length));
+    const end = lineEnd(this.#mapping, this.#start, min(this.#end, this.#mapping.length));
     const value = this.#mapping.read(this.#start, end);
     this.#given = end - this.#start;
     return { done: false, value };
@@ -179,10 +182,10 @@ let passage: Buffer<ArrayBuffer> | undefined;
 
 /**
  * The matches between `start` and `end`. Each byte is one character, U+0000 to U+00FF. The text is seen through a window,
- * which grows where a match could reach beyond it.
+ * which grows where a match could reach beyond it. `mappingOf` keeps the map, whose end as garbage would be the mapping's.
  */
 export function* matches(
-  mapping: Mapping,
+  mappingOf: () => Mapping,
   expression: { source: string; flags: string },
   start: number,
   end: number,
@@ -191,8 +194,9 @@ export function* matches(
   let size = WINDOW;
   let next = -1;
   windows: for (let from = start; ; ) {
+    const mapping = mappingOf();
     // The map may have been resized between two matches.
-    const limit = Math.min(end, mapping.length);
+    const limit = min(end, mapping.length);
     if (from > limit) return;
     if (literal !== undefined && next < from) {
       next = find(mapping, literal.bytes, from, limit);
@@ -204,8 +208,8 @@ export function* matches(
       }
     }
     const began = from;
-    const left = Math.max(start, from - lookbehind);
-    const right = Math.min(limit, from + size);
+    const left = max(start, from - lookbehind);
+    const right = min(limit, from + size);
     const last = right === limit;
     const seen = textOf(mapping, left, right);
     const text = last || !withinLines ? seen : seen.slice(0, seen.lastIndexOf("\n") + 1);
@@ -219,20 +223,20 @@ export function* matches(
       const match = exec.call(regexp, text);
       if (match === null) {
         if (last || (regexp.sticky && from - left < open)) return;
-        from = Math.max(from, left + open);
+        from = max(from, left + open);
         break;
       }
       const matchEnd = match.index + match[0].length;
       if (!last && (match.index >= open || matchEnd === text.length)) {
-        from = Math.max(from, left + Math.min(match.index, open));
+        from = max(from, left + min(match.index, open));
         break;
       }
       from = left + matchEnd + (match[0] === "" ? 1 : 0);
       yield byteMatch(match, left);
       // The text is of a map that was resized since.
-      if (limit !== Math.min(end, mapping.length)) continue windows;
+      if (limit !== min(end, mappingOf().length)) continue windows;
     }
-    size = from === began ? size * 2 : Math.min(size * 4, WINDOW);
+    size = from === began ? size * 2 : min(size * 4, WINDOW);
   }
 }
 
@@ -253,7 +257,7 @@ function textOf(mapping: Mapping, start: number, end: number): string {
   const length = end - start;
   if (length > WINDOW) return loaded(mapping, start, length).toString("latin1");
   passage ??= host().Buffer.allocUnsafeSlow(WINDOW);
-  mapping.load(start, new Uint8Array(passage.buffer, 0, length));
+  mapping.load(start, new Bytes(passage.buffer, 0, length));
   return passage.toString("latin1", 0, length);
 }
 

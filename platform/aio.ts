@@ -8,6 +8,7 @@
  * @module
  */
 
+import { Bytes, min, Words } from "../ffi/engine.ts";
 import { host } from "../ffi/host.ts";
 import type { Ffi } from "../ffi/types.ts";
 import type { Fail } from "./posix.ts";
@@ -51,8 +52,8 @@ export function backgroundSync(ffi: Ffi, aio: Aio, fail: Fail): (descriptor: num
 
   /** The address of the block, which the system uses until all is done: not memory that a garbage collector moves. */
   function start(c: ReturnType<typeof open>, descriptor: number): number {
-    const block = new Uint8Array(BLOCK);
-    const words = new Int32Array(block.buffer);
+    const block = new Bytes(BLOCK);
+    const words = new Words(block.buffer);
     words[0] = descriptor;
     words[aio.notifyAt / 4] = aio.SIGEV_NONE;
     const address = c.malloc(BLOCK);
@@ -75,7 +76,7 @@ export function backgroundSync(ffi: Ffi, aio: Aio, fail: Fail): (descriptor: num
     let pause = 1;
     do {
       await setTimeout(pause);
-      pause = Math.min(2 * pause, LONGEST_PAUSE);
+      pause = min(2 * pause, LONGEST_PAUSE);
       error = c.aio_error(address);
     } while (error === aio.EINPROGRESS);
     // Some systems keep a request until its result was asked for.

@@ -4,17 +4,17 @@
  * @module
  */
 
-// The engine's own getters, taken before any code could replace them or hide them behind an object's own properties.
-const byteLength = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), "byteLength")
-  ?.get as () => number;
-const bufferLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")?.get as () => number;
+import { apply, getterOf, NONE } from "../ffi/engine.ts";
+
+const byteLength = getterOf(Object.getPrototypeOf(Uint8Array.prototype), "byteLength") as () => number;
+const bufferLength = getterOf(ArrayBuffer.prototype, "byteLength") as () => number;
 
 /** The engine's own count of an array's bytes: C believes what it is told. */
 export function lengthOf(bytes: Uint8Array): number {
-  return byteLength.call(bytes);
+  return apply(byteLength, bytes, NONE);
 }
 
 /** No buffer is made with length 0, so one that has it was detached. */
 export function isDetached(buffer: ArrayBuffer): boolean {
-  return bufferLength.call(buffer) === 0;
+  return apply(bufferLength, buffer, NONE) === 0;
 }

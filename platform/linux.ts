@@ -193,8 +193,14 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
     },
     protection(request) {
       const protection = posix.protection(request);
-      const huge = (protection.flags & (constants.MAP_HUGETLB as number)) !== 0;
-      return huge ? { ...protection, unit: hugePageSize(protection.flags) } : protection;
+      if ((protection.flags & (constants.MAP_HUGETLB as number)) === 0) return protection;
+      // The pool would be asked at the first touch, and an empty one answers that by SIGBUS.
+      if ((protection.flags & (constants.MAP_NORESERVE as number)) !== 0) {
+        throw new RangeError(
+          `flags must not have MAP_NORESERVE with MAP_HUGETLB, which makes memory that may kill the process: got ${protection.flags}`,
+        );
+      }
+      return { ...protection, unit: hugePageSize(protection.flags) };
     },
     guard: sigbusGuard(ffi, libraries, posix.pageSize),
     remap(address, length, request) {

@@ -58,7 +58,11 @@ export function openbsdPlatform(ffi: Ffi, failures: Failures): Platform {
   // struct stat: st_mode is 32 bits at byte 0, st_size 64 bits at byte 80.
   const stat = statusMemory(128, 0, 80);
 
-  const posix = posixPlatform(ffi, { libraries: LIBRARIES, constants, searches: true, deadlyFlags: [] }, fail);
+  const posix = posixPlatform(
+    ffi,
+    { libraries: LIBRARIES, constants, searches: true, deadlyFlags: [], aio: undefined },
+    fail,
+  );
   return {
     ...posix,
     status(descriptor) {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { apply, min, toNumber } from "../ffi/engine.ts";
 import { host } from "../ffi/host.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { type Aio, backgroundSync } from "./aio.ts";
@@ -21,7 +22,7 @@ export interface PosixSystem {
   /** The flags that make memory which a read or a write of may kill the process. */
   readonly deadlyFlags: readonly string[];
   /** Its asynchronous I/O, where it has one. */
-  readonly aio?: Aio;
+  readonly aio: Aio | undefined;
 }
 
 // Each entry has its C prototype beside it; size_t and off_t have 64 bits on every system that has a file here.
@@ -75,7 +76,7 @@ const RESERVE_SIGNATURES = {
 const EINTR = 4;
 
 /** The advice that makes memory unusable: a later read of it would kill the process. */
-const DEADLY_ADVICE = ["MADV_HWPOISON", "MADV_SOFT_OFFLINE"];
+const DEADLY_ADVICE = ["MADV_HWPOISON", "MADV_SOFT_OFFLINE"] as const;
 
 /** What `posixPlatform` leaves to the system's own file. */
 type SystemsOwn = "status" | "duplicate" | "anonymousFile";
@@ -83,7 +84,7 @@ type SystemsOwn = "status" | "duplicate" | "anonymousFile";
 /** Throws what the thread's errno, or the given number of an error, says about the call `syscall`. */
 export type Fail = (syscall: string, number?: number) => never;
 
-// The engine's own function, taken before any code could replace it.
+// The engine's own functions, taken before any code could replace them.
 const { get } = Map.prototype;
 
 /** Makes the function that reads errno, which is at `address`, right after a call that failed. */
@@ -91,7 +92,7 @@ export function errnoReader(ffi: Ffi, address: number, failures: Failures): Fail
   // One view for good: the address is the thread's, and each thread has its own instance of this module.
   const errno = new Int32Array(ffi.view(address, 4));
   return (syscall, number = errno[0] as number) => {
-    const known = get.call(host().getSystemErrorMap(), -number) as [code: string, meaning: string] | undefined;
+    const known = apply(get, host().getSystemErrorMap(), [-number]) as [code: string, meaning: string] | undefined;
     throw failures.system(syscall, number, known?.[0] ?? `E${number}`, known?.[1] ?? "unknown error");
   };
 }
@@ -136,7 +137,9 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     load(address, target, length) {
       if (length > 0) c.memcpy(target, address, length);
     },
-    ...(system.searches ? searchFunctions(ffi, system) : {}),
+    findLastByte: undefined,
+    findSequence: undefined,
+    ...(system.searches ? searchFunctions(ffi, system) : undefined),
   };
 
   function flush(address: number, length: number, way: "MS_ASYNC" | "MS_SYNC"): void {
@@ -156,7 +159,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     unmap,
     remap(address, length, request) {
       const moved = map(request);
-      if (livesInMemory(request)) c.memmove(moved, address, Math.min(length, request.length));
+      if (livesInMemory(request)) c.memmove(moved, address, min(length, request.length));
       unmap(address, length);
       return moved;
     },
@@ -177,8 +180,8 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       await synchronize(descriptor);
     },
     advise(address, length, advice) {
-      const name = advices.get(advice);
-      if (name === undefined || DEADLY_ADVICE.includes(name)) {
+      const name = apply(get, advices, [advice]) as string | undefined;
+      if (name === undefined || name === DEADLY_ADVICE[0] || name === DEADLY_ADVICE[1]) {
         const why = name === undefined ? "is not one" : `is ${name}, after which reading the memory kills the process`;
         throw new RangeError(`option must be one of this system's MADV_* constants: ${advice} ${why}`);
       }
@@ -191,6 +194,14 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       if (c.munlock(address, length) !== 0) fail("munlock");
     },
     populate: () => false,
+    // A system's own file says where it has these.
+    guard: undefined,
+    residency: undefined,
+    reserve: undefined,
+    // No mapping has a name here, none for reading is protected from stray writes, and a descriptor is a file's for good.
+    freeName: undefined,
+    mapCopy: undefined,
+    knownByPath: undefined,
     truncate(descriptor, size) {
       if (c.ftruncate(descriptor, size) !== 0) fail("ftruncate");
     },
@@ -233,7 +244,7 @@ export function statusMemory(length: number, modeAt: number, sizeAt: number) {
   const longs = new BigInt64Array(memory.buffer);
   const read = (): FileStatus => ({
     regular: ((words[modeAt / 2] as number) & S_IFMT) === S_IFREG,
-    size: Number(longs[sizeAt / 8]),
+    size: toNumber(longs[sizeAt / 8]),
   });
   return { memory, read };
 }
@@ -251,7 +262,7 @@ function flags(constants: Constants, ...names: string[]): number {
 
 function posixProtection(system: PosixSystem, unit: number, request: ProtectionRequest): Protection {
   const { constants, deadlyFlags } = system;
-  const { access, prot, flags: wanted, tagname } = request;
+  const { descriptor, access, prot, flags: wanted, tagname } = request;
   if (tagname !== undefined) {
     throw new TypeError(`tagname names a mapping on Windows; this system has none: got ${JSON.stringify(tagname)}`);
   }
@@ -270,11 +281,18 @@ function posixProtection(system: PosixSystem, unit: number, request: ProtectionR
     // A private page takes a stray write without passing it on, where a page without PROT_WRITE would kill the process.
     // Without MAP_NORESERVE, a file larger than memory would not map.
     const joined = flags(constants, "MAP_PRIVATE", "MAP_NORESERVE");
-    return { prot: both, flags: joined, readable: true, writable: false, unit, shared: false };
+    return { prot: both, flags: joined, readable: true, writable: false, unit, shared: false, name: undefined };
   }
-  if (access === "copy") return { prot: both, flags: MAP_PRIVATE, readable: true, writable: true, unit, shared: false };
+  if (access === "copy") {
+    return { prot: both, flags: MAP_PRIVATE, readable: true, writable: true, unit, shared: false, name: undefined };
+  }
   const chosen = prot ?? both;
-  const joined = wanted ?? MAP_SHARED;
+  const anonymous = flags(constants, "MAP_ANONYMOUS");
+  if (descriptor !== -1 && wanted !== undefined && (wanted & anonymous) !== 0) {
+    throw new TypeError(`flags must not have MAP_ANONYMOUS for a file, which it would leave out: got ${wanted}`);
+  }
+  // The system would take it to mean that nobody else may have the memory. \`map\` adds it where that is so.
+  const joined = (wanted ?? MAP_SHARED) & ~anonymous;
   const fixed = flags(constants, "MAP_FIXED", "MAP_FIXED_NOREPLACE", "MAP_EXCL");
   if ((joined & fixed) !== 0) {
     throw new RangeError(`flags must leave the address to the system: ${joined} has MAP_FIXED or its like`);
@@ -290,5 +308,6 @@ function posixProtection(system: PosixSystem, unit: number, request: ProtectionR
     writable: (chosen & PROT_WRITE) !== 0,
     unit,
     shared: (joined & MAP_PRIVATE) === 0 || (joined & MAP_SHARED) !== 0,
+    name: undefined,
   };
 }

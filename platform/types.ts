@@ -40,7 +40,7 @@ export interface Protection {
   /** Do writes reach the file (or, in an anonymous map, the processes that share it)? */
   readonly shared: boolean;
   /** The name of the mapping object, where the system has such. */
-  readonly name?: string;
+  readonly name: string | undefined;
 }
 
 /** What a map is made of: `length` bytes of a file from `offset`, a multiple of `allocationGranularity`. */
@@ -70,7 +70,10 @@ export interface Guard {
   release(): void;
 }
 
-/** One operating system, as the library uses it. */
+/**
+ * One operating system, as the library uses it. What a system lacks is `undefined` and not absent, so that nobody finds in its
+ * place what other code has put into `Object.prototype`.
+ */
 export interface Platform {
   /** The unit of protection and flushing, in bytes. */
   readonly pageSize: number;
@@ -98,7 +101,7 @@ export interface Platform {
   /** Puts private zeros in place of mapped pages. */
   blank(address: number, length: number): void;
   /** Guards mapped pages of a file. Absent, or `undefined`, where that can't be. */
-  guard?(address: number, length: number): Guard | undefined;
+  readonly guard: ((address: number, length: number) => Guard | undefined) | undefined;
   /** Writes changed pages to the file and waits for it. `descriptor` is the file's, -1 where none was kept or written to. */
   flush(address: number, length: number, descriptor: number): void;
   /**
@@ -115,27 +118,27 @@ export interface Platform {
   lock(address: number, length: number, ofFile: boolean): void;
   unlock(address: number, length: number): void;
   /** Says of each page whether it is in memory, by the lowest bit of its byte in `pages`. Absent where the system can't tell. */
-  residency?(address: number, length: number, pages: Uint8Array): void;
+  readonly residency: ((address: number, length: number, pages: Uint8Array) => void) | undefined;
   /** Brings pages into memory, for reading or as a write of each would, without a signal; false where the system can't. */
   populate(address: number, length: number, write: boolean): boolean;
 
   /** Frees the name of a mapping for one of another length. @throws Somebody else uses a mapping of that name. */
-  freeName?(address: number, name: string): void;
+  readonly freeName: ((address: number, name: string) => void) | undefined;
   /**
    * Maps `length` bytes from `offset`, a multiple of `allocationGranularity`, of a mapping for reading once more, as a
    * private copy: what the user may see, where a stray write to the mapping itself would kill the process.
    */
-  mapCopy?(address: number, offset: number, length: number): number;
+  readonly mapCopy: ((address: number, offset: number, length: number) => number) | undefined;
 
   /** Runs `use`, during which the open descriptor is also known by the path that it was opened with. */
-  knownByPath?<T>(descriptor: number, path: string, writable: boolean, use: () => T): T;
+  readonly knownByPath: (<T>(descriptor: number, path: string, writable: boolean, use: () => T) => T) | undefined;
   status(descriptor: number): FileStatus;
   truncate(descriptor: number, size: number): void;
   /**
    * Has the file system set aside what a file needs for its bytes from `offset`, at least one, so that no write of them
    * finds the disk full. Absent where the system cannot be asked.
    */
-  reserve?(descriptor: number, offset: number, length: number): void;
+  readonly reserve: ((descriptor: number, offset: number, length: number) => void) | undefined;
   /** Duplicates a descriptor; child processes do not inherit the copy. */
   duplicate(descriptor: number): number;
   closeDescriptor(descriptor: number): void;

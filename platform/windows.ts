@@ -11,7 +11,7 @@
 import { host } from "../ffi/host.ts";
 import type { Ffi, Functions } from "../ffi/types.ts";
 import { lengthOf } from "./bytes.ts";
-import { findBytes, findLastBytes, found } from "./memory.ts";
+import { findBytes, findLastBytes, found, type Memory } from "./memory.ts";
 import type { Constants, Failures, MapRequest, Platform, Protection, ProtectionRequest } from "./types.ts";
 
 /** Windows has no `PROT_*`, `MAP_*` and `MS_*`, and of the advices one that does the same; its number is every system's. */
@@ -156,6 +156,8 @@ export function windowsPlatform(ffi: Ffi, failures: Failures): Platform {
     ...files,
     view: (address, length) => ffi.view(address, length),
     ...memoryFunctions(ffi),
+    guard: undefined,
+    residency: undefined,
   };
 }
 
@@ -185,7 +187,7 @@ function protection({ descriptor, access, prot, flags, tagname }: ProtectionRequ
     unit: 1,
     // Memory from the paging file has no file to be written to, and is copied when its length changes.
     shared: view === FILE_MAP_WRITE && !anonymous,
-    ...(tagname ? { name: tagname } : {}),
+    name: tagname === "" ? undefined : tagname,
   };
 }
 
@@ -408,12 +410,14 @@ function descriptorReader(ffi: Ffi): ((descriptor: number) => number) | undefine
 function memoryFunctions(ffi: Ffi) {
   const c = ffi.open(["ucrtbase.dll"], C_SIGNATURES);
   const store = ffi.open(["ucrtbase.dll"], STORE_SIGNATURES);
-  const memory = {
+  const memory: Memory = {
     findByte: (address: number, length: number, byte: number) => found(address, c.memchr(address, byte, length)),
     equals: (address: number, bytes: Uint8Array) => c.memcmp(address, bytes, lengthOf(bytes)) === 0,
     load(address: number, target: Uint8Array, length: number): void {
       if (length > 0) c.memcpy(target, address, length);
     },
+    findLastByte: undefined,
+    findSequence: undefined,
   };
   return {
     findByte: memory.findByte,

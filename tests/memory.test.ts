@@ -18,6 +18,8 @@ function memoryOf(text: Uint8Array, complete = false) {
       assert.ok(address + bytes.length <= text.length, "a comparison reaches behind the end");
       return bytes.every((byte, index) => text[address + index] === byte);
     },
+    findLastByte: undefined,
+    findSequence: undefined,
     load(address, target) {
       work.copied += target.length;
       assert.ok(address + target.length <= text.length, "a copy reaches behind the end");

@@ -1,5 +1,7 @@
-import { channel } from "node:diagnostics_channel";
+import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -17,6 +19,7 @@ import {
   MADV_WILLNEED,
   MAP_ANONYMOUS,
   MAP_FIXED,
+  MAP_HUGETLB,
   MAP_NORESERVE,
   MAP_POPULATE,
   MAP_PRIVATE,
@@ -187,6 +190,55 @@ posix("maps that are opened while another one is have each its own descriptor", 
   for (const path of [outer, inner]) holds(path, 0, 0);
 });
 
+test("what open opened is for its own map, though others are made of it before", () => {
+  const [path, other] = [newFile("file A"), newFile("file B")];
+  const taken: number[] = [];
+  const listen = (message: unknown) => {
+    unsubscribe("mmap:open", listen);
+    new MMap((message as { fd: number }).fd, 0, { access: "read" }).close();
+    taken.push(openSync(other, "r"));
+  };
+  subscribe("mmap:open", listen);
+  class Twice extends MMap {
+    constructor(...parameters: ConstructorParameters<typeof MMap>) {
+      new MMap(parameters[0], 0, { access: "read" }).close();
+      taken.push(openSync(other, "r"));
+      super(...parameters);
+    }
+  }
+  for (const mm of [MMap.open(path), Twice.open(path)]) {
+    assert.is(text(mm.read()), "file A");
+    mm.close();
+  }
+  assert.is(taken.length, 2);
+  for (const fd of taken) closeSync(fd);
+  holds(path, 0, 0);
+  holds(other, 0, 0);
+});
+
+test("a new file that could not be mapped is removed where it was made, wherever the program works by then", () => {
+  const [here, there] = [newPath(), newPath()];
+  for (const folder of [here, there]) mkdirSync(folder);
+  writeFileSync(join(there, "file"), "precious");
+  const before = process.cwd();
+  class Moving extends MMap {
+    constructor(...parameters: ConstructorParameters<typeof MMap>) {
+      super(...parameters);
+      process.chdir(there);
+      this.close();
+      throw new RangeError("not wanted");
+    }
+  }
+  process.chdir(here);
+  try {
+    refuses(RangeError, () => Moving.open("file", { create: true, length: 10 }), "not wanted");
+  } finally {
+    process.chdir(before);
+  }
+  assert.is(existsSync(join(here, "file")), false);
+  assert.is(readFileSync(join(there, "file"), "utf8"), "precious");
+});
+
 posix("a class of one's own may map what open opened twice, or not at all", () => {
   class Twice extends MMap {
     readonly again: MMap;
@@ -241,6 +293,29 @@ posix("flags and prot are the system's own", () => {
   refuses("EINVAL", () => new MMap(fd, 0, { flags: 0 }), "mmap");
   closeSync(fd);
 });
+
+posix("MAP_ANONYMOUS is for maps without a file, and takes nothing away from them", () => {
+  const flags = (MAP_SHARED as number) | (MAP_ANONYMOUS as number);
+  const fd = openSync(newFile("abcdef"), "r+");
+  refuses(TypeError, () => new MMap(fd, 0, { flags }), "flags", "MAP_ANONYMOUS");
+  closeSync(fd);
+  using mm = MMap.anonymous(10, { flags });
+  mm.write("abc");
+  mm.bytes;
+  mm.resize(2 * PAGESIZE);
+  assert.is(text(mm.slice(0, 4)), "abc\0");
+  assert.is(mm.at(-1), 0);
+  using same = new MMap(mm.fd, 3);
+  assert.is(text(same.slice()), "abc");
+});
+
+unless(process.platform !== "linux" && "they are Linux's", test)(
+  "huge pages that nobody has reserved are refused",
+  () => {
+    const flags = (MAP_PRIVATE as number) | (MAP_HUGETLB as number) | (MAP_NORESERVE as number);
+    refuses(RangeError, () => MMap.anonymous(1, { flags }), "flags", "MAP_NORESERVE");
+  },
+);
 
 posix("a map without PROT_READ cannot be read", () => {
   const fd = openSync(newFile("abcdef"), "r+");

@@ -35,6 +35,19 @@ for (const viewed of [false, true]) {
   );
 }
 
+posix("private changes are kept when the file may not be cut, with views and without", () => {
+  for (const viewed of [false, true]) {
+    const fd = openSync(newFile(new Uint8Array(5 * PAGESIZE).fill(97)), "r");
+    using mm = new MMap(fd, 0, { flags: MAP_PRIVATE });
+    closeSync(fd);
+    mm[-1] = 98;
+    if (viewed) mm.bytes;
+    refuses("EINVAL", () => mm.resize(PAGESIZE), "ftruncate");
+    assert.is(mm.length, 5 * PAGESIZE);
+    assert.is(mm[-1], 98);
+  }
+});
+
 test("private anonymous memory grows by zeros, whatever it had behind its end before", () => {
   using mm = MMap.anonymous(2 * PAGESIZE, { flags: MAP_PRIVATE });
   mm.bytes.fill(97);

@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap, type ViewConstructor } from "../lib/mod.ts";
-import { newFile, newPath, refuses, text } from "./support.ts";
+import { newFile, newPath, refuses, text, unless } from "./support.ts";
 
 const test = suite("views");
 
@@ -64,6 +64,16 @@ test("view makes every kind of typed array over a part", () => {
     assert.is(mm.view(type, 0, 0).byteLength, 0);
   }
   assert.is(mm.view(DataView, 3, 4).getUint32(0, true), 0x06050403);
+});
+
+const { Float16Array: HalfFloats } = globalThis as unknown as { Float16Array?: typeof Float32Array };
+
+unless(HalfFloats === undefined && "this runtime has none", test)("view makes a Float16Array", () => {
+  using mm = MMap.anonymous(8);
+  const view = mm.view(HalfFloats as typeof Float32Array, 2, 3);
+  view[0] = 1;
+  assert.equal([view.length, view.byteLength, mm[3]], [3, 6, 0x3c]);
+  refuses(RangeError, () => mm.view(HalfFloats as typeof Float32Array, 1, 1), "multiple of 2");
 });
 
 test("views share the map's memory", () => {

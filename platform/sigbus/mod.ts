@@ -13,8 +13,10 @@
  * @module
  */
 
+import { Bytes, floor, LongWords, toBigInt, toNumber, UnsignedWords } from "../../ffi/engine.ts";
 import { arch } from "../../ffi/host.ts";
 import type { Ffi, Functions } from "../../ffi/types.ts";
+import { lengthOf } from "../bytes.ts";
 import type { Guard } from "../types.ts";
 import { arm64 } from "./arm64.ts";
 import { Table } from "./table.ts";
@@ -60,13 +62,16 @@ const MARK = 16;
 const TABLE_ADDRESS = 2;
 const BEFORE_ADDRESS = 3;
 
+/** The length in bytes of libc's `struct sigaction`. */
+const ACTION = 152;
+
 /**
  * libc's `struct sigaction`, the same in glibc and musl on both architectures: the handler, 64 bits; the mask, 1024 bits;
  * the flags, 32 bits at byte 136; the trampoline, 64 bits at byte 144.
  */
 class Action {
-  readonly bytes = new Uint8Array(152);
-  readonly #words = new Uint32Array(this.bytes.buffer);
+  readonly bytes = new Bytes(ACTION);
+  readonly #words = new UnsignedWords(this.bytes.buffer);
 
   get handler(): number {
     return (this.#words[0] as number) + (this.#words[1] as number) * 2 ** 32;
@@ -79,9 +84,9 @@ class Action {
   /** Makes it what is to be installed: `handler`, in place of `before`, under whose mask the one before then runs. */
   replace(before: Action, handler: number): void {
     const called = before.handler > SIG_IGN;
-    this.bytes.set(before.bytes);
+    copy(before.bytes, this.bytes, ACTION);
     this.#words[0] = handler % 2 ** 32;
-    this.#words[1] = Math.floor(handler / 2 ** 32);
+    this.#words[1] = floor(handler / 2 ** 32);
     this.#words[34] = SA_SIGINFO | SA_ONSTACK | (called ? before.flags & (SA_RESTART | SA_NODEFER) : SA_RESTART);
   }
 }
@@ -129,9 +134,9 @@ class Handler {
     // page as the handler itself, and so is there.
     if (entry <= SIG_IGN || entry % this.#pageSize !== HEAD) return undefined;
     const head = this.#ffi.view(entry - HEAD, HEAD);
-    const mark = new Uint8Array(head, 0, MARK);
-    if (mark.some((byte, index) => byte !== this.#code[index])) return undefined;
-    return Number(new BigUint64Array(head)[TABLE_ADDRESS]);
+    const mark = new Bytes(head, 0, MARK);
+    for (let index = 0; index < MARK; index++) if (mark[index] !== this.#code[index]) return undefined;
+    return toNumber(new LongWords(head)[TABLE_ADDRESS]);
   }
 
   /** Puts our handler in place of the current one. */
@@ -140,14 +145,14 @@ class Handler {
     const page = this.#pageSize;
     const address = this.#map(2 * page);
     const memory = this.#ffi.view(address, 2 * page);
-    const addresses = new BigUint64Array(memory, 0, HEAD / 8);
+    const addresses = new LongWords(memory, 0, HEAD / 8);
     // The second page, which stays writable: the handler that was there before.
-    const before = new BigUint64Array(memory, page, 2);
+    const before = new LongWords(memory, page, 2);
     const installed = new Action();
     const replaced = new Action();
-    new Uint8Array(memory).set(this.#code);
-    addresses[TABLE_ADDRESS] = BigInt(table.address);
-    addresses[BEFORE_ADDRESS] = BigInt(address + page);
+    copy(this.#code, new Bytes(memory), lengthOf(this.#code));
+    addresses[TABLE_ADDRESS] = toBigInt(table.address);
+    addresses[BEFORE_ADDRESS] = toBigInt(address + page);
     describe(this.#current, before);
     installed.replace(this.#current, address + HEAD);
     try {
@@ -178,13 +183,20 @@ class Handler {
 
 /** Writes down a handler for the machine code. */
 function describe(action: Action, words: BigUint64Array): void {
-  words[1] = BigInt(action.flags);
-  words[0] = BigInt(action.handler);
+  words[1] = toBigInt(action.flags);
+  words[0] = toBigInt(action.handler);
 }
 
 /** What the system refuses here costs the guard and nothing else, so that the errors need no names. */
+class Refused extends Error {}
+
 function check(worked: boolean): void {
-  if (!worked) throw new Error("the system refused the guard");
+  if (!worked) throw new Refused("the system refused the guard");
+}
+
+/** Copies the first bytes of an array, and asks neither for anything. */
+function copy(source: Uint8Array, target: Uint8Array, count: number): void {
+  for (let index = 0; index < count; index++) target[index] = source[index] as number;
 }
 
 /**
@@ -205,8 +217,9 @@ export function sigbusGuard(
     try {
       handler ??= new Handler(ffi, libraries, pageSize, bytesOf(code as string));
       return handler.table().claim(address, length);
-    } catch {
-      // It would not fare better the next time.
+    } catch (error) {
+      // A stack that ran over says nothing of the next time: the map is not made.
+      if (!(error instanceof Refused)) throw error;
       works = false;
       return undefined;
     }

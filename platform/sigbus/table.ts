@@ -11,6 +11,7 @@
  * @module
  */
 
+import { add, ceil, compareExchange, floor, LongWords, load, store, toNumber, Words } from "../../ffi/engine.ts";
 import type { Ffi } from "../../ffi/types.ts";
 import type { Guard } from "../types.ts";
 
@@ -39,34 +40,40 @@ const USE = 4;
 /** Where every slot was in use, so many maps are made before all are looked at again: a look takes longer than a map does. */
 const REST = 1000;
 
+/** A slot that was given back, and the one before it. */
+interface Released {
+  readonly slot: number;
+  readonly next: Released | undefined;
+}
+
 export class Table {
   readonly address: number;
   readonly #slots: number;
   readonly #words: Int32Array;
   readonly #addresses: BigUint64Array;
   /** Where to look for a free slot: first among those that this thread gave back, then one after the other. */
-  readonly #released: number[] = [];
+  #released: Released | undefined;
   #next = 0;
   /** How many maps go without another look at all slots, of which none was free. */
   #unsought = 0;
 
   /** The length in bytes of a table, in whole pages. */
   static size(pageSize: number): number {
-    return Math.ceil((4 * (HEAD + SLOT * SLOTS)) / pageSize) * pageSize;
+    return ceil((4 * (HEAD + SLOT * SLOTS)) / pageSize) * pageSize;
   }
 
   /** A view of the table at `address`: of zeros, which become a table, with `pageSize`; of one that exists without. */
   constructor(ffi: Ffi, address: number, pageSize?: number) {
     this.address = address;
     if (pageSize !== undefined) {
-      const head = new Int32Array(ffi.view(address, 4 * HEAD));
+      const head = new Words(ffi.view(address, 4 * HEAD));
       head[PAGE_SIZE] = pageSize;
       head[AVAILABLE] = SLOTS;
     }
-    this.#slots = new Int32Array(ffi.view(address, 4 * HEAD))[AVAILABLE] as number;
+    this.#slots = new Words(ffi.view(address, 4 * HEAD))[AVAILABLE] as number;
     const memory = ffi.view(address, 4 * (HEAD + SLOT * this.#slots));
-    this.#words = new Int32Array(memory);
-    this.#addresses = new BigUint64Array(memory);
+    this.#words = new Words(memory);
+    this.#addresses = new LongWords(memory);
   }
 
   /** Enters a region; gives `undefined` where every slot is in use. */
@@ -80,8 +87,10 @@ export class Table {
     this.#setAddress(at + END, address + length);
     this.#setAddress(at + LOWEST, address + length);
     this.#setAddress(at + TAIL, address + length);
-    const state = Atomics.add(words, at + STATE, LIVE - TAKEN) - TAKEN;
-    return new Slot(this, slot, state);
+    const guard = new Slot(this, slot, load(words, at + STATE) - TAKEN);
+    // Last: after an error the handler must not believe in a region that nobody ends.
+    add(words, at + STATE, LIVE - TAKEN);
+    return guard;
   }
 
   get words(): Int32Array {
@@ -90,18 +99,20 @@ export class Table {
 
   /** The lowest page that was replaced in a slot's region; the region's end where none was. */
   lowest(slot: number): number {
-    return Number(Atomics.load(this.#addresses, (HEAD + SLOT * slot + LOWEST) / 2));
+    return toNumber(load(this.#addresses, (HEAD + SLOT * slot + LOWEST) / 2));
   }
 
   /** Gives a slot back. `state`: what it had before it was taken. */
   release(slot: number, state: number): void {
-    Atomics.store(this.#words, HEAD + SLOT * slot + STATE, state + USE);
-    this.#released.push(slot);
+    store(this.#words, HEAD + SLOT * slot + STATE, state + USE);
+    this.#released = { slot, next: this.#released };
   }
 
   /** Takes a free slot, which nobody else has then; -1 where there is none. */
   #take(): number {
-    for (let slot = this.#released.pop(); slot !== undefined; slot = this.#released.pop()) {
+    while (this.#released !== undefined) {
+      const { slot, next } = this.#released;
+      this.#released = next;
       if (this.#takeSlot(slot)) return slot;
     }
     if (this.#unsought > 0) {
@@ -120,18 +131,18 @@ export class Table {
   #takeSlot(slot: number): boolean {
     const words = this.#words;
     const at = HEAD + SLOT * slot + STATE;
-    const state = Atomics.load(words, at);
-    if ((state & 3) !== FREE || Atomics.compareExchange(words, at, state, state + TAKEN) !== state) return false;
+    const state = load(words, at);
+    if ((state & 3) !== FREE || compareExchange(words, at, state, state + TAKEN) !== state) return false;
     // The handler looks at the slots up to here.
-    for (let used = Atomics.load(words, USED); used <= slot; used = Atomics.load(words, USED)) {
-      Atomics.compareExchange(words, USED, used, slot + 1);
+    for (let used = load(words, USED); used <= slot; used = load(words, USED)) {
+      compareExchange(words, USED, used, slot + 1);
     }
     return true;
   }
 
   #setAddress(at: number, address: number): void {
     this.#words[at] = address % 2 ** 32;
-    this.#words[at + 1] = Math.floor(address / 2 ** 32);
+    this.#words[at + 1] = floor(address / 2 ** 32);
   }
 }
 
