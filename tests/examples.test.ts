@@ -5,6 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { withTable } from "../bench/readme.ts";
 import type { Outcome } from "../bench/report.ts";
+import { MMap } from "../lib/mod.ts";
 import { ROOT } from "./runtimes.ts";
 import { EMULATED, LIBRARY, newFile, newPath, runFile, runs, unless, WINDOWS, withoutDescriptors } from "./support.ts";
 
@@ -104,6 +105,20 @@ test("every program in the README and in the doc comments runs", () => {
   writeFileSync(all, `process.chdir(${JSON.stringify(folder)});\n${imports}\nconsole.log("all ran");\n`);
   const { code, stdout, stderr } = runFile(all);
   assert.ok(code === 0 && stdout.endsWith("all ran\n"), `${stdout}${stderr}`);
+});
+
+test("every member of MMap has an example", () => {
+  const source = readFileSync(join(ROOT, "lib", "mmap.ts"), "utf8");
+  // A comment of several lines, and the name that follows it.
+  const comments = /^ {2}\/\*\*\n([\s\S]*?)^ {3}\*\/\n {2}(?:static |get |async |\*)*([\w[\].]+)/gm;
+  const withExample = [...source.matchAll(comments)].flatMap(([, comment, name]) =>
+    comment?.includes("@example") ? [name] : [],
+  );
+  const methods = Object.getOwnPropertyNames(MMap.prototype);
+  const symbols = ["[index", "[Symbol.iterator]", "[Symbol.dispose]"];
+  const without = [...methods, "open", "anonymous", ...symbols].filter((name) => !withExample.includes(name));
+  assert.equal(without, []);
+  assert.ok(methods.length > 35, `${methods.length} methods`);
 });
 
 const RESULTS = join(ROOT, "bench", "results", "results.json");
