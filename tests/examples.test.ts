@@ -84,19 +84,16 @@ test("every program in the README and in the doc comments runs", () => {
     NOT_HERE.every(([part, reason]) => !program.includes(part) || runs(`the program with ${part}`, reason)),
   );
   assert.ok(programs.length >= 10, `${programs.length} programs`);
-  // Each runs in a folder of its own that has the files the programs speak of.
+  // They run in a folder that has nothing but them, as a newcomer's has.
   const folder = newPath();
   mkdirSync(folder);
-  for (const name of ["package.json", "CHANGELOG.md"]) {
-    writeFileSync(join(folder, name), readFileSync(join(ROOT, name)));
-  }
   writeFileSync(join(folder, "child.js"), "");
   for (const [index, program] of programs.entries()) {
     const runnable = program.replace(
       /from "(?:jsr:)?(?:@mmap-ffi\/mmap|mmap-ffi)"/g,
       `from ${JSON.stringify(LIBRARY)}`,
     );
-    writeFileSync(join(folder, `program-${index}.ts`), `${runnable}\nexport {};\n`);
+    writeFileSync(join(folder, `program-${index}.mts`), `${runnable}\nexport {};\n`);
   }
   const names = readdirSync(folder).filter((name) => name.startsWith("program-"));
   assert.is(names.length, programs.length);
