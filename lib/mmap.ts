@@ -863,9 +863,9 @@ export class MMap implements Disposable, Iterable<number> {
   /**
    * The first match of a regular expression between `start` and `end`, by the rules of slices, or `undefined`.
    *
-   * Each byte is one character from U+0000 to U+00FF, as Python's `re` takes bytes. `^` and `$` stand for `start` and `end`,
-   * with the flag `m` for the lines' too. The flag `y` wants the match at `start`; `g` and `lastIndex` mean nothing here. A
-   * lookbehind sees at most 64 KiB.
+   * Each byte is one character from U+0000 to U+00FF, as Python's `re` takes bytes: an ï in UTF-8 is matched by
+   * `/\xc3\xaf/`. `^` and `$` stand for `start` and `end`, with the flag `m` for the lines' too. The flag `y` wants the match
+   * at `start`; `g` and `lastIndex` mean nothing here. A lookbehind sees at most 64 KiB.
    *
    * @throws {TypeError} An argument of a wrong type; the map cannot be read.
    * @throws {RangeError} The expression needs more than 512 MiB at once to know where its match ends.
