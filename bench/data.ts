@@ -1,6 +1,7 @@
 /**
- * The files that are measured, the same in every run: made by a seeded generator, and from the project's own text. They lie in
- * a folder that all runtimes share, and are made by the first that asks.
+ * The files that are measured, made by a seeded generator, some of them from the project's own documents and sources: those
+ * are the same in every run of one commit, the others in every run. They lie in a folder that all runtimes share, and are
+ * made by the first that asks.
  *
  * @module
  */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Figure } from "./harness.ts";
 import type { Outcome, Results } from "./report.ts";
 
 /** A row: what the README calls it and what it is compared with, and the figure's name and peer. */
@@ -84,11 +85,9 @@ function rowOf([what, against, name, peer]: Row, results: Results): string[] {
   const found = [...results.values()].map((outcomes) =>
     outcomes.find((outcome) => outcome.name === name && outcome.peer === peer),
   );
-  const target = found.find((outcome) => outcome !== undefined && "target" in outcome) as
-    | { target: number }
-    | undefined;
-  if (target === undefined) throw new Error(`nothing was measured of ${name} / ${peer}`);
-  return [what, against, `${target.target}`, ...found.map(cell)];
+  const figure = found.find((outcome) => outcome !== undefined && "value" in outcome) as Figure | undefined;
+  if (figure === undefined) throw new Error(`nothing was measured of ${name} / ${peer}`);
+  return [what, against, `${figure.target ?? ""}`, ...found.map(cell)];
 }
 
 /** The README's text with the table of these results in place of the one that it has. */

@@ -29,164 +29,213 @@ export const PAGESIZE: number = pageSize;
 /** What the system wants a mapping's offset to be a multiple of, in bytes. `MMap` aligns by itself. */
 export const ALLOCATIONGRANULARITY: number = allocationGranularity;
 
-/** A `prot` bit of every POSIX system. */
+/** Pages that cannot be touched: 0, no bit at all. A `prot` of every POSIX system. */
 export const PROT_NONE: number | undefined = constants.PROT_NONE;
-/** A `prot` bit of every POSIX system. */
+/** Pages can be read. A `prot` bit of every POSIX system. */
 export const PROT_READ: number | undefined = constants.PROT_READ;
-/** A `prot` bit of every POSIX system. */
+/** Pages can be written. A `prot` bit of every POSIX system. */
 export const PROT_WRITE: number | undefined = constants.PROT_WRITE;
-/** A `prot` bit of every POSIX system. */
+/** Pages can be executed. A `prot` bit of every POSIX system. */
 export const PROT_EXEC: number | undefined = constants.PROT_EXEC;
 
-/** A `flags` bit of every POSIX system. */
+/** Writes reach the file, and every other shared map of it. A `flags` bit of every POSIX system. */
 export const MAP_SHARED: number | undefined = constants.MAP_SHARED;
-/** A `flags` bit of every POSIX system. */
+/** Writes stay in this process: a page is copied when it is first written. A `flags` bit of every POSIX system. */
 export const MAP_PRIVATE: number | undefined = constants.MAP_PRIVATE;
-/** A `flags` bit of Linux. */
+/**
+ * In the place of `MAP_SHARED`, and more than one bit: the same, but flags that the system does not know are refused.
+ * Linux.
+ */
 export const MAP_SHARED_VALIDATE: number | undefined = constants.MAP_SHARED_VALIDATE;
-/** A `flags` bit of every POSIX system. */
+/**
+ * Maps at the very address that is asked for, in the place of what is there; refused here. A `flags` bit of every
+ * POSIX system.
+ */
 export const MAP_FIXED: number | undefined = constants.MAP_FIXED;
-/** A `flags` bit of every POSIX system. */
+/** Another name of `MAP_ANONYMOUS`. A `flags` bit of every POSIX system. */
 export const MAP_ANON: number | undefined = constants.MAP_ANON;
-/** A `flags` bit of every POSIX system. */
+/**
+ * Memory that belongs to no file and begins as zeros, as with the descriptor -1. A `flags` bit of every POSIX system.
+ */
 export const MAP_ANONYMOUS: number | undefined = constants.MAP_ANONYMOUS;
-/** A `flags` bit of Linux. */
+/** For stacks: a touch of the page below makes the mapping grow downwards. A `flags` bit of Linux. */
 export const MAP_GROWSDOWN: number | undefined = constants.MAP_GROWSDOWN;
-/** A `flags` bit of Linux. */
+/** Ignored; once, writes to the file by others failed. A `flags` bit of Linux. */
 export const MAP_DENYWRITE: number | undefined = constants.MAP_DENYWRITE;
-/** A `flags` bit of Linux. */
+/** Ignored. A `flags` bit of Linux. */
 export const MAP_EXECUTABLE: number | undefined = constants.MAP_EXECUTABLE;
-/** A `flags` bit of Linux. */
+/** Locked in memory, as far as that goes. A failure stays unsaid: `lock` tells. A `flags` bit of Linux. */
 export const MAP_LOCKED: number | undefined = constants.MAP_LOCKED;
-/** A `flags` bit of Linux and macOS. */
+/** No swap space is set aside: a write can fail for want of memory. A `flags` bit of Linux and macOS. */
 export const MAP_NORESERVE: number | undefined = constants.MAP_NORESERVE;
-/** A `flags` bit of Linux. */
+/**
+ * Brings the pages into memory at once, and reads the file ahead. A failure stays unsaid: `prefault` tells. A `flags`
+ * bit of Linux.
+ */
 export const MAP_POPULATE: number | undefined = constants.MAP_POPULATE;
-/** A `flags` bit of Linux. */
+/** Makes `MAP_POPULATE` do nothing. A `flags` bit of Linux. */
 export const MAP_NONBLOCK: number | undefined = constants.MAP_NONBLOCK;
-/** A `flags` bit of Linux, FreeBSD and OpenBSD. */
+/**
+ * Memory for a stack. Linux ignores it; FreeBSD's has guard pages below, and is refused here. A `flags` bit of Linux,
+ * FreeBSD and OpenBSD.
+ */
 export const MAP_STACK: number | undefined = constants.MAP_STACK;
-/** A `flags` bit of Linux. */
+/** Memory in huge pages, of those that the system keeps for it. A `flags` bit of Linux. */
 export const MAP_HUGETLB: number | undefined = constants.MAP_HUGETLB;
-/** A `flags` bit of Linux. */
+/**
+ * With `MAP_SHARED_VALIDATE`, on persistent memory (DAX): what is written is in the file after a crash too. A `flags`
+ * bit of Linux.
+ */
 export const MAP_SYNC: number | undefined = constants.MAP_SYNC;
-/** A `flags` bit of Linux. */
+/** As `MAP_FIXED`, but fails where something is mapped already; refused here. A `flags` bit of Linux. */
 export const MAP_FIXED_NOREPLACE: number | undefined = constants.MAP_FIXED_NOREPLACE;
-/** A `flags` bit of Linux. */
+/**
+ * No bit: how far left the binary logarithm of a huge page's size is shifted, for `flags` with `MAP_HUGETLB`. Linux.
+ */
 export const MAP_HUGE_SHIFT: number | undefined = constants.MAP_HUGE_SHIFT;
-/** A `flags` bit of Linux, macOS and FreeBSD. */
+/**
+ * An address in the first 2 GiB (macOS: 4 GiB). Linux has it on x64 alone. A `flags` bit of Linux, macOS and FreeBSD.
+ */
 export const MAP_32BIT: number | undefined = constants.MAP_32BIT;
-/** A `flags` bit of macOS. */
+/** Does not change the file's size. A `flags` bit of macOS. */
 export const MAP_NOEXTEND: number | undefined = constants.MAP_NOEXTEND;
-/** A `flags` bit of macOS and FreeBSD. */
+/** The memory may contain semaphores. A `flags` bit of macOS and FreeBSD. */
 export const MAP_HASSEMAPHORE: number | undefined = constants.MAP_HASSEMAPHORE;
-/** A `flags` bit of macOS. */
+/** Pages are among the first to be reclaimed: they are unlikely to be needed again soon. A `flags` bit of macOS. */
 export const MAP_NOCACHE: number | undefined = constants.MAP_NOCACHE;
-/** A `flags` bit of macOS. */
+/** Memory for code that is made at run time; refused here. A `flags` bit of macOS. */
 export const MAP_JIT: number | undefined = constants.MAP_JIT;
-/** A `flags` bit of macOS. */
+/** For reading only: contents that fail their code signature are no error. A `flags` bit of macOS. */
 export const MAP_RESILIENT_CODESIGN: number | undefined = constants.MAP_RESILIENT_CODESIGN;
-/** A `flags` bit of macOS. */
+/**
+ * For reading only: contents that can't be had (media that are gone, behind the file's end) are zeros. A `flags` bit
+ * of macOS.
+ */
 export const MAP_RESILIENT_MEDIA: number | undefined = constants.MAP_RESILIENT_MEDIA;
-/** A `flags` bit of macOS. */
+/** A translated process may execute the memory. A `flags` bit of macOS. */
 export const MAP_TRANSLATED_ALLOW_EXECUTE: number | undefined = constants.MAP_TRANSLATED_ALLOW_EXECUTE;
-/** A `flags` bit of macOS. */
+/** Conformance to UNIX 03, says its header, and no more. A `flags` bit of macOS. */
 export const MAP_UNIX03: number | undefined = constants.MAP_UNIX03;
-/** A `flags` bit of macOS. */
+/** Memory that TPRO protects; refused here. A `flags` bit of macOS. */
 export const MAP_TPRO: number | undefined = constants.MAP_TPRO;
-/** A `flags` bit of FreeBSD. */
+/** Changes go to the disk only when they must, not every half minute. A `flags` bit of FreeBSD. */
 export const MAP_NOSYNC: number | undefined = constants.MAP_NOSYNC;
-/** A `flags` bit of FreeBSD. */
+/** No mapping, but a range of addresses that nothing can touch. A `flags` bit of FreeBSD. */
 export const MAP_GUARD: number | undefined = constants.MAP_GUARD;
-/** A `flags` bit of FreeBSD. */
+/** With `MAP_FIXED`: fails where something is mapped already; refused here. A `flags` bit of FreeBSD. */
 export const MAP_EXCL: number | undefined = constants.MAP_EXCL;
-/** A `flags` bit of FreeBSD. */
+/** Left out of core dumps. A `flags` bit of FreeBSD. */
 export const MAP_NOCORE: number | undefined = constants.MAP_NOCORE;
-/** A `flags` bit of FreeBSD. */
+/** Pages that are in memory can be read at once, without a fault for each. A `flags` bit of FreeBSD. */
 export const MAP_PREFAULT_READ: number | undefined = constants.MAP_PREFAULT_READ;
-/** A `flags` bit of FreeBSD. */
+/** An address that suits large pages. A `flags` bit of FreeBSD. */
 export const MAP_ALIGNED_SUPER: number | undefined = constants.MAP_ALIGNED_SUPER;
-/** A `flags` bit of OpenBSD. */
+/** Left out of core dumps. A `flags` bit of OpenBSD. */
 export const MAP_CONCEAL: number | undefined = constants.MAP_CONCEAL;
 
-/** An advice to `madvise` on every POSIX system. */
+/** Nothing special: the default. An advice to `madvise` on every POSIX system. */
 export const MADV_NORMAL: number | undefined = constants.MADV_NORMAL;
-/** An advice to `madvise` on every POSIX system. */
+/**
+ * Pages will be touched in random order: reading ahead is of little use. An advice to `madvise` on every POSIX
+ * system.
+ */
 export const MADV_RANDOM: number | undefined = constants.MADV_RANDOM;
-/** An advice to `madvise` on every POSIX system. */
+/**
+ * Pages will be touched in order: the system may read ahead, and free soon what was read. An advice to `madvise` on
+ * every POSIX system.
+ */
 export const MADV_SEQUENTIAL: number | undefined = constants.MADV_SEQUENTIAL;
-/** An advice to `madvise` on every POSIX system. */
+/**
+ * Pages will be touched soon: the system may read them ahead (FreeBSD maps those that are in memory). An advice to
+ * `madvise` on every system.
+ */
 export const MADV_WILLNEED: number | undefined = constants.MADV_WILLNEED;
-/** An advice to `madvise` on every POSIX system. */
+/**
+ * Pages will not be touched soon. Linux drops them at once, and what was written to private ones is lost. An advice
+ * to `madvise` on every POSIX system.
+ */
 export const MADV_DONTNEED: number | undefined = constants.MADV_DONTNEED;
-/** An advice to `madvise` on every POSIX system. */
+/**
+ * The contents are not needed: the system may take the pages, which are zeros then (Linux: private anonymous ones
+ * only). An advice to `madvise` on every POSIX system.
+ */
 export const MADV_FREE: number | undefined = constants.MADV_FREE;
-/** An advice to `madvise` on Linux. */
+/**
+ * Frees the pages and what is behind them: a hole in the file, which reads as zeros. An advice to `madvise` on Linux.
+ */
 export const MADV_REMOVE: number | undefined = constants.MADV_REMOVE;
-/** An advice to `madvise` on Linux. */
+/** A child that is forked does not get the pages. An advice to `madvise` on Linux. */
 export const MADV_DONTFORK: number | undefined = constants.MADV_DONTFORK;
-/** An advice to `madvise` on Linux. */
+/** Ends `MADV_DONTFORK`. An advice to `madvise` on Linux. */
 export const MADV_DOFORK: number | undefined = constants.MADV_DOFORK;
-/** An advice to `madvise` on Linux. */
+/** Pages of equal contents may be merged into one (KSM; private anonymous ones). An advice to `madvise` on Linux. */
 export const MADV_MERGEABLE: number | undefined = constants.MADV_MERGEABLE;
-/** An advice to `madvise` on Linux. */
+/** Ends `MADV_MERGEABLE`, and separates what was merged. An advice to `madvise` on Linux. */
 export const MADV_UNMERGEABLE: number | undefined = constants.MADV_UNMERGEABLE;
-/** An advice to `madvise` on Linux. */
+/** Transparent huge pages, where the system has them. An advice to `madvise` on Linux. */
 export const MADV_HUGEPAGE: number | undefined = constants.MADV_HUGEPAGE;
-/** An advice to `madvise` on Linux. */
+/** No transparent huge pages. An advice to `madvise` on Linux. */
 export const MADV_NOHUGEPAGE: number | undefined = constants.MADV_NOHUGEPAGE;
-/** An advice to `madvise` on Linux. */
+/** Left out of core dumps. An advice to `madvise` on Linux. */
 export const MADV_DONTDUMP: number | undefined = constants.MADV_DONTDUMP;
-/** An advice to `madvise` on Linux. */
+/** Ends `MADV_DONTDUMP`. An advice to `madvise` on Linux. */
 export const MADV_DODUMP: number | undefined = constants.MADV_DODUMP;
-/** An advice to `madvise` on Linux. */
+/** A child that is forked finds zeros (private anonymous memory). An advice to `madvise` on Linux. */
 export const MADV_WIPEONFORK: number | undefined = constants.MADV_WIPEONFORK;
-/** An advice to `madvise` on Linux. */
+/** Ends `MADV_WIPEONFORK`. An advice to `madvise` on Linux. */
 export const MADV_KEEPONFORK: number | undefined = constants.MADV_KEEPONFORK;
-/** An advice to `madvise` on Linux. */
+/** Pages are among the first to be reclaimed when memory is short. Nothing is lost. An advice to `madvise` on Linux. */
 export const MADV_COLD: number | undefined = constants.MADV_COLD;
-/** An advice to `madvise` on Linux. */
+/** Pages are reclaimed now: swapped out, or written to their file. Nothing is lost. An advice to `madvise` on Linux. */
 export const MADV_PAGEOUT: number | undefined = constants.MADV_PAGEOUT;
-/** An advice to `madvise` on Linux. */
+/**
+ * Brings pages into memory, as if each was read, with an error where a touch would be a signal: see `prefault`. An
+ * advice to `madvise` on Linux.
+ */
 export const MADV_POPULATE_READ: number | undefined = constants.MADV_POPULATE_READ;
-/** An advice to `madvise` on Linux. */
+/** The same, as if each was written, contents unchanged: see `prefault`. An advice to `madvise` on Linux. */
 export const MADV_POPULATE_WRITE: number | undefined = constants.MADV_POPULATE_WRITE;
-/** An advice to `madvise` on Linux. */
+/** As `MADV_DONTNEED`, of locked pages too. An advice to `madvise` on Linux. */
 export const MADV_DONTNEED_LOCKED: number | undefined = constants.MADV_DONTNEED_LOCKED;
-/** An advice to `madvise` on Linux. */
+/** Gathers pages into transparent huge pages now, as well as it can. An advice to `madvise` on Linux. */
 export const MADV_COLLAPSE: number | undefined = constants.MADV_COLLAPSE;
-/** An advice to `madvise` on Linux. */
+/** Plays broken memory, for tests of the system; refused here. An advice to `madvise` on Linux. */
 export const MADV_HWPOISON: number | undefined = constants.MADV_HWPOISON;
-/** An advice to `madvise` on Linux. */
+/**
+ * Moves the contents to other memory and takes the old out of use, for tests of the system; refused here. An advice
+ * to `madvise` on Linux.
+ */
 export const MADV_SOFT_OFFLINE: number | undefined = constants.MADV_SOFT_OFFLINE;
-/** An advice to `madvise` on macOS. */
+/** Pages that are still locked when the mapping ends are zeroed. An advice to `madvise` on macOS. */
 export const MADV_ZERO_WIRED_PAGES: number | undefined = constants.MADV_ZERO_WIRED_PAGES;
-/** An advice to `madvise` on macOS. */
+/** The contents are not needed: the pages can be reused by anyone. An advice to `madvise` on macOS. */
 export const MADV_FREE_REUSABLE: number | undefined = constants.MADV_FREE_REUSABLE;
-/** An advice to `madvise` on macOS. */
+/** Takes back pages that were given up by `MADV_FREE_REUSABLE`. An advice to `madvise` on macOS. */
 export const MADV_FREE_REUSE: number | undefined = constants.MADV_FREE_REUSE;
-/** An advice to `madvise` on macOS. */
+/**
+ * Asks whether memory is of a kind that `MADV_FREE_REUSABLE` takes: fails where not. An advice to `madvise` on macOS.
+ */
 export const MADV_CAN_REUSE: number | undefined = constants.MADV_CAN_REUSE;
-/** An advice to `madvise` on macOS. */
+/** Zeros, without bringing more pages into memory. An advice to `madvise` on macOS. */
 export const MADV_ZERO: number | undefined = constants.MADV_ZERO;
-/** An advice to `madvise` on FreeBSD. */
+/** Changes go to the disk only when they must, not every half minute. An advice to `madvise` on FreeBSD. */
 export const MADV_NOSYNC: number | undefined = constants.MADV_NOSYNC;
-/** An advice to `madvise` on FreeBSD. */
+/** Ends `MADV_NOSYNC`, for pages that are changed from then on. An advice to `madvise` on FreeBSD. */
 export const MADV_AUTOSYNC: number | undefined = constants.MADV_AUTOSYNC;
-/** An advice to `madvise` on FreeBSD. */
+/** Left out of core dumps. An advice to `madvise` on FreeBSD. */
 export const MADV_NOCORE: number | undefined = constants.MADV_NOCORE;
-/** An advice to `madvise` on FreeBSD. */
+/** Ends `MADV_NOCORE`. An advice to `madvise` on FreeBSD. */
 export const MADV_CORE: number | undefined = constants.MADV_CORE;
-/** An advice to `madvise` on FreeBSD. */
+/** The process is not killed when swap space is used up; for the superuser. An advice to `madvise` on FreeBSD. */
 export const MADV_PROTECT: number | undefined = constants.MADV_PROTECT;
 
-/** A flag of `msync` on every POSIX system. */
+/** Asks for the changes to be written, and does not wait. A flag of `msync` on every POSIX system. */
 export const MS_ASYNC: number | undefined = constants.MS_ASYNC;
-/** A flag of `msync` on every POSIX system. */
+/** Other mappings of the file are to see what was written. A flag of `msync` on every POSIX system. */
 export const MS_INVALIDATE: number | undefined = constants.MS_INVALIDATE;
-/** A flag of `msync` on every POSIX system. */
+/** Writes the changes and waits, as `flush` does. A flag of `msync` on every POSIX system. */
 export const MS_SYNC: number | undefined = constants.MS_SYNC;
-/** A flag of `msync` on macOS. */
+/** Drops the pages, which stay mapped. A flag of `msync` on macOS. */
 export const MS_KILLPAGES: number | undefined = constants.MS_KILLPAGES;
-/** A flag of `msync` on macOS. */
+/** Pages are among the first to be reclaimed; they stay mapped. A flag of `msync` on macOS. */
 export const MS_DEACTIVATE: number | undefined = constants.MS_DEACTIVATE;

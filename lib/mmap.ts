@@ -23,7 +23,8 @@ export type Access = "default" | "read" | "write" | "copy";
 export interface MMapOptions {
   /**
    * "read": writes throw. "write": shared, writes reach the file. "copy": private, writes never reach the file. "default":
-   * what `flags` and `prot` say; without them, as "write".
+   * what `flags` and `prot` say; without them, as "write". Without `access`, the constructor takes "default"; `MMap.open`
+   * too where `flags` or `prot` are given, and else "write" with `create`, "read" without.
    */
   access?: Access | undefined;
   /** `MAP_*` constants (POSIX), by default `MAP_SHARED`. Not together with `access`. */
@@ -52,15 +53,15 @@ export interface OpenOptions extends MMapOptions {
   /** The permissions of a new file, less the process's umask. By default 0o666. */
   mode?: number | undefined;
   /**
-   * Reserve the file's blocks for the whole map, so that a full disk is an error here and not a page that is lost at a
-   * write? By default false. For files that are opened to be written. Not on macOS and OpenBSD.
+   * true reserves the file's blocks for the whole map, so that a full disk is an error here and not a page that is lost at
+   * a write. By default false. For files that are opened to be written. Not on macOS and OpenBSD.
    */
   reserve?: boolean | undefined;
 }
 
 /** How to resize. */
 export interface ResizeOptions {
-  /** Reserve the file's blocks, as `reserve` of `MMap.open`? By default false. */
+  /** true reserves the file's blocks, as `reserve` of `MMap.open`. By default false. */
   reserve?: boolean | undefined;
 }
 
@@ -116,8 +117,8 @@ const isPlain = (made: unknown): boolean => made === MMap;
  * A file, or memory that belongs to no file, mapped into memory. It is an array of bytes (`mm[3]`), a file with a position
  * (`read`, `seek`), and memory that other code can work on without a copy (`bytes`, `view`).
  *
- * A closed map throws `MMapError` with the code `ERR_MMAP_CLOSED` from everything but `close`, `closed`, `access` and
- * `offset`. A call that throws has changed nothing.
+ * A closed map throws `MMapError` with the code `ERR_MMAP_CLOSED` from everything but `close`, `closed`, `access`,
+ * `offset` and `fd` (-1 then). A call that throws has changed nothing.
  *
  * @example
  * ```ts
@@ -172,12 +173,13 @@ export class MMap implements Disposable, Iterable<number> {
    * @example
    * ```ts
    * import { ACCESS_READ, MMap } from "mmap-ffi";
-   * import { closeSync, openSync } from "node:fs";
+   * import { closeSync, openSync, writeFileSync } from "node:fs";
    *
-   * const fd = openSync("package.json", "r");
+   * writeFileSync("hello.txt", "Hello Python!\n");
+   * const fd = openSync("hello.txt", "r");
    * using mm = new MMap(fd, 0, { access: ACCESS_READ });
    * closeSync(fd);
-   * console.log(mm.length);
+   * console.log(mm.length); // 14
    * ```
    *
    * @see https://man7.org/linux/man-pages/man2/mmap.2.html
@@ -198,8 +200,8 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Opens a file, maps it and closes it again. Opens it for reading unless `access` is "write", or `create` is set, or
-   * `flags` and `prot` make a map whose writes reach the file.
+   * Opens a file, maps it and closes it again. Opens it for reading unless `access` is "write" or "default", or `create` is
+   * set, or `flags` and `prot` make a map whose writes reach the file (`prot: PROT_READ` and `flags: MAP_PRIVATE` do not).
    *
    * A file that `create` makes or extends is sparse: its blocks are found when its bytes are written, and on a full disk that
    * is too late for an error. `reserve: true` has the system set them aside at once.
@@ -301,22 +303,63 @@ export class MMap implements Disposable, Iterable<number> {
     return new this(-1, length, options);
   }
 
-  /** The number of bytes. */
+  /**
+   * The number of bytes.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(13);
+   * console.log(mm.length); // 13
+   * ```
+   */
   get length(): number {
     return this.#mapping.length;
   }
 
-  /** Where in the file the map begins, in bytes. */
+  /**
+   * Where in the file the map begins, in bytes.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("records.bin", { create: true, offset: 16, length: 800 });
+   * console.log(mm.offset, mm.size()); // 16 816
+   * ```
+   */
   get offset(): number {
     return this.#mapping.offset;
   }
 
-  /** What may be done with the map, as it was asked for. */
+  /**
+   * What may be done with the map, as it was asked for.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
+   * console.log(mm.access); // write
+   * ```
+   */
   get access(): Access {
     return this.#access;
   }
 
-  /** Was the map closed? */
+  /**
+   * Was the map closed?
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * const mm = MMap.anonymous(13);
+   * mm.close();
+   * console.log(mm.closed); // true
+   * ```
+   */
   get closed(): boolean {
     return this.#mapping.closed;
   }
@@ -344,6 +387,14 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * false with `guard: false`, of memory that belongs to no file, and where the guard is not to be had: off Linux, on
    * architectures other than x64 and arm64, where the system allows no new executable pages.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
+   * if (!mm.guarded) console.log("nobody may shorten numbers.bin now");
+   * ```
    */
   get guarded(): boolean {
     return this.#mapping.guarded;
@@ -359,7 +410,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```ts
    * import { MMap } from "mmap-ffi";
    *
-   * using mm = MMap.open("package.json");
+   * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
    * let sum = 0;
    * for (const byte of mm.bytes) sum += byte;
    * if (mm.faults > 0) throw new Error("the file shrank, and zeros were read in its place");
@@ -383,7 +434,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```ts
    * import { MMap } from "mmap-ffi";
    *
-   * using mm = MMap.open("package.json");
+   * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
    * let sum = 0;
    * for (const byte of mm.bytes) sum += byte;
    * ```
@@ -398,6 +449,15 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * @throws {RangeError} As `bytes`.
    * @throws {TypeError} As `bytes`.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(16);
+   * new Int32Array(mm.buffer)[1] = 97;
+   * console.log(mm[4], mm.buffer.byteLength); // 97 16
+   * ```
    */
   get buffer(): ArrayBuffer {
     return this.bytes.buffer;
@@ -454,6 +514,15 @@ export class MMap implements Disposable, Iterable<number> {
    * The byte at an index, `undefined` outside of the map; a negative index counts from the end.
    *
    * @throws {TypeError} The index is not an integer; the map cannot be read.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(3);
+   * mm.write("abc");
+   * console.log(mm.at(-1), mm.at(3)); // 99 undefined
+   * ```
    */
   at(index: number): number | undefined {
     const place = integer("index", index, -MAX, MAX);
@@ -493,6 +562,16 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * @throws {RangeError} The source has another length than the slice; `step` is 0.
    * @throws {TypeError} An argument of a wrong type; the map is for reading.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(6);
+   * mm.write("abcdef");
+   * mm.assign("ACE", 0, 6, 2);
+   * console.log(new TextDecoder().decode(mm.bytes)); // AbCdEf
+   * ```
    */
   assign(bytes: BytesLike, start?: number, end?: number, step?: number): void {
     const source = bytesOf("bytes", bytes);
@@ -513,7 +592,18 @@ export class MMap implements Disposable, Iterable<number> {
     }
   }
 
-  /** The bytes, one after the other. Slower than a loop over `bytes`, but not bound by its length. */
+  /**
+   * The bytes, one after the other. Slower than a loop over `bytes`, but not bound by its length.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(3);
+   * mm.write("abc");
+   * for (const byte of mm) console.log(byte); // 97, 98, 99
+   * ```
+   */
   *[Symbol.iterator](): Generator<number, void> {
     this.#checkReadable();
     for (let index = 0; index < this.#mapping.length; index++) yield this.#mapping.byte(index);
@@ -524,6 +614,16 @@ export class MMap implements Disposable, Iterable<number> {
    * the end. Past the end, what is left.
    *
    * @throws {TypeError} `n` is not an integer; the map cannot be read.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(12);
+   * mm.write("Hello world!");
+   * mm.seek(6);
+   * console.log(new TextDecoder().decode(mm.read(5))); // world
+   * ```
    */
   read(n?: number | null): Uint8Array<ArrayBuffer> {
     const count = n === undefined || n === null ? -1 : integer("n", n, -MAX, MAX);
@@ -541,6 +641,15 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * @throws {RangeError} The position is at the end.
    * @throws {TypeError} The map cannot be read.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(3);
+   * mm[0] = 97;
+   * console.log(mm.readByte(), mm.tell()); // 97 1
+   * ```
    */
   readByte(): number {
     this.#checkReadable();
@@ -556,6 +665,16 @@ export class MMap implements Disposable, Iterable<number> {
    * line may share its `buffer` with others, as Node's small Buffers do.
    *
    * @throws {TypeError} The map cannot be read.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(8);
+   * mm.write("one\ntwo\n");
+   * mm.seek(0);
+   * console.log(new TextDecoder().decode(mm.readline()).trimEnd()); // one
+   * ```
    */
   readline(): Uint8Array<ArrayBuffer> {
     this.#checkReadable();
@@ -583,9 +702,9 @@ export class MMap implements Disposable, Iterable<number> {
    * ```ts
    * import { MMap } from "mmap-ffi";
    *
-   * using mm = MMap.open("package.json");
-   * const decoder = new TextDecoder();
-   * for (const line of mm.lines()) console.log(decoder.decode(line).trimEnd());
+   * using mm = MMap.anonymous(8);
+   * mm.write("one\ntwo\n");
+   * for (const line of mm.lines()) console.log(new TextDecoder().decode(line).trimEnd()); // one, two
    * ```
    */
   lines(start?: number, end?: number): IterableIterator<Uint8Array<ArrayBuffer>> {
@@ -598,6 +717,14 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * @throws {RangeError} The bytes do not fit: none is written.
    * @throws {TypeError} `bytes` has a wrong type; the map is for reading.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(6);
+   * console.log(mm.write("naïve")); // 6: two bytes for the ï
+   * ```
    */
   write(bytes: BytesLike): number {
     const source = bytesOf("bytes", bytes);
@@ -617,6 +744,15 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * @throws {RangeError} `value` is not from 0 to 255; the position is at the end.
    * @throws {TypeError} `value` is not an integer; the map is for reading.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(3);
+   * mm.writeByte(97);
+   * console.log(mm[0], mm.tell()); // 97 1
+   * ```
    */
   writeByte(value: number): void {
     const checked = byte("value", value);
@@ -634,6 +770,14 @@ export class MMap implements Disposable, Iterable<number> {
    * @param whence From where: `SEEK_SET` (0, the start; the default), `SEEK_CUR` (1, the position) or `SEEK_END` (2, the end).
    * @throws {RangeError} The new position would be before the start or behind the end; `whence` is none of the three.
    * @throws {TypeError} An argument is not an integer.
+   *
+   * @example
+   * ```ts
+   * import { MMap, SEEK_END } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(100);
+   * console.log(mm.seek(-10, SEEK_END)); // 90
+   * ```
    */
   seek(pos: number, whence: number = SEEK_SET): number {
     const distance = integer("pos", pos, -MAX, MAX);
@@ -650,13 +794,34 @@ export class MMap implements Disposable, Iterable<number> {
     return target;
   }
 
-  /** The position, in bytes from the start. */
+  /**
+   * The position, in bytes from the start.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(100);
+   * mm.write("abc");
+   * console.log(mm.tell()); // 3
+   * ```
+   */
   tell(): number {
     this.#mapping.check();
     return this.#position;
   }
 
-  /** A map can always seek. */
+  /**
+   * A map can always seek.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(13);
+   * console.log(mm.seekable()); // true
+   * ```
+   */
   seekable(): true {
     this.#mapping.check();
     return true;
@@ -672,8 +837,9 @@ export class MMap implements Disposable, Iterable<number> {
    * ```ts
    * import { MMap } from "mmap-ffi";
    *
-   * using mm = MMap.open("package.json");
-   * for (let at = mm.find('"'); at !== -1; at = mm.find('"', at + 1)) console.log(at);
+   * using mm = MMap.anonymous(18);
+   * mm.write("one fish, two fish");
+   * for (let at = mm.find("fish"); at !== -1; at = mm.find("fish", at + 1)) console.log(at); // 4, 14
    * ```
    *
    * @see https://man7.org/linux/man-pages/man3/memmem.3.html
@@ -689,6 +855,15 @@ export class MMap implements Disposable, Iterable<number> {
    * found at `end`.
    *
    * @throws {TypeError} An argument of a wrong type; the map cannot be read.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(18);
+   * mm.write("one fish, two fish");
+   * console.log(mm.rfind("fish"), mm.rfind("fish", 0, 14)); // 14 4
+   * ```
    */
   rfind(sub: BytesLike, start?: number, end?: number): number {
     const needle = bytesOf("sub", sub);
@@ -699,9 +874,9 @@ export class MMap implements Disposable, Iterable<number> {
   /**
    * The first match of a regular expression between `start` and `end`, by the rules of slices, or `undefined`.
    *
-   * Each byte is one character from U+0000 to U+00FF, as Python's `re` takes bytes. `^` and `$` stand for `start` and `end`,
-   * with the flag `m` for the lines' too. The flag `y` wants the match at `start`; `g` and `lastIndex` mean nothing here. A
-   * lookbehind sees at most 64 KiB.
+   * Each byte is one character from U+0000 to U+00FF, as Python's `re` takes bytes: an ï in UTF-8 is matched by
+   * `/\xc3\xaf/`. `^` and `$` stand for `start` and `end`, with the flag `m` for the lines' too. The flag `y` wants the match
+   * at `start`; `g` and `lastIndex` mean nothing here. A lookbehind sees at most 64 KiB.
    *
    * @throws {TypeError} An argument of a wrong type; the map cannot be read.
    * @throws {RangeError} The expression needs more than 512 MiB at once to know where its match ends.
@@ -710,9 +885,10 @@ export class MMap implements Disposable, Iterable<number> {
    * ```ts
    * import { MMap } from "mmap-ffi";
    *
-   * using mm = MMap.open("package.json");
-   * const match = mm.search(/"version":\s*"(?<version>[^"]*)"/);
-   * if (match?.groups?.version) console.log(new TextDecoder().decode(match.groups.version));
+   * using mm = MMap.anonymous(18);
+   * mm.write("one fish, two fish");
+   * const match = mm.search(/(?<number>t\w+) fish/);
+   * console.log(match?.index, new TextDecoder().decode(match?.groups?.number)); // 10 two
    * ```
    */
   search(pattern: RegExp, start?: number, end?: number): ByteMatch | undefined {
@@ -726,6 +902,15 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * @throws {TypeError} As `search`.
    * @throws {RangeError} As `search`.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(13);
+   * mm.write("one, two, one");
+   * for (const { index, end } of mm.matchAll(/o\w+/)) console.log(index, end); // 0 3, 10 13
+   * ```
    */
   matchAll(pattern: RegExp, start?: number, end?: number): IterableIterator<ByteMatch> {
     if (!(pattern instanceof RegExp)) throw new TypeError(`pattern must be a RegExp: got ${show(pattern)}`);
@@ -741,6 +926,16 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * @throws {RangeError} A range is not within the map.
    * @throws {TypeError} An argument is not an integer; the map is for reading.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(6);
+   * mm.write("abcdef");
+   * mm.move(2, 0, 4);
+   * console.log(new TextDecoder().decode(mm.bytes)); // ababcd
+   * ```
    */
   move(dest: number, src: number, count: number): void {
     const to = integer("dest", dest, 0, MAX);
@@ -800,6 +995,15 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * @throws {TypeError} The map was made with `trackfd: false`.
    * @throws {MMapError} The system refused.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using whole = MMap.open("numbers.bin", { create: true, length: 4096 });
+   * using part = MMap.open("numbers.bin", { length: 100 });
+   * console.log(part.length, part.size()); // 100 4096
+   * ```
    */
   size(): number {
     return this.#mapping.size();
@@ -814,6 +1018,15 @@ export class MMap implements Disposable, Iterable<number> {
    * @throws {TypeError} An argument is not an integer.
    * @throws {MMapError} The system refused.
    *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
+   * mm.write("one two three");
+   * mm.flush(); // on the disk now
+   * ```
+   *
    * @see https://man7.org/linux/man-pages/man2/msync.2.html
    */
   flush(offset = 0, size?: number): void {
@@ -823,8 +1036,8 @@ export class MMap implements Disposable, Iterable<number> {
 
   /**
    * As `flush`, without blocking: the program goes on while the system writes, and the promise is kept when the bytes are
-   * where `flush` brings them. What is written is the whole file, which may be more than the range, and what is changed while it runs may be
-   * written or not.
+   * where `flush` brings them. What is written is the whole file, which may be more than the range, and what is changed
+   * while it runs may be written or not.
    *
    * The map may be closed or resized meanwhile. Errors come by the promise, those of wrong arguments too. On Windows and
    * OpenBSD, whose systems have no such call, it blocks as `flush` does.
@@ -876,7 +1089,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```ts
    * import { MADV_SEQUENTIAL, MMap } from "mmap-ffi";
    *
-   * using mm = MMap.open("package.json");
+   * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
    * if (MADV_SEQUENTIAL !== undefined) mm.madvise(MADV_SEQUENTIAL);
    * ```
    *
@@ -912,7 +1125,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```ts
    * import { MMap, MMapError } from "mmap-ffi";
    *
-   * using mm = MMap.open("package.json");
+   * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
    * try {
    *   mm.lock();
    * } catch (error) {
@@ -936,6 +1149,16 @@ export class MMap implements Disposable, Iterable<number> {
    * @throws {RangeError} The range is not within the map.
    * @throws {TypeError} An argument is not an integer.
    * @throws {MMapError} The system refused.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(4096);
+   * mm.lock();
+   * mm.write("nothing of this is swapped out");
+   * mm.unlock();
+   * ```
    *
    * @see https://man7.org/linux/man-pages/man2/mlock.2.html
    */
@@ -961,7 +1184,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```ts
    * import { MMap } from "mmap-ffi";
    *
-   * using mm = MMap.open("package.json");
+   * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
    * const { resident, pages } = mm.residency();
    * console.log(`${resident} of ${pages.length} pages are in memory; the first is ${pages[0] === 1 ? "" : "not "}there`);
    * ```
@@ -993,9 +1216,9 @@ export class MMap implements Disposable, Iterable<number> {
    * ```ts
    * import { MMap } from "mmap-ffi";
    *
-   * using mm = MMap.open("package.json");
+   * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
    * mm.prefault();
-   * console.log(mm.find("name")); // waits for no disk
+   * console.log(mm.find("three")); // waits for no disk
    * ```
    *
    * @see https://man7.org/linux/man-pages/man2/madvise.2.html MADV_POPULATE_READ, MADV_POPULATE_WRITE
@@ -1016,6 +1239,18 @@ export class MMap implements Disposable, Iterable<number> {
    * @throws {MMapError} The system refused; or the file shrank, and writes through `bytes` or a `view` may be lost, of which
    * no earlier call has told (`ERR_MMAP_TRUNCATED`). The map is closed all the same.
    *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * const mm = MMap.anonymous(13);
+   * try {
+   *   mm.write("Hello world!");
+   * } finally {
+   *   mm.close(); // as "using mm = …" does
+   * }
+   * ```
+   *
    * @see https://man7.org/linux/man-pages/man2/munmap.2.html
    */
   close(): void {
@@ -1023,7 +1258,20 @@ export class MMap implements Disposable, Iterable<number> {
     this.#mapping.close();
   }
 
-  /** `close`, for `using`. */
+  /**
+   * `close`, for `using`.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * {
+   *   using mm = MMap.anonymous(13);
+   *   mm.write("Hello world!");
+   * }
+   * console.log("the map is closed");
+   * ```
+   */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -5,8 +5,9 @@
  * ```ts
  * import { MMap } from "mmap-ffi";
  *
- * using mm = MMap.open("package.json");
- * console.log(mm.length, mm.find("name"), new TextDecoder().decode(mm.bytes.subarray(0, 20)));
+ * using mm = MMap.open("hello.bin", { create: true, length: 4096 });
+ * mm.write("Hello from memory!\n");
+ * console.log(mm.find("memory"), new TextDecoder().decode(mm.bytes.subarray(0, 5))); // 11 Hello
  * ```
  *
  * @module

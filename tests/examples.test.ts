@@ -5,6 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { withTable } from "../bench/readme.ts";
 import type { Outcome } from "../bench/report.ts";
+import { MMap } from "../lib/mod.ts";
 import { ROOT } from "./runtimes.ts";
 import { EMULATED, LIBRARY, newFile, newPath, runFile, runs, unless, WINDOWS, withoutDescriptors } from "./support.ts";
 
@@ -83,19 +84,16 @@ test("every program in the README and in the doc comments runs", () => {
     NOT_HERE.every(([part, reason]) => !program.includes(part) || runs(`the program with ${part}`, reason)),
   );
   assert.ok(programs.length >= 10, `${programs.length} programs`);
-  // Each runs in a folder of its own that has the files the programs speak of.
+  // They run in a folder that has nothing but them, as a newcomer's has.
   const folder = newPath();
   mkdirSync(folder);
-  for (const name of ["package.json", "CHANGELOG.md"]) {
-    writeFileSync(join(folder, name), readFileSync(join(ROOT, name)));
-  }
   writeFileSync(join(folder, "child.js"), "");
   for (const [index, program] of programs.entries()) {
     const runnable = program.replace(
       /from "(?:jsr:)?(?:@mmap-ffi\/mmap|mmap-ffi)"/g,
       `from ${JSON.stringify(LIBRARY)}`,
     );
-    writeFileSync(join(folder, `program-${index}.ts`), `${runnable}\nexport {};\n`);
+    writeFileSync(join(folder, `program-${index}.mts`), `${runnable}\nexport {};\n`);
   }
   const names = readdirSync(folder).filter((name) => name.startsWith("program-"));
   assert.is(names.length, programs.length);
@@ -104,6 +102,20 @@ test("every program in the README and in the doc comments runs", () => {
   writeFileSync(all, `process.chdir(${JSON.stringify(folder)});\n${imports}\nconsole.log("all ran");\n`);
   const { code, stdout, stderr } = runFile(all);
   assert.ok(code === 0 && stdout.endsWith("all ran\n"), `${stdout}${stderr}`);
+});
+
+test("every member of MMap has an example", () => {
+  const source = readFileSync(join(ROOT, "lib", "mmap.ts"), "utf8");
+  // A comment of several lines, and the name that follows it.
+  const comments = /^ {2}\/\*\*\n([\s\S]*?)^ {3}\*\/\n {2}(?:static |get |async |\*)*([\w[\].]+)/gm;
+  const withExample = [...source.matchAll(comments)].flatMap(([, comment, name]) =>
+    comment?.includes("@example") ? [name] : [],
+  );
+  const methods = Object.getOwnPropertyNames(MMap.prototype);
+  const symbols = ["[index", "[Symbol.iterator]", "[Symbol.dispose]"];
+  const without = [...methods, "open", "anonymous", ...symbols].filter((name) => !withExample.includes(name));
+  assert.equal(without, []);
+  assert.ok(methods.length > 35, `${methods.length} methods`);
 });
 
 const RESULTS = join(ROOT, "bench", "results", "results.json");
