@@ -36,7 +36,24 @@ const TARGETS: [object, PropertyKey][] = [
   [RegExp.prototype, "source"],
   [RegExp.prototype, Symbol.match],
   [RegExp.prototype, Symbol.replace],
+  ...functionsOf(Array.prototype, ["push", "pop", "map", "filter", "some", "every", "includes", Symbol.iterator]),
+  ...functionsOf(Object.getPrototypeOf([].values()), ["next"]),
+  ...functionsOf(Math, ["min", "max", "floor", "ceil", "log2", "clz32"]),
+  ...functionsOf(Number, ["isInteger"]),
+  ...functionsOf(Atomics, ["add", "load", "store", "compareExchange"]),
+  ...functionsOf(Map.prototype, ["get", "set", "has"]),
+  ...functionsOf(WeakMap.prototype, ["get", "set"]),
+  ...functionsOf(FinalizationRegistry.prototype, ["register", "unregister"]),
+  ...functionsOf(String.prototype, ["indexOf", "charCodeAt", "slice"]),
+  // What no object has of itself.
+  ...functionsOf(Object.prototype, ["mapCopy", "freeName", "knownByPath", "return", "BYTES_PER_ELEMENT", "name"]),
 ];
+
+function functionsOf(object: object, names: PropertyKey[]): [object, PropertyKey][] {
+  return names.map((name) => [object, name]);
+}
+
+const ABSENT = ["mapCopy", "freeName", "knownByPath", "return"];
 
 /** Replaces one of them; gives what puts it back. */
 export function pollute(random: Random, mischief: Mischief, tell: (name: string) => void): () => void {
@@ -45,7 +62,8 @@ export function pollute(random: Random, mischief: Mischief, tell: (name: string)
   const lie = random.pick([0, 1, 2 ** 31, -1, undefined, null]);
   const original = before?.value;
   const isFunction =
-    typeof original === "function" || (typeof name === "string" && /^(slice|set|subarray|indexOf)$/.test(name));
+    typeof original === "function" ||
+    (typeof name === "string" && (/^(slice|set|subarray|indexOf)$/.test(name) || ABSENT.includes(name)));
   const trap = random.pick([() => lie, mischief]);
   // As a function it is called; as a getter it is read.
   const descriptor = isFunction && name !== "constructor" ? { value: trap } : { get: trap };
