@@ -39,12 +39,13 @@ export class MMapError extends Error {
   override readonly name = "MMapError";
   /** "ENOMEM" and its like where the system refused; one of `ERR_MMAP_CLOSED`, `ERR_MMAP_TRUNCATED`, `ERR_MMAP_FFI`. */
   readonly code: string;
+  // Declared only: a field would be there as `undefined` in each error, and printed with it.
   /** The system's number for the error, where the system refused. */
-  readonly errno?: number;
+  declare readonly errno?: number;
   /** The system call that failed ("mmap"), where the system refused. */
-  readonly syscall?: string;
+  declare readonly syscall?: string;
   /** The path that was opened, where it is known. */
-  readonly path?: string;
+  declare readonly path?: string;
 
   /** Makes an error from its message and details. */
   constructor(message: string, details: MMapErrorDetails) {

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap, type MMapOptions } from "../lib/mod.ts";
-import { newFile, printedBy, refuses, text } from "./support.ts";
+import { newFile, printedBy, refuses, text, thrown } from "./support.ts";
 
 const test = suite("the map as an array");
 
@@ -199,6 +199,12 @@ test("everything throws on a closed map but what tells about it", () => {
     assert.ok(name);
   }
   assert.instance(bytes, Uint8Array);
+});
+
+test("an error has only what is known of it", () => {
+  const mm = MMap.anonymous(1);
+  mm.close();
+  assert.equal(Object.keys(thrown(() => mm.length)).sort(), ["code", "name"]);
 });
 
 test("a subclass is a map of its own class, with open and anonymous", () => {
