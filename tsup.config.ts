@@ -4,8 +4,12 @@ export default defineConfig({
   entry: ["lib/mod.ts"],
   format: ["esm", "cjs"],
   target: "es2022",
-  // tsup sets baseUrl, which TypeScript 6 deprecates.
-  dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
+  dts: {
+    // For programs whose own libraries do not have Disposable: all up to ES2024, unless @types/node brings it in.
+    banner: '/// <reference lib="esnext.disposable" />',
+    // tsup sets baseUrl, which TypeScript 6 deprecates.
+    compilerOptions: { ignoreDeprecations: "6.0" },
+  },
   clean: true,
   sourcemap: true,
   // Bun then takes the file as it is: translating it once more is half of what a first import would cost.

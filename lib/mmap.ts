@@ -92,6 +92,9 @@ export type ViewConstructor =
   | BigUint64ArrayConstructor
   | DataViewConstructor;
 
+/** The class `URL`, where the program's types have it: those of the language alone do not. */
+type FileURL = typeof globalThis extends { URL: { prototype: infer T } } ? T : never;
+
 const MAX = Number.MAX_SAFE_INTEGER;
 const ACCESSES: readonly Access[] = ["default", "read", "write", "copy"];
 
@@ -213,7 +216,7 @@ export class MMap implements Disposable, Iterable<number> {
       length: number,
       options?: MMapOptions,
     ) => T,
-    path: string | URL,
+    path: string | FileURL,
     options: OpenOptions = {},
   ): T {
     const name = pathOf(path);

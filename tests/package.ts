@@ -63,6 +63,10 @@ const byte: number = mm[0]!;
 const floats: Float64Array = mm.view(Float64Array, 0, 1);
 const needle: BytesLike = "x";
 const match: ByteMatch | undefined = mm.search(/a/);
+{
+  using opened = MMap.open("package.json");
+  opened.close();
+}
 const advice: number | undefined = MADV_RANDOM;
 mm.madvise(advice);
 // @ts-expect-error a map finds no numbers
@@ -118,6 +122,13 @@ try {
     const args = [...options, ...roots, "--module", module, "--moduleResolution", resolution, ...files];
     check(`types under ${resolution}`, tool("tsc"), args, /^$/);
   }
+  // The language of the year that the package is compiled for, and no runtime's types.
+  const language = { noEmit: true, strict: true, target: "es2022", lib: ["es2022"], types: [], module: "nodenext" };
+  writeFileSync(
+    join(folder, "types", "tsconfig.json"),
+    JSON.stringify({ compilerOptions: language, include: ["program.*"] }),
+  );
+  check("types of ES2022 alone", tool("tsc"), ["--project", "types"], /^$/);
 
   check("publint", tool("publint"), ["--strict", ROOT], /All good/);
   check("are the types wrong?", tool("attw"), [tarball, "--no-color"], /No problems found/);
