@@ -13,7 +13,7 @@ import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } fro
 import { show, withPath } from "./errors.ts";
 import { knownByPath, Mapping, type Offer, reserve as reserveBlocks } from "./mapping.ts";
 import { copiedLine } from "./pool.ts";
-import { type ByteMatch, find, findLast, Lines, lineEnd, matches } from "./search.ts";
+import { type ByteMatch, find, findLast, lineEnd, lines, matches } from "./search.ts";
 
 /** What may be done with a map, and where its writes go. */
 export type Access = "default" | "read" | "write" | "copy";
@@ -580,9 +580,9 @@ export class MMap implements Disposable, Iterable<number> {
    * for (const line of mm.lines()) console.log(decoder.decode(line).trimEnd());
    * ```
    */
-  lines(start?: number, end?: number): IterableIterator<Uint8Array<ArrayBuffer>> {
+  lines(start?: number, end?: number): IteratorObject<Uint8Array<ArrayBuffer>, undefined> {
     const [from, to] = this.#range(start, end);
-    return new Lines(this.#mapping, from, to);
+    return lines(this.#mapping, from, to);
   }
 
   /**
@@ -719,7 +719,7 @@ export class MMap implements Disposable, Iterable<number> {
    * @throws {TypeError} As `search`.
    * @throws {RangeError} As `search`.
    */
-  matchAll(pattern: RegExp, start?: number, end?: number): IterableIterator<ByteMatch> {
+  matchAll(pattern: RegExp, start?: number, end?: number): IteratorObject<ByteMatch, void> {
     if (!(pattern instanceof RegExp)) throw new TypeError(`pattern must be a RegExp: got ${show(pattern)}`);
     // What the engine knows of it: the properties of a user's own object may lie, and change.
     const copy = new RegExp(pattern);

@@ -76,6 +76,16 @@ MMap.anonymous(1, { access: "reed" });
 export { byte, floats, needle, match, MMapError };
 `;
 
+/** What the newest language has for every iterator. */
+const ITERATORS = `
+import { MMap, type ByteMatch } from "mmap-ffi";
+const mm = MMap.open("package.json");
+const lines: Uint8Array<ArrayBuffer>[] = mm.lines().take(2).toArray();
+const matches: ByteMatch[] = mm.matchAll(/a/g).drop(1).toArray();
+const bytes: number[] = mm[Symbol.iterator]().filter((byte) => byte > 0).toArray();
+export { lines, matches, bytes };
+`;
+
 try {
   writeFileSync(join(folder, "package.json"), '{ "name": "user", "private": true, "type": "commonjs" }\n');
   npm(["install", "--no-fund", "--no-audit", tarball], folder);
@@ -129,6 +139,12 @@ try {
     JSON.stringify({ compilerOptions: language, include: ["program.*"] }),
   );
   check("types of ES2022 alone", tool("tsc"), ["--project", "types"], /^$/);
+  writeFileSync(join(folder, "types", "iterators.mts"), ITERATORS);
+  writeFileSync(
+    join(folder, "types", "tsconfig.json"),
+    JSON.stringify({ compilerOptions: { ...language, lib: ["esnext"] }, include: ["iterators.mts"] }),
+  );
+  check("types of iterators in ESNext", tool("tsc"), ["--project", "types"], /^$/);
 
   check("publint", tool("publint"), ["--strict", ROOT], /All good/);
   check("are the types wrong?", tool("attw"), [tarball, "--no-color"], /No problems found/);
