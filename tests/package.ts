@@ -8,13 +8,14 @@
  */
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { ROOT, RUNTIMES } from "./runtimes.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "mmap-ffi-package-"));
+const elsewhere = mkdtempSync(join(tmpdir(), "mmap-ffi-elsewhere-"));
 let passed = 0;
 let failed = 0;
 
@@ -48,6 +49,12 @@ const mm = MMap.open(path);
 const text = new TextDecoder().decode(mm.read(1));
 mm.close();
 console.log(MMap.name, text, PAGESIZE, typeof MAP_SHARED);`;
+
+/** What that prints. */
+const WORKS = /^MMap \{ \d+ number$/m;
+
+/** A program that is bundled with the library into one CommonJS file. */
+const BUNDLED = `import { MMap, PAGESIZE, MAP_SHARED } from "mmap-ffi";${USE}`;
 
 /** Prints which of its own modules Node loads for the library. */
 const LOADED = (load: string) => `
@@ -94,6 +101,12 @@ try {
   writeFileSync(join(folder, "use.mjs"), `import { MMap, PAGESIZE, MAP_SHARED } from "mmap-ffi";${bare}`);
   writeFileSync(join(folder, "load.cjs"), LOADED('require("./node_modules/mmap-ffi/dist/mod.cjs")'));
   writeFileSync(join(folder, "load.mjs"), LOADED('await import("mmap-ffi")'));
+  writeFileSync(join(folder, "bundled.ts"), BUNDLED);
+  const bundling = ["bundled.ts", "--bundle", "--platform=node", "--format=cjs", "--outfile=bundled.cjs"];
+  check("esbuild bundles it into CommonJS", tool("esbuild"), bundling, /bundled\.cjs/);
+  // Where no koffi is to be found.
+  cpSync(join(folder, "bundled.cjs"), join(elsewhere, "bundled.cjs"));
+  writeFileSync(join(elsewhere, "package.json"), "{}");
   for (const { name, command, env, missing } of RUNTIMES) {
     if (name === "deno") continue;
     if (missing !== undefined) {
@@ -103,7 +116,11 @@ try {
     const program = command[0] as string;
     const set = Object.entries(env).map(([key, value]) => `${key}=${value}`);
     for (const file of ["use.mjs", "use.cjs"]) {
-      check(`${name} ${file}`, "env", [...set, program, file], /^MMap \{ \d+ number$/m);
+      check(`${name} ${file}`, "env", [...set, program, file], WORKS);
+    }
+    check(`${name} bundled.cjs`, "env", [...set, program, join(folder, "bundled.cjs")], WORKS, "/");
+    if (name === "node26") {
+      check(`${name} bundled.cjs without koffi`, "env", [...set, program, join(elsewhere, "bundled.cjs")], WORKS, "/");
     }
     // Elsewhere the page size, which the library exports, is to be had through C alone.
     if (name === "bun" || process.arch !== "x64") continue;
@@ -163,7 +180,7 @@ try {
     `${whole ? "ok  " : "FAIL"} the package's contents and version: ${contents.join(" ")}, ${version} ${jsr.version}`,
   );
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  for (const made of [folder, elsewhere]) rmSync(made, { recursive: true, force: true });
 }
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;
