@@ -83,14 +83,16 @@ export const failures: Failures = {
     new MMapError(`${syscall}: ${meaning} (${code})`, { code, errno, syscall }),
 };
 
-/** The same error, saying which path was opened; errors that are not the system's stay as they are. */
+/** The same error, saying which path was opened; what is thrown and is not the system's stays as it is. */
 export function withPath(error: unknown, path: string): unknown {
-  const { code, errno, syscall, message } = error as Partial<MMapErrorDetails> & Error;
+  // A class of the user's own may throw anything.
+  if (typeof error !== "object" || error === null) return error;
+  const { code, errno, syscall, message, path: named } = error as Partial<MMapErrorDetails> & Error;
   if (error instanceof RangeError || error instanceof TypeError || typeof errno !== "number" || code === undefined) {
     return error;
   }
-  // node:fs puts the path into its messages itself, and gives the negative of the system's number.
-  const said = message.includes(path) ? message : `${message}, ${show(path)}`;
+  // node:fs puts the path that it names into its messages itself, and gives the negative of the system's number.
+  const said = named === undefined ? `${message}, ${show(path)}` : message;
   return new MMapError(said, { code, errno: Math.abs(errno), syscall: syscall ?? "open", path, cause: error });
 }
 

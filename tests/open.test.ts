@@ -1,5 +1,7 @@
 import { channel } from "node:diagnostics_channel";
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -86,6 +88,36 @@ posix("open fails with the path and the code in the error, and leaves nothing op
   refuses(RangeError, () => MMap.open(short, { length: 4 }), "length", "3", "4");
   refuses(RangeError, () => MMap.open("/proc/self/status"), "length", "empty");
   for (const path of [folder, short]) holds(path, 0, 0);
+});
+
+posix("the path is in the message, also where a part of the message is like it", () => {
+  const before = process.cwd();
+  const folder = newPath();
+  mkdirSync(join(folder, "dev"), { recursive: true });
+  process.chdir(folder);
+  try {
+    refuses("ENODEV", () => MMap.open("dev"), ', "dev"');
+    // node:fs has named it already.
+    assert.is((thrown(() => MMap.open("no")) as MMapError).message.match(/no\b/g)?.length, 2);
+  } finally {
+    process.chdir(before);
+  }
+});
+
+test("what a class of one's own throws comes out of open as it was thrown", () => {
+  for (const value of [null, undefined, 0, "text", {}]) {
+    class Throwing extends MMap {
+      constructor(...parameters: ConstructorParameters<typeof MMap>) {
+        super(...parameters);
+        this.close();
+        throw value;
+      }
+    }
+    assert.is(
+      thrown(() => Throwing.open(newFile("abc"))),
+      value,
+    );
+  }
 });
 
 posix("create makes and sizes a new file, for writing", () => {
