@@ -83,6 +83,13 @@ export const failures: Failures = {
     new MMapError(`${syscall}: ${meaning} (${code})`, { code, errno, syscall }),
 };
 
+/** The same error of a map to be written, saying what to do where its descriptor is for reading only. */
+export function orReadOnly(error: unknown): unknown {
+  if (!(error instanceof MMapError) || error.code !== "EACCES") return error;
+  const advice = 'the descriptor must be open for reading and writing ("r+"), or access be "read"';
+  return new MMapError(`${error.message}: ${advice}`, error);
+}
+
 /** The same error, saying which path was opened; what is thrown and is not the system's stays as it is. */
 export function withPath(error: unknown, path: string): unknown {
   // A class of the user's own may throw anything.

@@ -236,7 +236,7 @@ export class MMap implements Disposable, Iterable<number> {
       const { fd, made } = openPath(name, writable, create, length, mode);
       const before = create ? fstatSync(fd).size : 0;
       const grows = create && before < checked.offset + length;
-      const offer = { descriptor: fd, taken: false };
+      const offer = { descriptor: fd, path: name, taken: false };
       // Code that hears of the map may open others meanwhile.
       const outer = MMap.#offer;
       MMap.#offer = offer;
@@ -780,7 +780,7 @@ export class MMap implements Disposable, Iterable<number> {
     boolean("reserve", reserve);
     this.#mapping.check();
     if (this.#access === "read" || this.#access === "copy") {
-      throw new TypeError(`a map with access "${this.#access}" cannot be resized: its file is not its own to change`);
+      throw new TypeError(`a map with access "${this.#access}" cannot be resized: only "write" and "default" can`);
     }
     this.#checkWritable();
     this.#mapping.resize(length, reserve);
@@ -1170,6 +1170,6 @@ function openPath(path: string, writable: boolean, create: boolean, length: numb
   } catch (error) {
     if (!create || (error as { code?: string }).code !== "ENOENT") throw error;
   }
-  if (length === 0) throw new RangeError("length must be given for create to make a new file: got 0");
+  if (length === 0) throw new RangeError(`length must be given for create to make the new file ${show(path)}: got 0`);
   return { fd: openSync(path, "wx+", mode), made: true };
 }
