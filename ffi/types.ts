@@ -53,7 +53,7 @@ export interface Ffi {
   /**
    * Opens the first of the named libraries that exists and looks up every function of the table.
    *
-   * @throws {Error} None of the libraries opens, or one of the functions is missing.
+   * @throws {FfiUnavailable} None of the libraries opens, or one of the functions is missing.
    */
   open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S>;
 

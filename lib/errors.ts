@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Failures } from "../platform/types.ts";
+import { FfiUnavailable } from "../ffi/types.ts";
+import { type Failures, PlatformUnavailable } from "../platform/types.ts";
 
 /** What an `MMapError` says beyond its message. */
 export interface MMapErrorDetails {
@@ -72,9 +73,10 @@ export function truncatedError(gone: string): MMapError {
   );
 }
 
-/** There is no way to call C here. */
-export function ffiError(cause: unknown): MMapError {
-  return new MMapError(cause instanceof Error ? cause.message : String(cause), { code: "ERR_MMAP_FFI", cause });
+/** What `openPlatform` throws where there is no way to call C, as users are told of it; any other error stays as it is. */
+export function ffiError(error: unknown): unknown {
+  if (!(error instanceof FfiUnavailable || error instanceof PlatformUnavailable)) return error;
+  return new MMapError(error.message, { code: "ERR_MMAP_FFI", cause: error.cause });
 }
 
 /** The errors that the platform throws. */

@@ -14,7 +14,7 @@ import { host } from "../ffi/host.ts";
 import { isDetached, lengthOf } from "../platform/bytes.ts";
 import { openPlatform } from "../platform/mod.ts";
 import type { Guard, MapRequest, Platform, Protection, ProtectionRequest } from "../platform/types.ts";
-import { closedError, failures, ffiError, MMapError, orReadOnly, show, truncatedError } from "./errors.ts";
+import { closedError, failures, ffiError, orReadOnly, show, truncatedError } from "./errors.ts";
 import { copyLine } from "./pool.ts";
 
 /**
@@ -64,7 +64,7 @@ function platform(): Platform {
   try {
     opened ??= openPlatform(failures);
   } catch (error) {
-    throw error instanceof MMapError ? error : ffiError(error);
+    throw ffiError(error);
   }
   return opened;
 }
