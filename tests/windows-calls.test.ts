@@ -258,6 +258,14 @@ test("resizing anonymous memory copies it", () => {
   }
 });
 
+test("bytes are written by memmove, for their source may be a view of the same memory", () => {
+  const { platform, calls } = recorded();
+  platform.store(ADDRESS, Uint8Array.of(1, 2, 3));
+  // On memcpy: "If the source and destination regions overlap, the behavior of memcpy is undefined. Use memmove to handle
+  // overlapping regions."
+  assert.equal(calls, [["memmove", ADDRESS, "buffer", 3]]);
+});
+
 test("a name is free for a new mapping once nobody else has it", () => {
   const { platform, calls } = recorded();
   platform.map(requestFor(platform, -1, 1000, { tagname: "name" }));
