@@ -33,7 +33,6 @@ export function koffiFfi(): Ffi {
   const koffi = load();
   const major = Number.parseInt(host().process.versions.node, 10);
   return {
-    name: "koffi",
     // Node 20 aborts the process on a longer ArrayBuffer; later ones were measured to take 2^46 bytes.
     maxViewLength: major < 22 ? 2 ** 32 : 2 ** 40,
     viewCopy: 512,

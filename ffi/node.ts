@@ -46,7 +46,6 @@ export function nodeFfi(): Ffi {
   if (node === undefined)
     throw Object.assign(new Error("there is no node:ffi"), { code: "ERR_UNKNOWN_BUILTIN_MODULE" });
   return {
-    name: "node",
     maxViewLength: MAX_VIEW_LENGTH,
     viewCopy: 512,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {

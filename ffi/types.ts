@@ -41,9 +41,6 @@ export type Functions<S extends Signatures> = {
 
 /** What every runtime offers. */
 export interface Ffi {
-  /** Which of the files beside this one it is. */
-  readonly name: "bun" | "deno" | "koffi" | "node";
-
   /** The length in bytes of the largest `ArrayBuffer` that `view` can make. */
   readonly maxViewLength: number;
 

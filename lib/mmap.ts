@@ -994,7 +994,7 @@ export class MMap implements Disposable, Iterable<number> {
    */
   prefault(start = 0, length?: number, options: PrefaultOptions = {}): void {
     const { write = false } = checkObject(options);
-    if (typeof write !== "boolean") throw new TypeError(`write must be true or false: got ${show(write)}`);
+    boolean("write", write);
     const [from, count] = this.#span(start, length);
     this.#checkReadable();
     if (write) this.#checkWritable();

@@ -53,7 +53,6 @@ const SUCCESS: Record<string, Behaviour> = {
 function recorded(behaviours: Record<string, Behaviour> = {}, withDescriptors = true) {
   const calls: unknown[][] = [];
   const ffi: Ffi = {
-    name: "koffi",
     maxViewLength: 2 ** 40,
     viewCopy: 0,
     view: (_address, length) => new ArrayBuffer(length),
