@@ -1052,9 +1052,10 @@ export class MMap implements Disposable, Iterable<number> {
       configurable: true,
       value(this: MMap): string {
         const { closed, access } = this;
-        if (closed) return `MMap { closed: true, access: "${access}" }`;
+        const name = classOf(this);
+        if (closed) return `${name} { closed: true, access: "${access}" }`;
         return (
-          `MMap { closed: false, access: "${access}", length: ${this.length}, pos: ${this.#position}, ` +
+          `${name} { closed: false, access: "${access}", length: ${this.length}, pos: ${this.#position}, ` +
           `offset: ${this.offset} }`
         );
       },
@@ -1116,6 +1117,17 @@ const VIEWS = new Set<unknown>([
   BigUint64Array,
   DataView,
 ]);
+
+/** The name of a map's class, without a call of what that class may have in the place of a name. */
+function classOf(map: MMap): string {
+  for (let prototype = Object.getPrototypeOf(map); prototype !== MMap.prototype && prototype !== null; ) {
+    const { value } = Object.getOwnPropertyDescriptor(prototype, "constructor") ?? {};
+    const name = typeof value === "function" ? Object.getOwnPropertyDescriptor(value, "name")?.value : undefined;
+    if (typeof name === "string" && name !== "") return name;
+    prototype = Object.getPrototypeOf(prototype);
+  }
+  return "MMap";
+}
 
 /** The number that a property's key stands for, if it does: "3", "-1", but also "1.5" and "NaN", which are no indices. */
 function indexOf(key: string | symbol): number | undefined {

@@ -255,6 +255,29 @@ test("inspecting prints one line: closed, access, length, pos, offset", () => {
   assert.is(inspect(mm), 'MMap { closed: true, access: "read" }');
 });
 
+test("inspecting names the class that a map is of, and calls nothing of it", () => {
+  const rest = ' { closed: false, access: "default", length: 1, pos: 0, offset: 0 }';
+  class Words extends MMap {}
+  class Sentences extends Words {
+    static override get name(): string {
+      throw new Error("asked for its name");
+    }
+  }
+  for (const [kind, name] of [
+    [Words, "Words"],
+    [Sentences, "Words"],
+    [class extends MMap {}, "MMap"],
+  ] as const) {
+    using mm = kind.anonymous(1);
+    assert.is(inspect(mm), `${name}${rest}`);
+  }
+  using changed = Words.anonymous(1);
+  Object.setPrototypeOf(changed, Object.create(MMap.prototype, { constructor: { get: () => assert.unreachable() } }));
+  // Not by inspect, which asks for the constructor itself.
+  const describe = Reflect.get(changed, Symbol.for("nodejs.util.inspect.custom")) as () => string;
+  assert.is(describe.call(changed), `MMap${rest}`);
+});
+
 test("console.log prints that line", () => {
   const printed = printedBy("const mm = MMap.anonymous(10); console.log(mm); mm.close(); console.log(mm);");
   assert.is(
