@@ -29,11 +29,16 @@ const SIGNATURES = {
 /** The functions. */
 export const libc = openFfi().open(librariesFor(process.arch), SIGNATURES);
 
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_PRIVATE = 0x2;
+const MAP_NORESERVE = 0x4000;
+
 /** Maps a file for good: privately, to be read and written. */
 export function mapped(path: string): { address: number; length: number } {
   const length = statSync(path).size;
   const fd = openSync(path, "r");
-  const address = libc.mmap(0, length, 3, 0x4002, fd, 0);
+  const address = libc.mmap(0, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
   closeSync(fd);
   if (address === -1) throw new Error(`mmap refused ${path}`);
   return { address, length };

@@ -90,10 +90,9 @@ function addon(bench: Bench, path: string, size: number): Peer[] {
     bench.miss("open, read a byte, close: 64 MiB", "mmap-io", found.missing);
     return [];
   }
-  const { map, PROT_READ, MAP_SHARED } = found;
   const cycle = () => {
     const fd = openSync(path, "r");
-    const byte = map(size, PROT_READ, MAP_SHARED, fd)[0];
+    const byte = found.map(size, found.PROT_READ, found.MAP_SHARED, fd)[0];
     closeSync(fd);
     return byte;
   };

@@ -37,7 +37,6 @@ const MAX_VIEW_LENGTH = 2 ** 32;
 export function bunFfi(): Ffi {
   const bun = host().require("bun:ffi") as BunFfi;
   return {
-    name: "bun",
     maxViewLength: MAX_VIEW_LENGTH,
     // A call into C takes less than an array over a part of a view does.
     viewCopy: 0,

@@ -38,7 +38,6 @@ const MAX_VIEW_LENGTH = 2 ** 40;
 export function denoFfi(): Ffi {
   const deno = (globalThis as unknown as { Deno: DenoFfi }).Deno;
   return {
-    name: "deno",
     maxViewLength: MAX_VIEW_LENGTH,
     viewCopy: 512,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {

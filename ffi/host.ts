@@ -58,10 +58,18 @@ function take() {
     process,
     readFileSync,
     /** Loads a module or package that not every runtime has. Made when it is called: Deno can't make it of a web address. */
-    require: (name: string): unknown => createRequire(import.meta.url)(name),
+    require: (name: string): unknown => createRequire(ownPlace())(name),
     resolve,
     setTimeout,
     toNamespacedPath: win32.toNamespacedPath,
     unlinkSync,
   };
+}
+
+/**
+ * Where packages are looked for from. Bundled into CommonJS, a module has no address, but the bundle's file has a path; and
+ * code that is read from no file looks from the working directory.
+ */
+function ownPlace(): string {
+  return import.meta.url ?? (typeof __filename === "string" ? __filename : `${process.cwd()}/`);
 }

@@ -33,20 +33,21 @@ export function koffiFfi(): Ffi {
   const koffi = load();
   const major = Number.parseInt(host().process.versions.node, 10);
   return {
-    name: "koffi",
     // Node 20 aborts the process on a longer ArrayBuffer; later ones were measured to take 2^46 bytes.
     maxViewLength: major < 22 ? 2 ** 32 : 2 ** 40,
     viewCopy: 512,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
-      const library = openFirst(libraries, (name) => koffi.load(name));
-      const functions = Object.entries(signatures).map(([name, { parameters, result }]) => [
-        name,
-        library.func(
+      const functions = openFirst(libraries, (name) => {
+        const library = koffi.load(name);
+        return Object.entries(signatures).map(([name, { parameters, result }]) => [
           name,
-          RESULTS[result],
-          parameters.map((type) => TYPES[type]),
-        ),
-      ]);
+          library.func(
+            name,
+            RESULTS[result],
+            parameters.map((type) => TYPES[type]),
+          ),
+        ]);
+      });
       return Object.fromEntries(functions) as Functions<S>;
     },
     view: (address, length) => koffi.view(address, length),

@@ -52,7 +52,9 @@ function openNode(): Ffi {
   // Where koffi is not installed but node:ffi is there, allowing that one is less to do.
   const first = koffi === undefined || (koffi.code === "MODULE_NOT_FOUND" && node.code === "ERR_ACCESS_DENIED");
   const { way, code, cause } = first ? node : koffi;
-  throw new FfiUnavailable(ADVICE[way]?.[code] ?? `${way} does not work here: ${cause}`, { cause });
+  const advice = ADVICE[way]?.[code];
+  if (advice !== undefined) throw new FfiUnavailable(advice, { cause });
+  throw new FfiUnavailable(`${way} does not work here: ${cause}`);
 }
 
 /** Why a way to call C was refused. */

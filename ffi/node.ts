@@ -37,14 +37,16 @@ const MAX_VIEW_LENGTH = 2 ** 40;
 
 /** @throws {Error} This Node has no `node:ffi` (`ERR_UNKNOWN_BUILTIN_MODULE`), or may not use it (`ERR_ACCESS_DENIED`). */
 export function nodeFfi(): Ffi {
-  const { process, require } = host();
+  const { process } = host();
   const { permission } = process as { permission?: { has(scope: string): boolean } };
   // node:ffi itself would say so at the first call only.
   if (permission?.has("ffi") === false)
     throw Object.assign(new Error("FFI is restricted"), { code: "ERR_ACCESS_DENIED" });
-  const node = require("node:ffi") as NodeFfi;
+  // Not by a name that a bundler or a loader could look up elsewhere.
+  const node = process.getBuiltinModule("node:ffi" as string) as NodeFfi | undefined;
+  if (node === undefined)
+    throw Object.assign(new Error("there is no node:ffi"), { code: "ERR_UNKNOWN_BUILTIN_MODULE" });
   return {
-    name: "node",
     maxViewLength: MAX_VIEW_LENGTH,
     viewCopy: 512,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {

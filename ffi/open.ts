@@ -4,7 +4,13 @@
  * @module
  */
 
-/** Gives what `open` returns for the first library that it does not throw for; throws the last error otherwise. */
+import { FfiUnavailable } from "./types.ts";
+
+/**
+ * Gives what `open` returns for the first library that it does not throw for.
+ *
+ * @throws {FfiUnavailable} None is left: what `open` threw for the last one.
+ */
 export function openFirst<T>(libraries: readonly string[], open: (library: string) => T): T {
   let failure: unknown;
   for (const library of libraries) {
@@ -14,5 +20,6 @@ export function openFirst<T>(libraries: readonly string[], open: (library: strin
       failure = error;
     }
   }
-  throw failure;
+  if (failure instanceof FfiUnavailable) throw failure;
+  throw new FfiUnavailable(`C's functions are not to be had from ${libraries.join(", ")}: ${failure}`);
 }

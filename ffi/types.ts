@@ -41,9 +41,6 @@ export type Functions<S extends Signatures> = {
 
 /** What every runtime offers. */
 export interface Ffi {
-  /** Which of the files beside this one it is. */
-  readonly name: "bun" | "deno" | "koffi" | "node";
-
   /** The length in bytes of the largest `ArrayBuffer` that `view` can make. */
   readonly maxViewLength: number;
 
@@ -53,7 +50,7 @@ export interface Ffi {
   /**
    * Opens the first of the named libraries that exists and looks up every function of the table.
    *
-   * @throws {Error} None of the libraries opens, or one of the functions is missing.
+   * @throws {FfiUnavailable} None of the libraries opens, or one of the functions is missing.
    */
   open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S>;
 

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Failures } from "../platform/types.ts";
+import { FfiUnavailable } from "../ffi/types.ts";
+import { type Failures, PlatformUnavailable } from "../platform/types.ts";
 
 /** What an `MMapError` says beyond its message. */
 export interface MMapErrorDetails {
@@ -39,12 +40,13 @@ export class MMapError extends Error {
   override readonly name = "MMapError";
   /** "ENOMEM" and its like where the system refused; one of `ERR_MMAP_CLOSED`, `ERR_MMAP_TRUNCATED`, `ERR_MMAP_FFI`. */
   readonly code: string;
+  // Declared only: a field would be there as `undefined` in each error, and printed with it.
   /** The system's number for the error, where the system refused. */
-  readonly errno?: number;
+  declare readonly errno?: number;
   /** The system call that failed ("mmap"), where the system refused. */
-  readonly syscall?: string;
+  declare readonly syscall?: string;
   /** The path that was opened, where it is known. */
-  readonly path?: string;
+  declare readonly path?: string;
 
   /** Makes an error from its message and details. */
   constructor(message: string, details: MMapErrorDetails) {
@@ -71,9 +73,10 @@ export function truncatedError(gone: string): MMapError {
   );
 }
 
-/** There is no way to call C here. */
-export function ffiError(cause: unknown): MMapError {
-  return new MMapError(cause instanceof Error ? cause.message : String(cause), { code: "ERR_MMAP_FFI", cause });
+/** What `openPlatform` throws where there is no way to call C, as users are told of it; any other error stays as it is. */
+export function ffiError(error: unknown): unknown {
+  if (!(error instanceof FfiUnavailable || error instanceof PlatformUnavailable)) return error;
+  return new MMapError(error.message, { code: "ERR_MMAP_FFI", cause: error.cause });
 }
 
 /** The errors that the platform throws. */
@@ -82,14 +85,23 @@ export const failures: Failures = {
     new MMapError(`${syscall}: ${meaning} (${code})`, { code, errno, syscall }),
 };
 
-/** The same error, saying which path was opened; errors that are not the system's stay as they are. */
+/** The same error of a map to be written, saying what to do where its descriptor is for reading only. */
+export function orReadOnly(error: unknown): unknown {
+  if (!(error instanceof MMapError) || error.code !== "EACCES") return error;
+  const advice = 'the descriptor must be open for reading and writing ("r+"), or access be "read"';
+  return new MMapError(`${error.message}: ${advice}`, error);
+}
+
+/** The same error, saying which path was opened; what is thrown and is not the system's stays as it is. */
 export function withPath(error: unknown, path: string): unknown {
-  const { code, errno, syscall, message } = error as Partial<MMapErrorDetails> & Error;
+  // A class of the user's own may throw anything.
+  if (typeof error !== "object" || error === null) return error;
+  const { code, errno, syscall, message, path: named } = error as Partial<MMapErrorDetails> & Error;
   if (error instanceof RangeError || error instanceof TypeError || typeof errno !== "number" || code === undefined) {
     return error;
   }
-  // node:fs puts the path into its messages itself, and gives the negative of the system's number.
-  const said = message.includes(path) ? message : `${message}, ${show(path)}`;
+  // node:fs puts the path that it names into its messages itself, and gives the negative of the system's number.
+  const said = named === undefined ? `${message}, ${show(path)}` : message;
   return new MMapError(said, { code, errno: Math.abs(errno), syscall: syscall ?? "open", path, cause: error });
 }
 

@@ -15,7 +15,7 @@ import { host } from "../ffi/host.ts";
 import { isDetached, lengthOf } from "../platform/bytes.ts";
 import { openPlatform } from "../platform/mod.ts";
 import type { Guard, MapRequest, Platform, Protection, ProtectionRequest } from "../platform/types.ts";
-import { closedError, failures, ffiError, MMapError, truncatedError } from "./errors.ts";
+import { closedError, failures, ffiError, orReadOnly, show, truncatedError } from "./errors.ts";
 import { copyLine } from "./pool.ts";
 
 /**
@@ -24,6 +24,8 @@ import { copyLine } from "./pool.ts";
  */
 export interface Offer {
   readonly descriptor: number;
+  /** For errors to name. */
+  readonly path: string;
   taken: boolean;
 }
 
@@ -63,7 +65,7 @@ function platform(): Platform {
   try {
     opened ??= openPlatform(failures);
   } catch (error) {
-    throw error instanceof MMapError ? error : ffiError(error);
+    throw ffiError(error);
   }
   return opened;
 }
@@ -201,7 +203,7 @@ export class Mapping {
     this.protection = system.protection(request);
     this.offset = offset;
     this.#lead = offset % system.allocationGranularity;
-    this.#length = this.#anonymous ? anonymousLength(request.length) : this.#fileLength(descriptor, request.length);
+    this.#length = this.#anonymous ? anonymousLength(request.length) : this.#fileLength(request, offered?.path);
     const offer = request.trackDescriptor && system.descriptorsArePublic ? offered : undefined;
     this.#taken = offer !== undefined;
     this.#descriptor = offer?.descriptor ?? this.#ownDescriptor(descriptor, request.trackDescriptor);
@@ -211,7 +213,7 @@ export class Mapping {
       if (offer !== undefined) offer.taken = true;
     } catch (error) {
       if (offer === undefined) this.#closeDescriptor();
-      throw error;
+      throw this.protection.shared && this.protection.writable ? orReadOnly(error) : error;
     }
   }
 
@@ -902,30 +904,34 @@ export class Mapping {
     return { address, length, guard: wanted ? this.#platform.guard?.(address, length) : undefined };
   }
 
-  /** How many bytes of the file a request for `length` maps. */
-  #fileLength(descriptor: number, length: number): number {
+  /** How many bytes of the file a request maps. */
+  #fileLength({ descriptor, length, offset }: MappingRequest, path: string | undefined): number {
     const { regular, size } = this.#platform.status(descriptor);
-    const { offset } = this;
-    if (!regular) return length === 0 ? this.#refuseEndless(descriptor) : length;
+    const file = path === undefined ? "the file" : `the file ${show(path)}`;
+    if (!regular) return length === 0 ? this.#refuseEndless(descriptor, file) : length;
     if (length === 0) {
-      if (size === 0) throw new RangeError("length 0 maps to the end of the file, and the file is empty");
-      if (offset >= size) throw new RangeError(`offset must be less than the file's size, ${size}: got ${offset}`);
+      if (size === 0) {
+        throw new RangeError(
+          `${file} is empty, and there is nothing to map: to make it longer, open it with create: true and a length`,
+        );
+      }
+      if (offset >= size) throw new RangeError(`offset must be less than the size of ${file}, ${size}: got ${offset}`);
       return size - offset;
     }
     if (this.#platform.extendsFiles && this.protection.shared) return length;
-    if (offset > size) throw new RangeError(`offset must be at most the file's size, ${size}: got ${offset}`);
+    if (offset > size) throw new RangeError(`offset must be at most the size of ${file}, ${size}: got ${offset}`);
     if (length > size - offset) {
       throw new RangeError(
-        `length must be at most ${size - offset}, what the file has from offset ${offset}: got ${length}`,
+        `length must be at most ${size - offset}, what ${file} has from offset ${offset}: got ${length}`,
       );
     }
     return length;
   }
 
   /** Length 0 of what has no size: the system says why it can't be mapped, or a length is what is missing. */
-  #refuseEndless(descriptor: number): never {
+  #refuseEndless(descriptor: number, file: string): never {
     unmap(this.#platform, this.#map(descriptor, 1));
-    throw new RangeError("length must be given for what is not a regular file: got 0");
+    throw new RangeError(`length must be given, for ${file} is not a regular one: got 0`);
   }
 
   /** The descriptor that stays with the mapping, or -1. */

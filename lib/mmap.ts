@@ -14,7 +14,7 @@ import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } fro
 import { show, withPath } from "./errors.ts";
 import { knownByPath, Mapping, type Offer, reserve as reserveBlocks } from "./mapping.ts";
 import { copiedLine } from "./pool.ts";
-import { type ByteMatch, find, findLast, Lines, lineEnd, matches } from "./search.ts";
+import { type ByteMatch, find, findLast, lineEnd, lines, matches } from "./search.ts";
 
 /** What may be done with a map, and where its writes go. */
 export type Access = "default" | "read" | "write" | "copy";
@@ -100,6 +100,9 @@ type Float16ArrayConstructorIfAny = typeof globalThis extends { Float16Array: in
   ? Class
   : never;
 type ViewClass = new (buffer: ArrayBuffer, byteOffset?: number, length?: number) => ArrayBufferView;
+
+/** The class `URL`, where the program's types have it: those of the language alone do not. */
+type FileURL = typeof globalThis extends { URL: { prototype: infer T } } ? T : never;
 
 const MAX = Number.MAX_SAFE_INTEGER;
 const ACCESSES: readonly Access[] = ["default", "read", "write", "copy"];
@@ -228,7 +231,7 @@ export class MMap implements Disposable, Iterable<number> {
       length: number,
       options?: MMapOptions,
     ) => T,
-    path: string | URL,
+    path: string | FileURL,
     options: OpenOptions = {},
   ): T {
     const name = pathOf(path);
@@ -250,7 +253,7 @@ export class MMap implements Disposable, Iterable<number> {
       const { fd, made } = openPath(name, writable, create, length, mode);
       const before = create ? fstatSync(fd).size : 0;
       const grows = create && before < checked.offset + length;
-      const offer = { descriptor: fd, taken: false };
+      const offer = { descriptor: fd, path: name, taken: false };
       try {
         if (grows) ftruncateSync(fd, checked.offset + length);
         return knownByPath(fd, name, writable, () => {
@@ -707,9 +710,9 @@ export class MMap implements Disposable, Iterable<number> {
    * for (const line of mm.lines()) console.log(new TextDecoder().decode(line).trimEnd()); // one, two
    * ```
    */
-  lines(start?: number, end?: number): IterableIterator<Uint8Array<ArrayBuffer>> {
+  lines(start?: number, end?: number): IteratorObject<Uint8Array<ArrayBuffer>, undefined> {
     const { from, to } = this.#range(start, end);
-    return new Lines(() => this.#mapping, from, to);
+    return lines(() => this.#mapping, from, to);
   }
 
   /**
@@ -912,7 +915,7 @@ export class MMap implements Disposable, Iterable<number> {
    * for (const { index, end } of mm.matchAll(/o\w+/)) console.log(index, end); // 0 3, 10 13
    * ```
    */
-  matchAll(pattern: RegExp, start?: number, end?: number): IterableIterator<ByteMatch> {
+  matchAll(pattern: RegExp, start?: number, end?: number): IteratorObject<ByteMatch, void> {
     if (!(pattern instanceof RegExp)) throw new TypeError(`pattern must be a RegExp: got ${show(pattern)}`);
     // What the engine knows of it: the properties of a user's own object may lie, and change.
     const copy = new RegExp(pattern);
@@ -983,7 +986,7 @@ export class MMap implements Disposable, Iterable<number> {
     boolean("reserve", reserve);
     this.#mapping.check();
     if (this.#access === "read" || this.#access === "copy") {
-      throw new TypeError(`a map with access "${this.#access}" cannot be resized: its file is not its own to change`);
+      throw new TypeError(`a map with access "${this.#access}" cannot be resized: only "write" and "default" can`);
     }
     this.#checkWritable();
     this.#mapping.resize(length, reserve);
@@ -1225,7 +1228,7 @@ export class MMap implements Disposable, Iterable<number> {
    */
   prefault(start = 0, length?: number, options: PrefaultOptions = {}): void {
     const { write = false } = checkObject(options);
-    if (typeof write !== "boolean") throw new TypeError(`write must be true or false: got ${show(write)}`);
+    boolean("write", write);
     const { from, count } = this.#span(start, length);
     this.#checkReadable();
     if (write) this.#checkWritable();
@@ -1308,9 +1311,10 @@ export class MMap implements Disposable, Iterable<number> {
       configurable: true,
       value(this: MMap): string {
         const { closed, access } = this;
-        if (closed) return `MMap { closed: true, access: "${access}" }`;
+        const name = classOf(this);
+        if (closed) return `${name} { closed: true, access: "${access}" }`;
         return (
-          `MMap { closed: false, access: "${access}", length: ${this.length}, pos: ${this.#position}, ` +
+          `${name} { closed: false, access: "${access}", length: ${this.length}, pos: ${this.#position}, ` +
           `offset: ${this.offset} }`
         );
       },
@@ -1386,6 +1390,17 @@ function elementSize(type: unknown): number {
   throw new TypeError(`type must be a typed array's class or DataView: got ${show(type)}`);
 }
 
+/** The name of a map's class, without a call of what that class may have in the place of a name. */
+function classOf(map: MMap): string {
+  for (let prototype = Object.getPrototypeOf(map); prototype !== MMap.prototype && prototype !== null; ) {
+    const { value } = Object.getOwnPropertyDescriptor(prototype, "constructor") ?? {};
+    const name = typeof value === "function" ? Object.getOwnPropertyDescriptor(value, "name")?.value : undefined;
+    if (typeof name === "string" && name !== "") return name;
+    prototype = Object.getPrototypeOf(prototype);
+  }
+  return "MMap";
+}
+
 /** The number that a property's key stands for, if it does: "3", "-1", but also "1.5" and "NaN", which are no indices. */
 function indexOf(key: string | symbol): number | undefined {
   if (typeof key !== "string") return undefined;
@@ -1439,6 +1454,6 @@ function openPath(path: string, writable: boolean, create: boolean, length: numb
   } catch (error) {
     if (!create || (error as { code?: string }).code !== "ENOENT") throw error;
   }
-  if (length === 0) throw new RangeError("length must be given for create to make a new file: got 0");
+  if (length === 0) throw new RangeError(`length must be given for create to make the new file ${show(path)}: got 0`);
   return { fd: openSync(path, "wx+", mode), made: true };
 }

@@ -23,15 +23,17 @@ const { exec } = RegExp.prototype;
  * `RegExp.prototype.exec` gives of a string, with bytes in the place of strings. Short ones may share their `buffer` with
  * others, as Node's small Buffers do.
  */
-export interface ByteMatch extends Array<Uint8Array | undefined> {
+export interface ByteMatch extends Array<Uint8Array<ArrayBuffer> | undefined> {
+  /** The matched bytes, a copy. */
+  0: Uint8Array<ArrayBuffer>;
   /** Where the match begins, in bytes from the start of the map. */
   index: number;
   /** Where it ends: the index of the first byte behind it. */
   end: number;
   /** The matched bytes, a copy. The same as element 0. */
-  bytes: Uint8Array;
+  bytes: Uint8Array<ArrayBuffer>;
   /** The bytes of the named groups, where the expression has any; those that took no part are `undefined`. */
-  groups: Record<string, Uint8Array | undefined> | undefined;
+  groups: Record<string, Uint8Array<ArrayBuffer> | undefined> | undefined;
 }
 
 /** The first occurrence of `needle` between `start` and `end`, or -1. */
@@ -71,13 +73,21 @@ const BLOCK = 32 * 1024;
 /** What all iterators of the engine inherit from: `map`, `take` and their like, where it has them. */
 const ITERATOR = Object.getPrototypeOf(Object.getPrototypeOf([].values()));
 
+/** The lines between `start` and `end`, each with its newline. `mappingOf`: as for `matches`. */
+export function lines(
+  mappingOf: () => Mapping,
+  start: number,
+  end: number,
+): IteratorObject<Uint8Array<ArrayBuffer>, undefined> {
+  // What it is by its prototype.
+  return new Lines(mappingOf, start, end) as unknown as IteratorObject<Uint8Array<ArrayBuffer>, undefined>;
+}
+
 /**
- * The lines between `start` and `end`, each with its newline.
- *
  * Engines take long to make memory for an array, and little to make one over a part of what there is; they find a character
  * in a string sooner than a byte in an array; and V8 takes longer to go on with a generator than to call a method.
  */
-export class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
+class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
   /** Keeps the map, whose end as garbage would be the mapping's. */
   readonly #mappingOf: () => Mapping;
   readonly #mapping: Mapping;
@@ -269,16 +279,16 @@ function byteMatch(match: RegExpExecArray, left: number): ByteMatch {
   for (let group = 0; group < match.length; group++) result[group] = bytesOfText(match[group]);
   result.index = left + match.index;
   result.end = result.index + (match[0] as string).length;
-  result.bytes = result[0] as Uint8Array;
+  result.bytes = result[0];
   result.groups = match.groups && namedGroups(match.groups);
   return result;
 }
 
-function namedGroups(groups: Record<string, string>): Record<string, Uint8Array | undefined> {
+function namedGroups(groups: Record<string, string>): Record<string, Uint8Array<ArrayBuffer> | undefined> {
   return Object.fromEntries(Object.entries(groups).map(([name, group]) => [name, bytesOfText(group)]));
 }
 
-function bytesOfText(text: string | undefined): Uint8Array | undefined {
+function bytesOfText(text: string | undefined): Uint8Array<ArrayBuffer> | undefined {
   if (text === undefined) return undefined;
   const { length } = text;
   const bytes = shortArray(length);

@@ -10,7 +10,7 @@
 
 import { arch as runningArch } from "../ffi/host.ts";
 import type { Ffi } from "../ffi/types.ts";
-import { errnoReader, type Fail, posixPlatform, statusMemory } from "./posix.ts";
+import { errnoReader, type Fail, posixPlatform, residencyReader, statusMemory } from "./posix.ts";
 import type { Constants, Failures, Platform } from "./types.ts";
 
 /** From the kernel's sys/mman.h and the C library's unistd.h. */
@@ -117,9 +117,7 @@ export function darwinPlatform(ffi: Ffi, failures: Failures, arch: string = runn
     },
     // shm_open takes its mode as a variadic argument, and what it opens can be given a size only once.
     anonymousFile: () => -1,
-    residency(address, length, pages) {
-      if (c.mincore(address, length, pages) !== 0) fail("mincore");
-    },
+    residency: residencyReader(c.mincore, fail),
   };
 
   /** Brings a file to its disk, without which macOS may map it wrongly. Not each file system can: map it all the same. */

@@ -6,7 +6,15 @@
  */
 
 import type { Ffi } from "../ffi/types.ts";
-import { blockReserver, errnoReader, type Fail, posixPlatform, statusMemory } from "./posix.ts";
+import {
+  blockReserver,
+  duplicator,
+  errnoReader,
+  type Fail,
+  posixPlatform,
+  residencyReader,
+  statusMemory,
+} from "./posix.ts";
 import type { Constants, Failures, Platform } from "./types.ts";
 
 /** From the system's sys/mman.h and unistd.h. */
@@ -88,19 +96,13 @@ export function freebsdPlatform(ffi: Ffi, failures: Failures): Platform {
       return stat.read();
     },
     reserve: blockReserver(ffi, LIBRARIES, fail),
-    duplicate(descriptor) {
-      const copy = c.fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
-      if (copy === -1) fail("fcntl");
-      return copy;
-    },
+    duplicate: duplicator(c.fcntl, F_DUPFD_CLOEXEC, fail),
     anonymousFile() {
       // Close-on-exec by itself.
       const descriptor = c.shm_open(SHM_ANON, O_RDWR, 0o600);
       if (descriptor === -1) fail("shm_open");
       return descriptor;
     },
-    residency(address, length, pages) {
-      if (c.mincore(address, length, pages) !== 0) fail("mincore");
-    },
+    residency: residencyReader(c.mincore, fail),
   };
 }

@@ -7,7 +7,15 @@
 
 import { arch, host } from "../ffi/host.ts";
 import type { Ffi } from "../ffi/types.ts";
-import { blockReserver, errnoReader, type Fail, posixPlatform, statusMemory } from "./posix.ts";
+import {
+  blockReserver,
+  duplicator,
+  errnoReader,
+  type Fail,
+  posixPlatform,
+  residencyReader,
+  statusMemory,
+} from "./posix.ts";
 import { sigbusGuard } from "./sigbus/mod.ts";
 import type { Constants, Failures, FileStatus, Platform } from "./types.ts";
 
@@ -214,9 +222,7 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
       if (!ofFile) return posix.lock(address, length, ofFile);
       if (c.mlock2(address, length, MLOCK_ONFAULT) !== 0) fail("mlock2");
     },
-    residency(address, length, pages) {
-      if (c.mincore(address, length, pages) !== 0) fail("mincore");
-    },
+    residency: residencyReader(c.mincore, fail),
     populate(address, length, write) {
       const { MADV_POPULATE_READ, MADV_POPULATE_WRITE } = constants as Record<string, number>;
       try {
@@ -230,11 +236,7 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
     },
     status: statusReader(ffi, libraries, fail),
     reserve: blockReserver(ffi, libraries, fail),
-    duplicate(descriptor) {
-      const copy = c.fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
-      if (copy === -1) fail("fcntl");
-      return copy;
-    },
+    duplicate: duplicator(c.fcntl, F_DUPFD_CLOEXEC, fail),
     anonymousFile(protection) {
       // Huge pages come from a pool of their own, which a memfd made here would not draw from.
       if ((protection.flags & (constants.MAP_HUGETLB as number)) !== 0) return -1;

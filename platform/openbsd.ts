@@ -6,7 +6,7 @@
  */
 
 import type { Ffi } from "../ffi/types.ts";
-import { errnoReader, type Fail, posixPlatform, statusMemory } from "./posix.ts";
+import { duplicator, errnoReader, type Fail, posixPlatform, statusMemory } from "./posix.ts";
 import type { Constants, Failures, Platform } from "./types.ts";
 
 /** From the system's sys/mman.h and unistd.h. */
@@ -69,11 +69,7 @@ export function openbsdPlatform(ffi: Ffi, failures: Failures): Platform {
       if (c.fstat(descriptor, stat.memory) !== 0) fail("fstat");
       return stat.read();
     },
-    duplicate(descriptor) {
-      const copy = c.fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
-      if (copy === -1) fail("fcntl");
-      return copy;
-    },
+    duplicate: duplicator(c.fcntl, F_DUPFD_CLOEXEC, fail),
     anonymousFile() {
       // Its X's become the name, in place. The object is close-on-exec by itself, and needs no name once it is open.
       const name = new TextEncoder().encode("/mmap-ffi.XXXXXXXXXX\0");

@@ -108,6 +108,29 @@ export function blockReserver(ffi: Ffi, libraries: readonly string[], fail: Fail
   };
 }
 
+/** Makes `Platform.residency` of the system's mincore. */
+export function residencyReader(
+  mincore: (address: number, length: number, pages: Uint8Array) => number,
+  fail: Fail,
+): NonNullable<Platform["residency"]> {
+  return (address, length, pages) => {
+    if (mincore(address, length, pages) !== 0) fail("mincore");
+  };
+}
+
+/** Makes `Platform.duplicate` of the system's fcntl, and of its number for `F_DUPFD_CLOEXEC`. */
+export function duplicator(
+  fcntl: (descriptor: number, command: number, lowest: number) => number,
+  command: number,
+  fail: Fail,
+): Platform["duplicate"] {
+  return (descriptor) => {
+    const copy = fcntl(descriptor, command, 0);
+    if (copy === -1) fail("fcntl");
+    return copy;
+  };
+}
+
 /** The part of a platform that is the same on every POSIX system. */
 export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<Platform, SystemsOwn> {
   const { constants } = system;

@@ -162,9 +162,6 @@ export interface Platform {
   store(address: number, source: Uint8Array): void;
 }
 
-/** Opens a system's platform. */
-export type OpenPlatform = (failures: Failures) => Platform;
-
 /** Thrown by `openPlatform` where there is no platform: says why, and the one thing to do about it. */
 export class PlatformUnavailable extends Error {
   override readonly name = "PlatformUnavailable";

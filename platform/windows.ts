@@ -124,8 +124,8 @@ const C_SIGNATURES = {
 } as const;
 
 const STORE_SIGNATURES = {
-  // void *memcpy(void *dest, const void *src, size_t n); here into mapped memory
-  memcpy: { parameters: ["pointer", "bytes", "usize"], result: "pointer" },
+  // void *memmove(void *dest, const void *src, size_t n); here into mapped memory, of which the source may be a view
+  memmove: { parameters: ["pointer", "bytes", "usize"], result: "pointer" },
 } as const;
 
 const DESCRIPTOR_SIGNATURES = {
@@ -430,7 +430,7 @@ function memoryFunctions(ffi: Ffi) {
     },
     store(address: number, source: Uint8Array): void {
       const length = lengthOf(source);
-      if (length > 0) store.memcpy(address, source, length);
+      if (length > 0) store.memmove(address, source, length);
     },
   };
 }

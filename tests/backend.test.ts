@@ -3,8 +3,11 @@ import { join } from "node:path";
 import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { openFfi } from "../ffi/mod.ts";
+import { FfiUnavailable, type Signatures } from "../ffi/types.ts";
+import { librariesFor } from "../platform/linux.ts";
 import { currentRuntime, ROOT } from "./runtimes.ts";
-import { LIBRARY, newPath, runFile, runs } from "./support.ts";
+import { LIBRARY, newPath, runFile, runs, thrown, WINDOWS } from "./support.ts";
 
 const test = suite("no way to call C");
 
@@ -18,7 +21,9 @@ const TRY = (before: string, library: string) => `
   console.log("imported", PAGESIZE > 0, MAP_SHARED);
   for (let round = 0; round < 2; round++) {
     try { MMap.anonymous(10).close(); console.log("mapped"); }
-    catch (error) { console.log(error instanceof MMapError, error.code, error.message); }
+    catch (error) {
+      console.log(error instanceof MMapError, error.code, error.message, ...(error.cause ? ["cause:", error.cause.message] : []));
+    }
   }`;
 
 /** Has the runtime say that it is on another machine. Deno says so in a place of its own, under names of its own. */
@@ -39,6 +44,8 @@ test("a 32-bit process is told to run a 64-bit build, when it maps and not when 
   const [imported, first, second] = tryWith(PRETEND("arch", "ia32"));
   assert.match(imported as string, /^imported/);
   assert.match(first as string, /^true ERR_MMAP_FFI .*32-bit.*ia32.*64-bit/);
+  // The cause would say the same once more.
+  assert.not.match(first as string, /cause/);
   assert.is(second, first);
 });
 
@@ -61,7 +68,7 @@ test("without koffi and without node:ffi, Node is told to install koffi", () => 
   const [imported, first] = (stdout + stderr).trim().split("\n");
   assert.match(imported as string, /^imported true (1|undefined)$/);
   if (hasNodeFfi) assert.is(first, "mapped");
-  else assert.match(first as string, /^true ERR_MMAP_FFI .*npm install koffi/);
+  else assert.match(first as string, /^true ERR_MMAP_FFI .*npm install koffi.* cause: Cannot find module 'koffi'/);
 });
 
 test("MMAP_FFI=node where there is no node:ffi is told so", () => {
@@ -72,6 +79,26 @@ test("MMAP_FFI=node where there is no node:ffi is told so", () => {
   const first = stdout.trim().split("\n")[1] as string;
   if (hasNodeFfi) assert.is(first, "mapped");
   else assert.match(first, /^true ERR_MMAP_FFI .*node:ffi.*MMAP_FFI/);
+});
+
+test("a library or a function that is not there leaves no way to call C", () => {
+  const ffi = openFfi();
+  const abs = { abs: { parameters: ["i32"], result: "i32" } } as const;
+  const libraries = WINDOWS ? ["ucrtbase.dll"] : librariesFor(process.arch);
+  assert.is(ffi.open(["no-such-library", ...libraries], abs).abs(-3), 3);
+  const refused = (names: string[], signatures: Signatures) => {
+    const error = thrown(() => ffi.open(names, signatures));
+    assert.instance(error, FfiUnavailable);
+    return error.message;
+  };
+  assert.match(refused(["no-such-library"], abs), /no-such-library/);
+  assert.match(refused(libraries, { ...abs, no_such_function: abs.abs }), new RegExp(libraries[0] as string));
+});
+
+test("a mistake that shows while the system is opened stays what it is", () => {
+  if (!runs("a mistake in the system's file", WINDOWS && "it is about POSIX's file")) return;
+  const [, first] = tryWith("Array.prototype.flatMap = () => { throw new RangeError('a mistake'); };");
+  assert.is(first, "false undefined a mistake");
 });
 
 test("the suite runs with the way to call C that it is named for", () => {

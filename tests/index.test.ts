@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap, type MMapOptions } from "../lib/mod.ts";
-import { newFile, printedBy, refuses, text } from "./support.ts";
+import { newFile, printedBy, refuses, text, thrown } from "./support.ts";
 
 const test = suite("the map as an array");
 
@@ -201,6 +201,12 @@ test("everything throws on a closed map but what tells about it", () => {
   assert.instance(bytes, Uint8Array);
 });
 
+test("an error has only what is known of it", () => {
+  const mm = MMap.anonymous(1);
+  mm.close();
+  assert.equal(Object.keys(thrown(() => mm.length)).sort(), ["code", "name"]);
+});
+
 test("a subclass is a map of its own class, with open and anonymous", () => {
   class Words extends MMap {
     readonly made = "words";
@@ -247,6 +253,29 @@ test("inspecting prints one line: closed, access, length, pos, offset", () => {
   assert.is(inspect(mm), 'MMap { closed: false, access: "read", length: 8, pos: 3, offset: 2 }');
   mm.close();
   assert.is(inspect(mm), 'MMap { closed: true, access: "read" }');
+});
+
+test("inspecting names the class that a map is of, and calls nothing of it", () => {
+  const rest = ' { closed: false, access: "default", length: 1, pos: 0, offset: 0 }';
+  class Words extends MMap {}
+  class Sentences extends Words {
+    static override get name(): string {
+      throw new Error("asked for its name");
+    }
+  }
+  for (const [kind, name] of [
+    [Words, "Words"],
+    [Sentences, "Words"],
+    [class extends MMap {}, "MMap"],
+  ] as const) {
+    using mm = kind.anonymous(1);
+    assert.is(inspect(mm), `${name}${rest}`);
+  }
+  using changed = Words.anonymous(1);
+  Object.setPrototypeOf(changed, Object.create(MMap.prototype, { constructor: { get: () => assert.unreachable() } }));
+  // Not by inspect, which asks for the constructor itself.
+  const describe = Reflect.get(changed, Symbol.for("nodejs.util.inspect.custom")) as () => string;
+  assert.is(describe.call(changed), `MMap${rest}`);
 });
 
 test("console.log prints that line", () => {

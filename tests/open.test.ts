@@ -84,11 +84,46 @@ posix("open fails with the path and the code in the error, and leaves nothing op
   assert.ok(notMapped.message.includes(folder));
   refuses("EISDIR", () => MMap.open(folder, { access: "write" }), folder);
   refuses("ENOTDIR", () => MMap.open(`${newFile("x")}/y`));
-  refuses(RangeError, () => MMap.open(newFile("")), "length", "empty");
+  const empty = newFile("");
+  refuses(RangeError, () => MMap.open(empty), JSON.stringify(empty), "empty", "nothing to map", "create", "length");
   const short = newFile("abc");
-  refuses(RangeError, () => MMap.open(short, { length: 4 }), "length", "3", "4");
+  const named = JSON.stringify(short);
+  refuses(RangeError, () => MMap.open(short, { length: 4 }), "length", "3", "4", named);
+  refuses(RangeError, () => MMap.open(short, { offset: 3 }), "offset", "3", named);
+  refuses(RangeError, () => MMap.open(short, { offset: 5, length: 1 }), "offset", "3", "5", named);
+  refuses(RangeError, () => MMap.open("/dev/zero"), "length", '"/dev/zero"');
   refuses(RangeError, () => MMap.open("/proc/self/status"), "length", "empty");
   for (const path of [folder, short]) holds(path, 0, 0);
+});
+
+posix("the path is in the message, also where a part of the message is like it", () => {
+  const before = process.cwd();
+  const folder = newPath();
+  mkdirSync(join(folder, "dev"), { recursive: true });
+  process.chdir(folder);
+  try {
+    refuses("ENODEV", () => MMap.open("dev"), ', "dev"');
+    // node:fs has named it already.
+    assert.is((thrown(() => MMap.open("no")) as MMapError).message.match(/no\b/g)?.length, 2);
+  } finally {
+    process.chdir(before);
+  }
+});
+
+test("what a class of one's own throws comes out of open as it was thrown", () => {
+  for (const value of [null, undefined, 0, "text", {}]) {
+    class Throwing extends MMap {
+      constructor(...parameters: ConstructorParameters<typeof MMap>) {
+        super(...parameters);
+        this.close();
+        throw value;
+      }
+    }
+    assert.is(
+      thrown(() => Throwing.open(newFile("abc"))),
+      value,
+    );
+  }
 });
 
 posix("create makes and sizes a new file, for writing", () => {
@@ -119,7 +154,7 @@ test("create opens a file that exists, and extends one that is too short", () =>
 
 posix("a create that fails leaves nothing behind", () => {
   const path = newPath();
-  refuses(RangeError, () => MMap.open(path, { create: true }), "length");
+  refuses(RangeError, () => MMap.open(path, { create: true }), "length", JSON.stringify(path));
   refuses(TypeError, () => MMap.open(path, { create: true, length: 10, tagname: "x" }), "tagname");
   refuses(RangeError, () => MMap.open(path, { create: true, length: 10, flags: MAP_FIXED }), "flags");
   assert.not.ok(existsSync(path));
@@ -271,8 +306,8 @@ posix("a file that is open for reading only maps for reading and copying, not fo
   using copy = new MMap(fd, 0, { access: ACCESS_COPY });
   copy[0] = 88;
   assert.is(read[0], 97);
-  refuses("EACCES", () => new MMap(fd, 0, { access: ACCESS_WRITE }), "mmap");
-  refuses("EACCES", () => new MMap(fd, 0), "mmap");
+  refuses("EACCES", () => new MMap(fd, 0, { access: ACCESS_WRITE }), "mmap", '"r+"', 'access be "read"');
+  refuses("EACCES", () => new MMap(fd, 0), "mmap", '"r+"', 'access be "read"');
   closeSync(fd);
   refuses("EBADF", () => new MMap(fd, 0));
   refuses("EBADF", () => new MMap(2 ** 31 - 1, 0));
@@ -376,6 +411,13 @@ posix("anonymous maps begin as zeros, shared or private", () => {
   explicit[0] = 1;
   assert.is(explicit.fd, -1);
   refuses(RangeError, () => MMap.anonymous(0), "length", "0");
+});
+
+posix("what is open for writing only is not told to be mapped for reading", () => {
+  const fd = openSync(newFile("abcdef"), "a");
+  const { message } = thrown(() => new MMap(fd, 0, { access: ACCESS_READ }));
+  closeSync(fd);
+  assert.match(message, /EACCES\)$/);
 });
 
 described("length must fit the file, and offset lie within it", () => {

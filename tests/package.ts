@@ -8,13 +8,14 @@
  */
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { ROOT, RUNTIMES } from "./runtimes.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "mmap-ffi-package-"));
+const elsewhere = mkdtempSync(join(tmpdir(), "mmap-ffi-elsewhere-"));
 let passed = 0;
 let failed = 0;
 
@@ -49,6 +50,12 @@ const text = new TextDecoder().decode(mm.read(1));
 mm.close();
 console.log(MMap.name, text, PAGESIZE, typeof MAP_SHARED);`;
 
+/** What that prints. */
+const WORKS = /^MMap \{ \d+ number$/m;
+
+/** A program that is bundled with the library into one CommonJS file. */
+const BUNDLED = `import { MMap, PAGESIZE, MAP_SHARED } from "mmap-ffi";${USE}`;
+
 /** Prints which of its own modules Node loads for the library. */
 const LOADED = (load: string) => `
 const before = new Set(process.moduleLoadList);
@@ -63,6 +70,10 @@ const byte: number = mm[0]!;
 const floats: Float64Array = mm.view(Float64Array, 0, 1);
 const needle: BytesLike = "x";
 const match: ByteMatch | undefined = mm.search(/a/);
+{
+  using opened = MMap.open("package.json");
+  opened.close();
+}
 const advice: number | undefined = MADV_RANDOM;
 mm.madvise(advice);
 // @ts-expect-error a map finds no numbers
@@ -70,6 +81,16 @@ mm.find(3);
 // @ts-expect-error there is no such access
 MMap.anonymous(1, { access: "reed" });
 export { byte, floats, needle, match, MMapError };
+`;
+
+/** What the newest language has for every iterator. */
+const ITERATORS = `
+import { MMap, type ByteMatch } from "mmap-ffi";
+const mm = MMap.open("package.json");
+const lines: Uint8Array<ArrayBuffer>[] = mm.lines().take(2).toArray();
+const matches: ByteMatch[] = mm.matchAll(/a/g).drop(1).toArray();
+const bytes: number[] = mm[Symbol.iterator]().filter((byte) => byte > 0).toArray();
+export { lines, matches, bytes };
 `;
 
 try {
@@ -80,6 +101,12 @@ try {
   writeFileSync(join(folder, "use.mjs"), `import { MMap, PAGESIZE, MAP_SHARED } from "mmap-ffi";${bare}`);
   writeFileSync(join(folder, "load.cjs"), LOADED('require("./node_modules/mmap-ffi/dist/mod.cjs")'));
   writeFileSync(join(folder, "load.mjs"), LOADED('await import("mmap-ffi")'));
+  writeFileSync(join(folder, "bundled.ts"), BUNDLED);
+  const bundling = ["bundled.ts", "--bundle", "--platform=node", "--format=cjs", "--outfile=bundled.cjs"];
+  check("esbuild bundles it into CommonJS", tool("esbuild"), bundling, /bundled\.cjs/);
+  // Where no koffi is to be found.
+  cpSync(join(folder, "bundled.cjs"), join(elsewhere, "bundled.cjs"));
+  writeFileSync(join(elsewhere, "package.json"), "{}");
   for (const { name, command, env, missing } of RUNTIMES) {
     if (name === "deno") continue;
     if (missing !== undefined) {
@@ -89,7 +116,11 @@ try {
     const program = command[0] as string;
     const set = Object.entries(env).map(([key, value]) => `${key}=${value}`);
     for (const file of ["use.mjs", "use.cjs"]) {
-      check(`${name} ${file}`, "env", [...set, program, file], /^MMap \{ \d+ number$/m);
+      check(`${name} ${file}`, "env", [...set, program, file], WORKS);
+    }
+    check(`${name} bundled.cjs`, "env", [...set, program, join(folder, "bundled.cjs")], WORKS, "/");
+    if (name === "node26") {
+      check(`${name} bundled.cjs without koffi`, "env", [...set, program, join(elsewhere, "bundled.cjs")], WORKS, "/");
     }
     // Elsewhere the page size, which the library exports, is to be had through C alone.
     if (name === "bun" || process.arch !== "x64") continue;
@@ -118,6 +149,19 @@ try {
     const args = [...options, ...roots, "--module", module, "--moduleResolution", resolution, ...files];
     check(`types under ${resolution}`, tool("tsc"), args, /^$/);
   }
+  // The language of the year that the package is compiled for, and no runtime's types.
+  const language = { noEmit: true, strict: true, target: "es2022", lib: ["es2022"], types: [], module: "nodenext" };
+  writeFileSync(
+    join(folder, "types", "tsconfig.json"),
+    JSON.stringify({ compilerOptions: language, include: ["program.*"] }),
+  );
+  check("types of ES2022 alone", tool("tsc"), ["--project", "types"], /^$/);
+  writeFileSync(join(folder, "types", "iterators.mts"), ITERATORS);
+  writeFileSync(
+    join(folder, "types", "tsconfig.json"),
+    JSON.stringify({ compilerOptions: { ...language, lib: ["esnext"] }, include: ["iterators.mts"] }),
+  );
+  check("types of iterators in ESNext", tool("tsc"), ["--project", "types"], /^$/);
 
   check("publint", tool("publint"), ["--strict", ROOT], /All good/);
   check("are the types wrong?", tool("attw"), [tarball, "--no-color"], /No problems found/);
@@ -136,7 +180,7 @@ try {
     `${whole ? "ok  " : "FAIL"} the package's contents and version: ${contents.join(" ")}, ${version} ${jsr.version}`,
   );
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  for (const made of [folder, elsewhere]) rmSync(made, { recursive: true, force: true });
 }
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;

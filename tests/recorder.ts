@@ -32,7 +32,6 @@ export function recorder(played: Played = {}): Recorder {
   const functions: Played = { ...played };
   const memory = new Map<number, ArrayBuffer>();
   const made: Recorder = {
-    name: "koffi",
     maxViewLength: 2 ** 40,
     viewCopy: 0,
     calls: [],

@@ -105,7 +105,13 @@ test("a regular expression's match has its place, its bytes and its groups", () 
   assert.ok(found);
   assert.equal([found.index, found.end], [2, 11]);
   assert.is(text(found.bytes), "key=value");
-  assert.is(found[0], found.bytes);
+  // No part of it is shared memory, to the compiler either.
+  const whole: Uint8Array<ArrayBuffer> = found[0];
+  const [, key]: (Uint8Array<ArrayBuffer> | undefined)[] = found;
+  const named: Record<string, Uint8Array<ArrayBuffer> | undefined> | undefined = found.groups;
+  assert.is(whole, found.bytes);
+  assert.is(key, found[1]);
+  assert.ok(named);
   assert.is(text(found[1]), "key");
   assert.is(text(found[2]), "value");
   assert.is(found[3], undefined);

@@ -53,7 +53,6 @@ const SUCCESS: Record<string, Behaviour> = {
 function recorded(behaviours: Record<string, Behaviour> = {}, withDescriptors = true) {
   const calls: unknown[][] = [];
   const ffi: Ffi = {
-    name: "koffi",
     maxViewLength: 2 ** 40,
     viewCopy: 0,
     view: (_address, length) => new ArrayBuffer(length),
@@ -256,6 +255,14 @@ test("resizing anonymous memory copies it", () => {
       ["UnmapViewOfFile", old],
     ]);
   }
+});
+
+test("bytes are written by memmove, for their source may be a view of the same memory", () => {
+  const { platform, calls } = recorded();
+  platform.store(ADDRESS, Uint8Array.of(1, 2, 3));
+  // On memcpy: "If the source and destination regions overlap, the behavior of memcpy is undefined. Use memmove to handle
+  // overlapping regions."
+  assert.equal(calls, [["memmove", ADDRESS, "buffer", 3]]);
 });
 
 test("a name is free for a new mapping once nobody else has it", () => {

@@ -392,6 +392,7 @@ if (runs("descriptors", withoutDescriptors)) {
     const fd = openSync(newFile("abc"), "r");
     const denied = refusal(() => new MMap(fd, 0));
     assert.equal([denied.code, denied.errno, denied.syscall], ["EACCES", 5, "CreateFileMappingW"]);
+    assert.match(denied.message, /"r\+"/);
     closeSync(fd);
   });
 }

@@ -258,7 +258,7 @@ test("resize is refused for read and copy maps, and without a descriptor", () =>
   using anonymousCopy = MMap.anonymous(8, { access: "copy" });
   refuses(TypeError, () => read.resize(4), "read");
   refuses(TypeError, () => copy.resize(4), "copy");
-  refuses(TypeError, () => anonymousCopy.resize(4), "copy");
+  refuses(TypeError, () => anonymousCopy.resize(4), '"copy"', 'only "write" and "default"');
   refuses(TypeError, () => untracked.resize(4), "trackfd");
   refuses(TypeError, () => untracked.size(), "trackfd");
   assert.is(statSync(path).size, 8);
