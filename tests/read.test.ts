@@ -217,6 +217,17 @@ test("reads across windows and in one large piece", () => {
   assert.is(mm[65_536], content[65_536]);
 });
 
+test("short copies that share their memory leave each other alone", () => {
+  using long = MMap.open(newFile(`${"x".repeat(1500)}\n`.repeat(40)));
+  for (let count = 0; count < 40; count++) assert.is(long.readline().length, 1501);
+  using mm = MMap.open(newFile("abc\nde\n".repeat(100)));
+  const lines = [mm.readline(), mm.readline()];
+  const found = mm.search(/abc/)?.bytes as Uint8Array;
+  lines.push(mm.readline(), mm.readline());
+  assert.equal(lines.map(text), ["abc\n", "de\n", "abc\n", "de\n"]);
+  assert.is(text(found), "abc");
+});
+
 if (runs("an offset need not be aligned", withoutDescriptors))
   test("an offset need not be aligned", () => {
     const content = Uint8Array.from({ length: 20_000 }, (_, index) => index % 251);

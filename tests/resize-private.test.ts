@@ -35,6 +35,16 @@ for (const viewed of [false, true]) {
   );
 }
 
+posix("a private map of a part of a file grows by zeros behind where it ended, and not by the file's bytes", () => {
+  const fd = openSync(newFile(new Uint8Array(100).fill(97)), "r+");
+  using mm = new MMap(fd, 95, { flags: MAP_PRIVATE, offset: 5 });
+  closeSync(fd);
+  mm[0] = 98;
+  mm.resize(50);
+  mm.resize(100);
+  assert.equal([mm[0], mm[49], mm[50], mm[99]], [98, 97, 0, 0]);
+});
+
 posix("private changes are kept when the file may not be cut, with views and without", () => {
   for (const viewed of [false, true]) {
     const fd = openSync(newFile(new Uint8Array(5 * PAGESIZE).fill(97)), "r");

@@ -107,6 +107,22 @@ test("a view keeps the memory of a map that was dropped", async () => {
   assert.is(readFileSync(path)[0], 9);
 });
 
+test("the last of several views keeps the memory of a map that was dropped, whichever it is", () => {
+  const program = `
+    import { setTimeout } from "node:timers/promises";
+    const collect = globalThis.gc ?? (() => Bun.gc(true));
+    const kept = [0, 1].map((which) => (() => {
+      const mm = MMap.open(process.argv[2], { access: "write" });
+      return [mm.bytes, mm.view(Uint8Array, 8, 10)][which];
+    })());
+    for (let round = 0; round < 5; round++) {
+      await setTimeout(1);
+      collect();
+    }
+    console.log(kept[0][9], kept[1][1]);`;
+  assert.is(printedBy(program, { args: [newFile(new Uint8Array(100_000).fill(97))] }), "97 97");
+});
+
 /** The part of a child's program that counts its mappings and descriptors. Under Wine, /proc/self is the server's. */
 const COUNTING = WINDOWS
   ? `import { windowsResources } from ${JSON.stringify(new URL("./windows/resources.ts", import.meta.url).href)};
