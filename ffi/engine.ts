@@ -38,11 +38,11 @@ export function unbound<T, P extends unknown[], R>(method: Method<T, P, R>): (se
 /** As many arguments as fill 64 KiB of stack: what a resize takes, when some of its code is compiled on the way. */
 const DEEP = 8192;
 
-let argumentsOfRoom: undefined[] | undefined;
+let argumentsOfRoom: number[] | undefined;
 const nothing = () => undefined;
 
 /** @throws {RangeError} Little is left of the stack: a call that must not end in its middle is not to be begun. */
 export function needStack(): void {
-  argumentsOfRoom ??= Array.from({ length: DEEP }, nothing);
+  argumentsOfRoom ??= new Array<number>(DEEP).fill(0);
   apply(nothing, undefined, argumentsOfRoom);
 }

@@ -112,9 +112,10 @@ export function bytesOf(name: string, value: unknown): Uint8Array {
 }
 
 function viewedBytes(view: ArrayBufferView): Uint8Array {
-  // The getter of the type gives undefined for what is no typed array.
-  const { buffer, byteOffset, byteLength } = apply(typedArray.type, view, NONE) === undefined ? dataView : typedArray;
-  return new Bytes(apply(buffer, view, NONE), apply(byteOffset, view, NONE), apply(byteLength, view, NONE));
+  // The getter of the type gives undefined for what is no typed array. By `call`, which is faster than `apply`: if it was
+  // replaced, the engine still makes no array but over what a buffer has.
+  const { buffer, byteOffset, byteLength } = typedArray.type.call(view) === undefined ? dataView : typedArray;
+  return new Bytes(buffer.call(view), byteOffset.call(view), byteLength.call(view));
 }
 
 function isArrayBuffer(value: unknown): value is ArrayBuffer {

@@ -55,6 +55,10 @@ const MOST_PAGES = 2 ** 26;
 const NOTHING = new Bytes(0);
 const NO_WORDS = new Words(NOTHING.buffer);
 
+// The engine's own functions, taken before any code could replace them.
+const { defineProperty } = Object;
+const SET: PropertyDescriptor = Object.assign(Object.create(null), { value: Uint8Array.prototype.set });
+
 /** No part of a mapping, nor next to one. */
 const NOWHERE = -2;
 
@@ -348,7 +352,7 @@ export class Mapping {
     } else {
       this.#checkRange(index, index + 1);
       ONE[0] = value;
-      this.#platform.store(this.#address(index), ONE);
+      this.#platform.store(this.#address(index), ONE, 1);
     }
     this.#checkIntact(index + 1);
   }
@@ -396,14 +400,15 @@ export class Mapping {
     this.#checkIntact(start + length);
   }
 
-  write(start: number, source: Uint8Array): void {
-    const length = lengthOf(source);
+  /** `length`: the source's own, as `lengthOf` counts it. */
+  write(start: number, source: Uint8Array, length: number): void {
     this.#checkRange(start, start + length);
     // Before as well: where it is known already, nothing is written.
     this.#checkIntact(start + length);
     if (length > 0) {
-      if (length > WINDOW || !this.#showsInWindow(start, length)) this.#platform.store(this.#address(start), source);
-      else apply(set, this.#window, [source, start - this.#windowStart]);
+      if (length > WINDOW || !this.#showsInWindow(start, length)) {
+        this.#platform.store(this.#address(start), source, length);
+      } else this.#window.set(source, start - this.#windowStart);
     }
     this.#checkIntact(start + length);
   }
@@ -441,6 +446,8 @@ export class Mapping {
     const length = min(WINDOW, this.#length - start);
     this.#windowBuffer = this.#platform.view(this.#address(start), length);
     this.#window = new Bytes(this.#windowBuffer);
+    // Its own: what replaced the prototype's would be given the window, and could keep it. Faster than by `apply`.
+    defineProperty(this.#window, "set", SET);
     this.#words = new Words(this.#windowBuffer, 0, length >>> 2);
     this.#windowStart = start;
     this.#windowLength = length;
@@ -517,15 +524,17 @@ export class Mapping {
     }
     const key = `${first}+${span}`;
     this.#parts ??= new Map();
-    let buffer = apply(getPart, this.#parts, [key]) as ArrayBuffer | undefined;
+    let buffer = this.#parts.get(key);
     if (buffer === undefined || isDetached(buffer)) {
       buffer = this.#give(first, span);
-      apply(setPart, this.#parts, [key, buffer]);
+      this.#parts.set(key, buffer);
     }
     return { buffer, byteOffset: start - first };
   }
 
   #give(start: number, length: number): ArrayBuffer {
+    // What keeps the parts may have been replaced by code that closed the map.
+    this.#checkRange(start, start + length);
     const buffer = this.#platform.view(this.#visibleAddress(start, length), length);
     this.#given = { buffer, next: this.#given };
     return buffer;
@@ -788,7 +797,7 @@ export class Mapping {
   #clearTail(old: Region): void {
     const from = this.#lead + this.#length;
     const to = min(old.length, this.#region.length);
-    if (this.#onlyHere && from < to) this.#platform.store(this.#region.address + from, new Bytes(to - from));
+    if (this.#onlyHere && from < to) this.#platform.store(this.#region.address + from, new Bytes(to - from), to - from);
   }
 
   /** Makes the region anew with another length, beside the old one. */
@@ -975,8 +984,6 @@ function plus(start: number, index: number): number {
 }
 
 // The engine's own functions, taken before any code could replace them.
-const { set } = Uint8Array.prototype;
-const { get: getPart, set: setPart } = Map.prototype;
 const { set: setOwner } = WeakMap.prototype;
 const { register } = FinalizationRegistry.prototype;
 const transfer = (ArrayBuffer.prototype as { transfer?: (length: number) => ArrayBuffer }).transfer;

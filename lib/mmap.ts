@@ -585,7 +585,7 @@ export class MMap implements Disposable, Iterable<number> {
       throw new RangeError(`bytes must have the slice's length, ${part.count}: got ${length}`);
     }
     if (part.step === 1) {
-      this.#mapping.write(part.start, source);
+      this.#mapping.write(part.start, source, length);
       return;
     }
     // A copy first: the source may be a view of this map, and change as it is read.
@@ -737,7 +737,7 @@ export class MMap implements Disposable, Iterable<number> {
     if (length > room) {
       throw new RangeError(`bytes must fit behind the position ${this.#position}, ${room} at most: got ${length}`);
     }
-    this.#mapping.write(this.#position, source);
+    this.#mapping.write(this.#position, source, length);
     this.#position += length;
     return length;
   }

@@ -239,8 +239,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       c.memmove(destination, source, length);
     },
     load: memory.load,
-    store(address, source) {
-      const length = lengthOf(source);
+    store(address, source, length) {
       if (length > 0) store.memmove(address, source, length);
     },
   };

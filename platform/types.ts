@@ -157,9 +157,9 @@ export interface Platform {
   findLastBytes(address: number, length: number, needle: Uint8Array): number;
   /** Copies within mapped memory; the ranges may overlap. */
   move(destination: number, source: number, length: number): void;
-  /** Copies out of mapped memory into an array of at least `length` bytes, and out of an array into mapped memory. */
+  /** Copies `length` bytes, out of mapped memory into an array that has so many, and out of such an array into mapped memory. */
   load(address: number, target: Uint8Array, length: number): void;
-  store(address: number, source: Uint8Array): void;
+  store(address: number, source: Uint8Array, length: number): void;
 }
 
 /** Thrown by `openPlatform` where there is no platform: says why, and the one thing to do about it. */

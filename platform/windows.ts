@@ -428,8 +428,7 @@ function memoryFunctions(ffi: Ffi) {
     move(destination: number, source: number, length: number): void {
       c.memmove(destination, source, length);
     },
-    store(address: number, source: Uint8Array): void {
-      const length = lengthOf(source);
+    store(address: number, source: Uint8Array, length: number): void {
       if (length > 0) store.memmove(address, source, length);
     },
   };

@@ -259,7 +259,7 @@ test("resizing anonymous memory copies it", () => {
 
 test("bytes are written by memmove, for their source may be a view of the same memory", () => {
   const { platform, calls } = recorded();
-  platform.store(ADDRESS, Uint8Array.of(1, 2, 3));
+  platform.store(ADDRESS, Uint8Array.of(1, 2, 3), 3);
   // On memcpy: "If the source and destination regions overlap, the behavior of memcpy is undefined. Use memmove to handle
   // overlapping regions."
   assert.equal(calls, [["memmove", ADDRESS, "buffer", 3]]);
