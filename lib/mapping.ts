@@ -120,6 +120,15 @@ interface Given {
   readonly next: Given | undefined;
 }
 
+/** How a region is resized: where in the file it is to end, in bytes, and how large that file is. */
+interface Resize {
+  readonly end: number;
+  readonly sizeBefore: number;
+  /** May the region be moved, or must it stay beside the new one until its views are gone? */
+  readonly inPlace: boolean;
+  readonly reserve: Platform["reserve"];
+}
+
 /** What shows a region to the user. */
 interface Views {
   readonly given: Given | undefined;
@@ -718,28 +727,8 @@ export class Mapping {
     // Views of the old region may be in use; and one with advice on a part, or with replaced pages, may be several mappings.
     const inPlace = this.#given === undefined && !this.#advised && this.#faults[this.#faultsAt] === 0;
     const untold = this.#mayHaveLost;
-    // The order makes a refusal harmless: a file grows before the mapping does, and shrinks after it. But private changes
-    // that went with the mapping's end would not come back: there, the file comes first.
-    const cutsFirst = end < sizeBefore && this.#onlyHere;
-    if (end > sizeBefore || cutsFirst) this.#platform.truncate(descriptor, end);
-    let next: Region;
-    try {
-      reserve?.(descriptor, this.offset, length);
-      next = inPlace ? this.#remapInPlace(old, length) : this.#mapBeside(length);
-    } catch (error) {
-      if (end > sizeBefore || cutsFirst) this.#platform.truncate(descriptor, sizeBefore);
-      throw error;
-    }
-    try {
-      if (end < sizeBefore && !cutsFirst) this.#platform.truncate(descriptor, end);
-    } catch (error) {
-      if (inPlace) {
-        this.#region = this.#remapInPlace(next, this.#length);
-        this.#watch();
-      } else unmap(this.#platform, next);
-      throw error;
-    }
     const grows = length >= this.#length;
+    const next = this.#resizeRegion(length, { end, sizeBefore, inPlace, reserve });
     this.#untold = untold;
     this.#region = next;
     this.#length = length;
@@ -750,6 +739,34 @@ export class Mapping {
     // Anonymous memory that grows has its zeros already.
     if (!grows || !this.#anonymous) this.#clearTail(old);
     if (!inPlace) this.#retire(old, next.length, views);
+  }
+
+  /** Makes the region that a resize wants, and a file of its size. What is refused leaves both as they were. */
+  #resizeRegion(length: number, { end, sizeBefore, inPlace, reserve }: Resize): Region {
+    const truncate = (size: number) => this.#platform.truncate(this.#descriptor, size);
+    const old = this.#region;
+    // A file grows before its mapping does, and shrinks after it. But private changes that went with the mapping's end would
+    // not come back: there, the file comes first.
+    const first = end > sizeBefore || (end < sizeBefore && inPlace && this.#onlyHere);
+    if (first) truncate(end);
+    let next: Region;
+    try {
+      reserve?.(this.#descriptor, this.offset, length);
+      next = inPlace ? this.#remapInPlace(old, length) : this.#mapBeside(length);
+    } catch (error) {
+      if (first) truncate(sizeBefore);
+      throw error;
+    }
+    try {
+      if (end < sizeBefore && !first) truncate(end);
+    } catch (error) {
+      if (inPlace) {
+        this.#region = this.#remapInPlace(next, this.#length);
+        this.#watch();
+      } else unmap(this.#platform, next);
+      throw error;
+    }
+    return next;
   }
 
   /** Where no mapped file gets shorter: gives the region back first, and maps the file anew. */
