@@ -54,6 +54,9 @@ export function unwatch(watched: Watched): void {
   if (older !== undefined) older.newer = newer;
   if (newer === undefined) newest = older;
   else newer.older = older;
+  // Whoever keeps a closed map keeps no others.
+  watched.older = undefined;
+  watched.newer = undefined;
   watched.map = undefined;
 }
 
