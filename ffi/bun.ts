@@ -5,6 +5,7 @@
  * @module
  */
 
+import { mapped, mapValues } from "./engine.ts";
 import { host } from "./host.ts";
 import { openFirst } from "./open.ts";
 import type { CType, Ffi, Functions, Signatures } from "./types.ts";
@@ -41,12 +42,10 @@ export function bunFfi(): Ffi {
     // A call into C takes less than an array over a part of a view does.
     viewCopy: 0,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
-      const symbols = Object.fromEntries(
-        Object.entries(signatures).map(([name, { parameters, result }]) => [
-          name,
-          { args: parameters.map((type) => PARAMETERS[type]), returns: RESULTS[result] },
-        ]),
-      );
+      const symbols = mapValues(signatures, ({ parameters, result }) => ({
+        args: mapped(parameters, (type) => PARAMETERS[type]),
+        returns: RESULTS[result],
+      }));
       return openFirst(libraries, (library) => bun.dlopen(library, symbols).symbols) as Functions<S>;
     },
     view: (address, length) => bun.toArrayBuffer(address, 0, length),

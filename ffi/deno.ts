@@ -5,7 +5,7 @@
  * @module
  */
 
-import { toBigInt } from "./engine.ts";
+import { mapped, mapValues, toBigInt } from "./engine.ts";
 import { openFirst } from "./open.ts";
 import { type CType, type Ffi, FfiUnavailable, type Functions, type Signatures } from "./types.ts";
 import { allWithNumbers, type Call } from "./wide.ts";
@@ -41,12 +41,10 @@ export function denoFfi(): Ffi {
     maxViewLength: MAX_VIEW_LENGTH,
     viewCopy: 512,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
-      const symbols = Object.fromEntries(
-        Object.entries(signatures).map(([name, { parameters, result }]) => [
-          name,
-          { parameters: parameters.map((type) => TYPES[type]), result: RESULTS[result] },
-        ]),
-      );
+      const symbols = mapValues(signatures, ({ parameters, result }) => ({
+        parameters: mapped(parameters, (type) => TYPES[type]),
+        result: RESULTS[result],
+      }));
       const functions = openFirst(libraries, (library) => {
         try {
           return deno.dlopen(library, symbols).symbols;

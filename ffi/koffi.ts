@@ -5,6 +5,7 @@
  * @module
  */
 
+import { mapped, mapValues, toInteger } from "./engine.ts";
 import { host } from "./host.ts";
 import { openFirst } from "./open.ts";
 import type { CType, Ffi, Functions, Signatures } from "./types.ts";
@@ -31,24 +32,23 @@ const RESULTS: Record<CType, string> = { ...TYPES, pointer: "int64_t" };
 /** @throws {Error} koffi is not installed, or has no build for this machine. */
 export function koffiFfi(): Ffi {
   const koffi = load();
-  const major = Number.parseInt(host().process.versions.node, 10);
+  const major = toInteger(host().process.versions.node, 10);
   return {
     // Node 20 aborts the process on a longer ArrayBuffer; later ones were measured to take 2^46 bytes.
     maxViewLength: major < 22 ? 2 ** 32 : 2 ** 40,
     viewCopy: 512,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
-      const functions = openFirst(libraries, (name) => {
-        const library = koffi.load(name);
-        return Object.entries(signatures).map(([name, { parameters, result }]) => [
-          name,
+      const functions = openFirst(libraries, (file) => {
+        const library = koffi.load(file);
+        return mapValues(signatures, ({ parameters, result }, name) =>
           library.func(
             name,
             RESULTS[result],
-            parameters.map((type) => TYPES[type]),
+            mapped(parameters, (type) => TYPES[type]),
           ),
-        ]);
+        );
       });
-      return Object.fromEntries(functions) as Functions<S>;
+      return functions as Functions<S>;
     },
     view: (address, length) => koffi.view(address, length),
   };

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { toBigInt } from "./engine.ts";
+import { mapped, mapValues, toBigInt } from "./engine.ts";
 import { host } from "./host.ts";
 import { openFirst } from "./open.ts";
 import type { CType, Ffi, Functions, Signatures } from "./types.ts";
@@ -50,12 +50,10 @@ export function nodeFfi(): Ffi {
     maxViewLength: MAX_VIEW_LENGTH,
     viewCopy: 512,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
-      const definitions = Object.fromEntries(
-        Object.entries(signatures).map(([name, { parameters, result }]) => [
-          name,
-          { arguments: parameters.map((type) => TYPES[type]), return: RESULTS[result] },
-        ]),
-      );
+      const definitions = mapValues(signatures, ({ parameters, result }) => ({
+        arguments: mapped(parameters, (type) => TYPES[type]),
+        return: RESULTS[result],
+      }));
       const { functions } = openFirst(libraries, (library) => node.dlopen(library, definitions));
       return allWithNumbers(functions, signatures) as Functions<S>;
     },

@@ -13,9 +13,9 @@ import { FfiUnavailable } from "./types.ts";
  */
 export function openFirst<T>(libraries: readonly string[], open: (library: string) => T): T {
   let failure: unknown;
-  for (const library of libraries) {
+  for (let index = 0; index < libraries.length; index++) {
     try {
-      return open(library);
+      return open(libraries[index] as string);
     } catch (error) {
       failure = error;
     }

@@ -5,13 +5,15 @@
  * @module
  */
 
-import { toBigInt, toNumber } from "./engine.ts";
+import { mapped, mapValues, toBigInt, toNumber } from "./engine.ts";
 import type { CType, Signature } from "./types.ts";
 
 /** A function of C, whatever it takes. */
 export type Call = (...values: unknown[]) => unknown;
 
-const WIDE: readonly CType[] = ["i64", "usize", "pointer"];
+function isWide(type: CType): boolean {
+  return type === "i64" || type === "usize" || type === "pointer";
+}
 
 function given(wide: boolean | undefined, value: unknown): unknown {
   return wide ? toBigInt(value as number) : value;
@@ -26,9 +28,9 @@ function got(wide: boolean, value: unknown): unknown {
  * would cost an array a call.
  */
 function withNumbers(call: Call, { parameters, result }: Signature): Call {
-  const wide = parameters.map((type) => WIDE.includes(type));
-  const [first, second, third, fourth, fifth, sixth] = wide;
-  const back = WIDE.includes(result);
+  const wide = mapped(parameters, isWide);
+  const { 0: first, 1: second, 2: third, 3: fourth, 4: fifth, 5: sixth } = wide;
+  const back = isWide(result);
   switch (wide.length) {
     case 0:
       return () => got(back, call());
@@ -56,6 +58,5 @@ function withNumbers(call: Call, { parameters, result }: Signature): Call {
 
 /** All functions of a table, with numbers. */
 export function allWithNumbers(calls: Record<string, Call>, signatures: Readonly<Record<string, Signature>>) {
-  const entries = Object.entries(signatures);
-  return Object.fromEntries(entries.map(([name, signature]) => [name, withNumbers(calls[name] as Call, signature)]));
+  return mapValues(signatures, (signature, name) => withNumbers(calls[name] as Call, signature));
 }

@@ -52,8 +52,9 @@ const TOUCHED = 1024 * 1024;
 /** Of how many pages at once it is asked whether they are in memory: each takes a byte. */
 const MOST_PAGES = 2 ** 26;
 
-const NOTHING = new Bytes(0);
-const NO_WORDS = new Words(NOTHING.buffer);
+const NO_BUFFER = new Buffers(0);
+const NOTHING = new Bytes(NO_BUFFER);
+const NO_WORDS = new Words(NO_BUFFER);
 
 // The engine's own functions, taken before any code could replace them.
 const { defineProperty } = Object;
@@ -186,10 +187,11 @@ export class Mapping {
   readonly #anonymous: boolean;
   readonly #tracked: boolean;
   #closed = false;
+  #resizing = false;
   /** Was advice given on a part of it? The system may have made several mappings of it then, which cannot be remapped. */
   #advised = false;
 
-  #windowBuffer = NOTHING.buffer;
+  #windowBuffer = NO_BUFFER;
   #window = NOTHING;
   #words = NO_WORDS;
   #windowStart = 0;
@@ -266,9 +268,13 @@ export class Mapping {
     return this.#platform.descriptorsArePublic ? this.#descriptor : -1;
   }
 
-  /** @throws {MMapError} `ERR_MMAP_CLOSED` */
+  /**
+   * @throws {MMapError} `ERR_MMAP_CLOSED`
+   * @throws {TypeError} Code that runs in the middle of a resize asks for it: a class that an error is made of, say.
+   */
   check(): void {
     if (this.#closed) throw closedError();
+    if (this.#resizing) throw new TypeError("the map is being resized: call again when that is done");
   }
 
   // --- What a shrunk file leaves behind ------------------------------------------------------------------------------
@@ -284,7 +290,7 @@ export class Mapping {
     this.check();
     this.#told = this.#faults[this.#faultsAt] as number;
     // The step that replaces all that follow counts those again that were replaced before.
-    return min(this.#told, this.#region.length / this.#platform.pageSize);
+    return min(this.#told >>> 0, this.#region.length / this.#platform.pageSize);
   }
 
   /**
@@ -453,11 +459,15 @@ export class Mapping {
     const aligned = index - (index % WINDOW);
     const start = index + count <= aligned + WINDOW ? aligned : index;
     const length = min(WINDOW, this.#length - start);
-    this.#windowBuffer = this.#platform.view(this.#address(start), length);
-    this.#window = new Bytes(this.#windowBuffer);
+    // All made before any is kept: what shows one part must not be taken for what shows another.
+    const buffer = this.#platform.view(this.#address(start), length);
+    const window = new Bytes(buffer);
+    const words = new Words(buffer, 0, length >>> 2);
     // Its own: what replaced the prototype's would be given the window, and could keep it. Faster than by `apply`.
-    defineProperty(this.#window, "set", SET);
-    this.#words = new Words(this.#windowBuffer, 0, length >>> 2);
+    defineProperty(window, "set", SET);
+    this.#windowBuffer = buffer;
+    this.#window = window;
+    this.#words = words;
     this.#windowStart = start;
     this.#windowLength = length;
   }
@@ -633,6 +643,8 @@ export class Mapping {
   unlock(start: number, length: number): void {
     const { address, span } = this.#pages(start, length);
     this.#platform.unlock(address, span);
+    // Pages that the map's flags had locked may be a mapping of their own now.
+    this.#advised = true;
   }
 
   /** One byte a page, 1 where it is in memory; and how many are. */
@@ -711,6 +723,15 @@ export class Mapping {
     this.check();
     // An error in the middle of it would leave what shows memory that is gone.
     needStack();
+    this.#resizing = true;
+    try {
+      this.#resizeTo(length, reserves);
+    } finally {
+      this.#resizing = false;
+    }
+  }
+
+  #resizeTo(length: number, reserves: boolean): void {
     const descriptor = this.#descriptor;
     const reserve = reserves ? reserver(this.#platform, descriptor) : undefined;
     if (!this.#tracked && (!this.#anonymous || this.protection.shared)) {
@@ -745,25 +766,24 @@ export class Mapping {
   #resizeRegion(length: number, { end, sizeBefore, inPlace, reserve }: Resize): Region {
     const truncate = (size: number) => this.#platform.truncate(this.#descriptor, size);
     const old = this.#region;
-    // A file grows before its mapping does, and shrinks after it. But private changes that went with the mapping's end would
-    // not come back: there, the file comes first.
-    const first = end > sizeBefore || (end < sizeBefore && inPlace && this.#onlyHere);
+    const shrinks = end < sizeBefore;
+    // A file grows before its mapping does. In its place, a mapping shrinks after its file: the system may refuse to cut that,
+    // and what the mapping's end had would not come back.
+    const first = end > sizeBefore || (shrinks && inPlace);
+    if (shrinks) reserve?.(this.#descriptor, this.offset, length);
     if (first) truncate(end);
     let next: Region;
     try {
-      reserve?.(this.#descriptor, this.offset, length);
+      if (!shrinks) reserve?.(this.#descriptor, this.offset, length);
       next = inPlace ? this.#remapInPlace(old, length) : this.#mapBeside(length);
     } catch (error) {
-      if (first) truncate(sizeBefore);
+      if (first) quietly(() => truncate(sizeBefore));
       throw error;
     }
     try {
-      if (end < sizeBefore && !first) truncate(end);
+      if (shrinks && !first) truncate(end);
     } catch (error) {
-      if (inPlace) {
-        this.#region = this.#remapInPlace(next, this.#length);
-        this.#watch();
-      } else unmap(this.#platform, next);
+      unmap(this.#platform, next);
       throw error;
     }
     return next;
@@ -834,12 +854,15 @@ export class Mapping {
     let { address } = region;
     try {
       address = this.#platform.remap(address, region.length, request);
+      // At once: an error from here on must not leave an address that is gone.
+      this.#region = { address, length: request.length, guard: undefined };
+      return this.#guarded(this.#descriptor, address, request.length);
     } catch (error) {
-      this.#region = this.#guarded(this.#descriptor, address, region.length);
+      this.#region = this.#guarded(this.#descriptor, this.#region.address, this.#region.length);
+      this.#length = min(this.#length, this.#region.length - this.#lead);
       this.#watch();
       throw error;
     }
-    return this.#guarded(this.#descriptor, address, request.length);
   }
 
   // --- The end -------------------------------------------------------------------------------------------------------
@@ -847,6 +870,7 @@ export class Mapping {
   /** Detaches every view and gives the memory back. A second call does nothing. */
   close(): void {
     if (this.#closed) return;
+    this.check();
     this.#closed = true;
     this.#changes++;
     const lost = this.#mayHaveLost;
@@ -882,8 +906,8 @@ export class Mapping {
       return;
     }
     // Somebody can still see these pages; those that the file no longer has would kill the process on a touch.
-    if (backed < region.length) this.#platform.blank(region.address + backed, region.length - backed);
     if (!escaped && held !== undefined) leaveToCollector(held, this.#platform, regions);
+    if (backed < region.length) this.#platform.blank(region.address + backed, region.length - backed);
   }
 
   /** Takes what shows the region, which is on its way out: from here on nothing in this mapping does. */
@@ -893,7 +917,7 @@ export class Mapping {
     this.#copies = undefined;
     this.#parts = undefined;
     this.#bytes = undefined;
-    this.#windowBuffer = NOTHING.buffer;
+    this.#windowBuffer = NO_BUFFER;
     this.#window = NOTHING;
     this.#words = NO_WORDS;
     this.#windowLength = 0;

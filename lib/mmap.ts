@@ -10,7 +10,7 @@ import { host } from "../ffi/host.ts";
 import { lengthOf } from "../platform/bytes.ts";
 import { unwatch, type Watched, watch } from "./abandoned.ts";
 import { type BytesLike, boolean, bound, byte, bytesOf, integer, oneOf, slice } from "./check.ts";
-import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
+import { MADV_REMOVE, MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
 import { show, withPath } from "./errors.ts";
 import { knownByPath, Mapping, type Offer, reserve as reserveBlocks } from "./mapping.ts";
 import { copiedLine } from "./pool.ts";
@@ -235,7 +235,11 @@ export class MMap implements Disposable, Iterable<number> {
     options: OpenOptions = {},
   ): T {
     const name = pathOf(path);
-    const { length: wanted, create = false, mode = 0o666, reserve = false, ...rest } = checkObject(options);
+    const given = checkObject(options);
+    const { length: wanted, create = false, mode = 0o666, reserve = false } = given;
+    // Each by its name: what an object inherits counts too.
+    const { access: accessGiven, flags, prot, offset, tagname, trackfd, guard } = given;
+    const rest = { access: accessGiven, flags, prot, offset, tagname, trackfd, guard };
     const length = wanted === undefined ? 0 : integer("length", wanted, 0, MAX);
     const checked = checkOptions(rest, length, -1);
     boolean("create", create);
@@ -268,6 +272,7 @@ export class MMap implements Disposable, Iterable<number> {
         else if (grows) ftruncateSync(fd, before);
         throw error;
       } finally {
+        offered = undefined;
         if (!offer.taken) closeSync(fd);
       }
     } catch (error) {
@@ -1105,6 +1110,8 @@ export class MMap implements Disposable, Iterable<number> {
     const advice = integer("option", option, -(2 ** 31), 2 ** 31 - 1);
     const from = integer("start", start, 0, this.#mapping.length - 1);
     const rest = this.#mapping.length - from;
+    // It punches a hole into the file, whatever the memory's protection is.
+    if (advice === MADV_REMOVE) this.#checkWritable();
     const count = length === undefined ? rest : min(integer("length", length, 0, MAX), rest);
     this.#mapping.advise(advice, from, count);
   }
@@ -1155,12 +1162,16 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * @example
    * ```ts
-   * import { MMap } from "mmap-ffi";
+   * import { MMap, MMapError } from "mmap-ffi";
    *
    * using mm = MMap.anonymous(4096);
-   * mm.lock();
-   * mm.write("nothing of this is swapped out");
-   * mm.unlock();
+   * try {
+   *   mm.lock();
+   *   mm.write("nothing of this is swapped out");
+   *   mm.unlock();
+   * } catch (error) {
+   *   if (error instanceof MMapError) console.log(`not locked: ${error.code}`);
+   * }
    * ```
    *
    * @see https://man7.org/linux/man-pages/man2/mlock.2.html

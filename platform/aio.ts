@@ -8,7 +8,7 @@
  * @module
  */
 
-import { Bytes, min, Words } from "../ffi/engine.ts";
+import { Buffers, Bytes, min, Words } from "../ffi/engine.ts";
 import { host } from "../ffi/host.ts";
 import type { Ffi } from "../ffi/types.ts";
 import type { Fail } from "./posix.ts";
@@ -52,8 +52,9 @@ export function backgroundSync(ffi: Ffi, aio: Aio, fail: Fail): (descriptor: num
 
   /** The address of the block, which the system uses until all is done: not memory that a garbage collector moves. */
   function start(c: ReturnType<typeof open>, descriptor: number): number {
-    const block = new Bytes(BLOCK);
-    const words = new Words(block.buffer);
+    const memory = new Buffers(BLOCK);
+    const block = new Bytes(memory);
+    const words = new Words(memory);
     words[0] = descriptor;
     words[aio.notifyAt / 4] = aio.SIGEV_NONE;
     const address = c.malloc(BLOCK);

@@ -98,7 +98,7 @@ export function darwinPlatform(ffi: Ffi, failures: Failures, arch: string = runn
       return posix.map(request);
     },
     remap(address, length, request) {
-      synchronize(request.descriptor);
+      if (request.length > length) synchronize(request.descriptor);
       return posix.remap(address, length, request);
     },
     status(descriptor) {

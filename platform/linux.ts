@@ -162,11 +162,12 @@ const HEADROOM = 4096;
 const MANY = 16_384;
 
 /** How many mappings the system allows a process. No limit where it may not be read: the system then refuses by itself. */
-function mostMappings(): number {
+function mostMappings(): number | undefined {
   try {
     return Number(host().readFileSync("/proc/sys/vm/max_map_count", "latin1"));
-  } catch {
-    return Number.POSITIVE_INFINITY;
+  } catch (error) {
+    // Without a descriptor for it, another time: there may be one then.
+    return (error as { code?: string }).code === "EMFILE" ? undefined : Number.POSITIVE_INFINITY;
   }
 }
 

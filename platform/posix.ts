@@ -4,7 +4,7 @@
  * @module
  */
 
-import { apply, min, toNumber } from "../ffi/engine.ts";
+import { apply, Buffers, Bytes, Halves, Longs, toNumber } from "../ffi/engine.ts";
 import { host } from "../ffi/host.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { type Aio, backgroundSync } from "./aio.ts";
@@ -181,8 +181,13 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     map,
     unmap,
     remap(address, length, request) {
+      if (request.length <= length) {
+        // What is left stays where it is, and needs nothing that the system could refuse.
+        if (request.length < length) unmap(address + request.length, length - request.length);
+        return address;
+      }
       const moved = map(request);
-      if (livesInMemory(request)) c.memmove(moved, address, min(length, request.length));
+      if (livesInMemory(request)) c.memmove(moved, address, length);
       unmap(address, length);
       return moved;
     },
@@ -261,9 +266,10 @@ const S_IFREG = 0o100000;
  * whose lowest 16 bits are the file's type on every system, and of the 64 bits of `st_size`.
  */
 export function statusMemory(length: number, modeAt: number, sizeAt: number) {
-  const memory = new Uint8Array(length);
-  const words = new Uint16Array(memory.buffer);
-  const longs = new BigInt64Array(memory.buffer);
+  const buffer = new Buffers(length);
+  const memory = new Bytes(buffer);
+  const words = new Halves(buffer);
+  const longs = new Longs(buffer);
   const read = (): FileStatus => ({
     regular: ((words[modeAt / 2] as number) & S_IFMT) === S_IFREG,
     size: toNumber(longs[sizeAt / 8]),

@@ -28,6 +28,9 @@ const PRELUDE = `
   };
 `;
 
+/** The module by which a program calls C itself. */
+const FFI = new URL("../ffi/mod.ts", import.meta.url).href;
+
 const printed = (source: string, args: string[] = []): string => printedBy(PRELUDE + source, { args });
 
 // --- Honest objects ----------------------------------------------------------------------------------------------------
@@ -183,6 +186,96 @@ posix("what other code puts into Object.prototype is not taken for the system's"
     console.log(asked, mm.closed, seen.join(), views.map(({ byteLength }) => byteLength).join());
   `;
   assert.is(printed(program, [newPath()]), "0 false 97,1,14995,7 100,2097144");
+});
+
+const linux = unless(process.platform !== "linux" && "it needs Linux's mremap, memfd or /proc", test);
+
+test("a resize is not entered again by code that an error is made with", () => {
+  const program = `
+    const mm = MMap.anonymous(65_536, { access: "default" });
+    mm.write("abc");
+    const outcomes = [];
+    let evil = () => {
+      evil = () => {};
+      for (const act of [() => mm.bytes, () => mm.resize(4096), () => mm.close(), () => mm.at(0)]) outcomes.push(failure(act));
+    };
+    Object.setPrototypeOf(MMapError, function (message) {
+      evil();
+      return Reflect.construct(Error, [message], new.target);
+    });
+    console.log(failure(() => mm.resize(2 ** 47)) !== undefined, outcomes.join(), mm.length, mm[0], mm.at(-1));
+  `;
+  const refused = Array.from({ length: 4 }, () => "TypeError").join();
+  assert.is(printed(program), `true ${refused} 65536 97 0`);
+});
+
+linux("a file that may not be cut leaves its map as long as it was, whatever was unlocked of it", () => {
+  const program = `
+    import { openSync, readlinkSync } from "node:fs";
+    const { openFfi } = await import(process.argv[2]);
+    const c = openFfi().open(["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"], {
+      memfd_create: { parameters: ["bytes", "u32"], result: "i32" },
+      fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+      ftruncate: { parameters: ["i32", "i64"], result: "i32" },
+    });
+    const fd = c.memfd_create(new TextEncoder().encode("sealed\\0"), 2);
+    c.ftruncate(fd, 2 ** 20);
+    // F_ADD_SEALS is 1033, F_SEAL_SHRINK is 2.
+    if (c.fcntl(fd, 1033, 2) !== 0) throw new Error("no seals");
+    const mm = new MMap(fd, 0, { flags: library.MAP_SHARED });
+    mm[600_000] = 97;
+    mm.unlock(8192, 4096);
+    console.log(failure(() => mm.resize(20_480)), mm.length, mm.at(600_000));
+    mm.resize(2 ** 21);
+    console.log(mm.length, mm.at(600_000), mm.at(-1));
+  `;
+  assert.is(printed(program, [FFI]), "EPERM 1048576 97\n2097152 97 0");
+});
+
+test("the first map is made by the engine's own functions too, though they were replaced before it", () => {
+  const program = `
+    const path = process.argv[2];
+    writeFileSync(path, "abc".repeat(50_000));
+    const Bytes = Uint8Array;
+    const { map, push } = Array.prototype;
+    const { parseInt } = Number;
+    const buffer = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Bytes.prototype), "buffer");
+    globalThis.Uint8Array = function (first, ...rest) {
+      return typeof first === "number" ? new Bytes(1) : new Bytes(first, ...rest);
+    };
+    Array.prototype.map = function (make) {
+      return map.call(this, (value, ...rest) => {
+        const made = make(value, ...rest);
+        return made === "uintptr_t" || made === "u64" || made === "usize" ? "u32" : made;
+      });
+    };
+    Number.parseInt = () => 0xcc;
+    const outcome = failure(() => {
+      const mm = MMap.open(path, { access: "write" });
+      return [mm.length, mm.at(-1), mm.find("ca"), mm];
+    });
+    globalThis.Uint8Array = Bytes;
+    Array.prototype.map = map;
+    Number.parseInt = parseInt;
+    const [length, last, found, mm] = outcome;
+    if (mm.guarded) truncateSync(path, 0);
+    console.log(length, last, found, mm.guarded ? mm.bytes[100_000] : 0);
+  `;
+  assert.is(printed(program, [newPath()]), "150000 99 2 0");
+});
+
+test("the length of the stack that a resize needs is nobody's to shorten", () => {
+  const program = `${DEEP}
+    const { from } = Array;
+    Array.from = () => [];
+    MMap.anonymous(4096).resize(8192);
+    Array.from = from;
+    const maps = Array.from({ length: ${TIMES} }, () => MMap.anonymous(4096));
+    for (const mm of maps) mm.write("abc");
+    deep(${TIMES}, (index) => maps[index].resize(4_000_000));
+    console.log(maps.every((mm) => mm[0] === 97 && mm.length === mm.size()));
+  `;
+  assert.is(printed(program), "true");
 });
 
 test("a class that views are made of does not say how large its elements are", () => {

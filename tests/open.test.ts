@@ -15,6 +15,7 @@ import {
   MADV_NORMAL,
   MADV_PROTECT,
   MADV_RANDOM,
+  MADV_REMOVE,
   MADV_SEQUENTIAL,
   MADV_WILLNEED,
   MAP_ANONYMOUS,
@@ -349,6 +350,24 @@ unless(process.platform !== "linux" && "they are Linux's", test)(
   () => {
     const flags = (MAP_PRIVATE as number) | (MAP_HUGETLB as number) | (MAP_NORESERVE as number);
     refuses(RangeError, () => MMap.anonymous(1, { flags }), "flags", "MAP_NORESERVE");
+  },
+);
+
+test("open takes options that its object inherits", () => {
+  const path = newFile("abcdef");
+  using mm = MMap.open(path, Object.create({ access: "write", offset: 2 }));
+  assert.equal([mm.access, mm.offset, text(mm.read())], ["write", 2, "cdef"]);
+});
+
+unless(MADV_REMOVE === undefined && "this system has no MADV_REMOVE", posix)(
+  "MADV_REMOVE, which writes to the file, is for maps that may be written",
+  () => {
+    const path = newFile(new Uint8Array(2 * PAGESIZE).fill(97));
+    const fd = openSync(path, "r+");
+    using mm = new MMap(fd, 0, { prot: PROT_READ });
+    closeSync(fd);
+    refuses(TypeError, () => mm.madvise(MADV_REMOVE), "PROT_WRITE");
+    assert.is(readFileSync(path)[0], 97);
   },
 );
 

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { Bytes, floor, LongWords, toBigInt, toNumber, UnsignedWords } from "../../ffi/engine.ts";
+import { Buffers, Bytes, floor, LongWords, toBigInt, toNumber, UnsignedWords } from "../../ffi/engine.ts";
 import { arch } from "../../ffi/host.ts";
 import type { Ffi, Functions } from "../../ffi/types.ts";
 import { lengthOf } from "../bytes.ts";
@@ -70,8 +70,9 @@ const ACTION = 152;
  * the flags, 32 bits at byte 136; the trampoline, 64 bits at byte 144.
  */
 class Action {
-  readonly bytes = new Bytes(ACTION);
-  readonly #words = new UnsignedWords(this.bytes.buffer);
+  readonly #memory = new Buffers(ACTION);
+  readonly bytes = new Bytes(this.#memory);
+  readonly #words = new UnsignedWords(this.#memory);
 
   get handler(): number {
     return (this.#words[0] as number) + (this.#words[1] as number) * 2 ** 32;
@@ -158,7 +159,7 @@ class Handler {
     try {
       // Never writable and executable at once. The kernel makes the caches agree when a page becomes executable. Nothing
       // writes to the first page from here on.
-      check(this.#c.mprotect(address, page, PROT_READ | PROT_EXEC) === 0);
+      if (this.#c.mprotect(address, page, PROT_READ | PROT_EXEC) !== 0) throw new Forbidden();
       check(this.#c.sigaction(SIGBUS, installed.bytes, replaced.bytes) === 0);
     } catch (error) {
       this.#c.munmap(address, 2 * page);
@@ -187,11 +188,14 @@ function describe(action: Action, words: BigUint64Array): void {
   words[0] = toBigInt(action.handler);
 }
 
-/** What the system refuses here costs the guard and nothing else, so that the errors need no names. */
+/** What the system refuses here costs one map its guard and nothing else, so that the errors need no names. */
 class Refused extends Error {}
 
+/** The system allows no new executable pages: it would not fare better the next time. */
+class Forbidden extends Refused {}
+
 function check(worked: boolean): void {
-  if (!worked) throw new Refused("the system refused the guard");
+  if (!worked) throw new Refused();
 }
 
 /** Copies the first bytes of an array, and asks neither for anything. */
@@ -218,14 +222,32 @@ export function sigbusGuard(
       handler ??= new Handler(ffi, libraries, pageSize, bytesOf(code as string));
       return handler.table().claim(address, length);
     } catch (error) {
-      // A stack that ran over says nothing of the next time: the map is not made.
+      // A stack that ran over: the map is not made.
       if (!(error instanceof Refused)) throw error;
-      works = false;
+      if (error instanceof Forbidden) works = false;
       return undefined;
     }
   };
 }
 
+/** The values of hexadecimal digits. */
+const DIGITS: Record<string, number> = Object.assign(
+  Object.create(null),
+  ...[..."0123456789abcdef"].map((digit, value) => ({ [digit]: value })),
+);
+
+/** Not by `parseInt` and its like, which may have been replaced: the result is run. */
 function bytesOf(hexadecimal: string): Uint8Array {
-  return Uint8Array.from(hexadecimal.match(/[0-9a-f]{2}/g) ?? [], (byte) => Number.parseInt(byte, 16));
+  const { length } = hexadecimal;
+  const nibbles = new Bytes(length);
+  let count = 0;
+  for (let index = 0; index < length; index++) {
+    const value = DIGITS[hexadecimal[index] as string];
+    if (value !== undefined) nibbles[count++] = value;
+  }
+  const bytes = new Bytes(count / 2);
+  for (let index = 0; index < count / 2; index++) {
+    bytes[index] = ((nibbles[2 * index] as number) << 4) | (nibbles[2 * index + 1] as number);
+  }
+  return bytes;
 }
