@@ -20,7 +20,7 @@ export interface Difference {
   same?(step: Step, before: State, ours: string, theirs: string): boolean;
 }
 
-/** What Python is asked where only the position and the length are compared. */
+/** What Python is asked where only the position, the length and the file are compared. */
 export const STATE: Step = { op: "state", args: [] };
 
 const CLASSES: Record<string, string> = {
