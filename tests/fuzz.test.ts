@@ -1,11 +1,13 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { DIFFERENCES } from "./fuzz/differences.ts";
+import { DIFFERENCES, NOT_RUN } from "./fuzz/differences.ts";
 import { type Asked, differential } from "./fuzz/differential.ts";
 import { Peer, pythonMissing } from "./fuzz/peer.ts";
 import { shrink } from "./fuzz/shrink.ts";
 import type { Outcome } from "./fuzz/steps.ts";
+import { ROOT } from "./runtimes.ts";
 import { FOLDER, repetitions, unless } from "./support.ts";
 
 const test = suite("fuzzing against CPython");
@@ -113,6 +115,36 @@ test("a failing sequence that is not soon short is left as it is", async () => {
 
 test("each deliberate difference has its reason", () => {
   for (const { what, reason } of DIFFERENCES) assert.ok(what.endsWith(".") && reason.endsWith("."), what);
+});
+
+/** The README's table of Python's page: what its third column says, by what the first does. */
+function rowsOfReadme(): Map<string, string> {
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  const section = readme.split("\n## ").find((part) => part.startsWith("Python's page, row by row\n")) ?? "";
+  const rows = section.split(/\r?\n/).filter((line) => line.startsWith("|"));
+  const cells = rows.map((row) => row.split(" | ").map((cell) => cell.replace(/^\||\|$/g, "").trim()));
+  return new Map(cells.slice(2).map(([python = "", , differs = ""]) => [python, differs]));
+}
+
+test("the README's table tells of each deliberate difference, and the fuzzer's list of all that differs there", () => {
+  const rows = rowsOfReadme();
+  assert.ok(rows.size > 40, `${rows.size} rows`);
+  for (const { what, rows: named } of DIFFERENCES) {
+    assert.ok(named.length > 0, what);
+    for (const row of named) assert.ok(rows.get(row), `${what} No row ${row} says so`);
+  }
+  const known = [...DIFFERENCES, ...NOT_RUN].flatMap((entry) => entry.rows);
+  const differing = [...rows].flatMap(([row, differs]) => (differs === "" ? [] : [row]));
+  assert.equal(
+    differing.filter((row) => !known.includes(row)),
+    [],
+    "rows that no difference names",
+  );
+  assert.equal(
+    known.filter((row) => !differing.includes(row)),
+    [],
+    "rows that say of no difference",
+  );
 });
 
 test.run();
