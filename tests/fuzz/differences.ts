@@ -12,6 +12,8 @@ import { type OpenArguments, type Outcome, PAGE, type State, type Step } from ".
 export interface Difference {
   readonly what: string;
   readonly reason: string;
+  /** The rows of the README's table of Python's page that tell of it, by their first column. */
+  readonly rows: readonly string[];
   /** The step that Python is asked in the place of this one. */
   asked?(step: Step, before: State, ours: Outcome): Step | undefined;
   /** Where the library must give what Python does not: is this right? Python's map then stays as it was. */
@@ -20,7 +22,7 @@ export interface Difference {
   same?(step: Step, before: State, ours: string, theirs: string): boolean;
 }
 
-/** What Python is asked where only the position and the length are compared. */
+/** What Python is asked where only the position, the length and the file are compared. */
 export const STATE: Step = { op: "state", args: [] };
 
 const CLASSES: Record<string, string> = {
@@ -56,11 +58,13 @@ const isError = ([status, value]: Outcome, ...kinds: string[]) => status === "er
 export const DIFFERENCES: readonly Difference[] = [
   {
     what: "The classes of errors.",
+    rows: ["empty file, `length` 0: `ValueError`", "closed map: `ValueError`"],
     reason: "RangeError is JavaScript's ValueError, IndexError and OverflowError; a closed map has a code of its own.",
     same: (_step, _before, ours, theirs) => ours === (CLASSES[theirs] ?? theirs),
   },
   {
     what: "Which error comes first where an argument is wrong, and another one too, or the map is closed or not for it.",
+    rows: ["several things wrong at once"],
     reason: "Either is true, and neither changes anything.",
     same: ({ args }, before, ours, theirs) =>
       (!before.open || !before.writable || before.options.access === "copy" || args.some(isFraction)) &&
@@ -69,6 +73,7 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     what: "access together with flags or prot is a TypeError, in Python a ValueError.",
+    rows: ["`access` with `flags` or `prot`: `ValueError`"],
     reason: "Options that contradict each other are a mistake of the call: no value is out of range.",
     same: ({ op, args }, _before, ours, theirs) =>
       op === "open" &&
@@ -78,26 +83,31 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     what: "An anonymous map of length 0 is a RangeError, in Python the system's EINVAL.",
+    rows: ["`OSError`"],
     reason: "It is known before the system is asked.",
     same: ({ op, args }, _before, ours, theirs) =>
       op === "open" && args[0] === "anonymous" && args[1] === 0 && ours === "RangeError" && theirs === "EINVAL",
   },
   {
     what: "find and rfind search the whole map by default, in Python from the position on.",
+    rows: ["`find(sub, start, end)`, `rfind(…)`"],
     reason: "An argument that is not given means the same in every method.",
     asked: ({ op, args: [sub = "", start, end] }, { open, length }) =>
       (op === "find" || op === "rfind") && open ? { op, args: [sub, start ?? 0, end ?? length] } : undefined,
   },
   {
     what: "Iteration gives numbers, in Python byte strings of length 1.",
+    rows: ["`for b in mm`"],
     reason: "Elements are what indexing gives, as in a Uint8Array. peer.py joins Python's.",
   },
   {
     what: "A carriage return ends a line for ^, $ and the dot of an expression.",
+    rows: ["`re.search(pattern, mm)`, `re.finditer`"],
     reason: "Expressions are JavaScript's. The generator makes no such byte.",
   },
   {
     what: "There are views, and a map can be resized and closed while they exist.",
+    rows: ["`close()`", "`resize(newsize)`"],
     reason: "They are detached; Python throws BufferError. What is written through a view, Python writes to the index.",
     asked: ({ op, args }, { readable }, [, index]) => {
       if (op === "takeView" && readable) return STATE;
@@ -111,10 +121,12 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     what: "An offset may be any, in Python only a multiple of ALLOCATIONGRANULARITY.",
+    rows: ["`mmap.mmap(fileno, length, flags, prot, access, offset, *, trackfd)` (Unix)"],
     reason: "The library aligns the mapping by itself. peer.py takes what lies before the offset out of its file.",
   },
   {
     what: "trackfd: false is known, and makes size and resize throw a TypeError.",
+    rows: ["`trackfd=False`"],
     reason: "Python has it since 3.13, and throws ValueError; the map lacks what they need, whatever the argument.",
     right: ({ op }, { open, mode, options }, ours) =>
       open &&
@@ -126,40 +138,48 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     what: "size of an anonymous map is its length, in Python the system's EBADF or the like.",
+    rows: ["`size()`"],
     reason: "The length is the answer that is of use.",
     right: ({ op }, { open, mode, length }, ours) =>
       op === "size" && open && mode === "anonymous" ? ours[0] === "ok" && ours[1] === length : undefined,
   },
   {
     what: "A map that the system might let be read throws when its prot lacks PROT_READ.",
+    rows: ["reading without `PROT_READ`"],
     reason: "Other processors than x86 do not let it be read: in Python the process dies there.",
     right: ({ op }, { open, readable }, ours) =>
       open && !readable && READING.includes(op) ? isError(ours, "TypeError", "RangeError") : undefined,
   },
   {
     what: "Maps with access read are private pages, in Python shared ones.",
+    rows: ["`ACCESS_READ`, `ACCESS_WRITE`, `ACCESS_COPY`, `ACCESS_DEFAULT`"],
     reason: "A stray write through a view must not kill the process. The generator writes through no such view.",
   },
   {
     what: "resize to 0 is refused before anything is changed; Python empties the file and then fails.",
+    rows: ["`resize(newsize)`"],
     reason: "A call that throws has changed nothing.",
     right: ({ op, args }, { open }, ours) =>
       op === "resize" && args[0] === 0 && open ? isError(ours, "RangeError", "TypeError") : undefined,
   },
   {
     what: "resize moves a position behind the new end to it; Python leaves it.",
+    rows: ["`resize(newsize)` to before the position"],
     reason: "A position is always within the map. peer.py moves Python's.",
   },
   {
     what: "A map can be resized after advice on a part of it; Python is refused with EFAULT by Linux.",
+    rows: ["`resize(newsize)` after advice on a part: `EFAULT`"],
     reason: "It is mapped anew then. peer.py does the same.",
   },
   {
     what: "What a private map grows by is zeros; in Python the last page keeps old bytes behind a former end.",
+    rows: ["`resize(newsize)` of private memory"],
     reason: "The same file would give different bytes. peer.py puts zeros there.",
   },
   {
     what: "flush rounds its range out to pages, and goes to the end by default; Python wants a page's start, and a size.",
+    rows: ["`flush(offset, size)`"],
     reason: "A range that has been changed is seldom one of pages.",
     asked: ({ op, args }, { open, length }) => {
       const [offset, size = null] = args as [number | undefined, (number | null)?];
@@ -177,6 +197,7 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     what: "madvise from where no page begins is a RangeError, in Python the system's EINVAL.",
+    rows: ["`OSError`", "`madvise(option, start, length)`"],
     reason: "The start is the argument that is wrong.",
     same: ({ op }, _before, ours, theirs) => op === "madvise" && ours === "RangeError" && theirs === "EINVAL",
     right: ({ op, args }, { open, length, options: { offset = 0 } }, ours) => {
@@ -188,4 +209,30 @@ export const DIFFERENCES: readonly Difference[] = [
       return within ? ours[0] === "ok" : isError(ours, "RangeError");
     },
   },
+];
+
+/** The other rows of that table that tell of a difference: no step of the fuzzer meets it. */
+export const NOT_RUN: readonly { readonly reason: string; readonly rows: readonly string[] }[] = [
+  {
+    reason: "Windows has a constructor of its own, and lengths beyond the file's end; Python is compared elsewhere.",
+    rows: ["`mmap.mmap(fileno, length, tagname, access, offset)` (Windows)", "`length` 0: to the end of the file"],
+  },
+  {
+    reason: "What backs anonymous memory shows only to other processes, and when it is resized, where Python dies.",
+    rows: ["`fileno` -1: anonymous"],
+  },
+  {
+    reason: "The language has other words for it, or none.",
+    rows: [
+      "audit event `mmap.__new__`",
+      "`mm[a:b:c]`, `mm[a:b:c] = …`",
+      '`b"a" in mm`, `reversed(mm)`',
+      "a buffer wherever bytes are expected, `memoryview(mm)`",
+      "`bytes(mm)`, `bytearray(mm)`",
+      "`repr(mm)`",
+      "`class Sub(mmap.mmap)`",
+    ],
+  },
+  { reason: "Strings are no bytes in Python.", rows: ["`write(bytes)`"] },
+  { reason: "They are values, and the tests of constants compare them.", rows: ["`MADV_*`, `MAP_*`, `PROT_*`"] },
 ];

@@ -10,10 +10,14 @@ import { DIFFERENCES, STATE } from "./differences.ts";
 import { lineOf, quoted, World } from "./ours.ts";
 import type { Peer } from "./peer.ts";
 import { Random } from "./random.ts";
-import { type Outcome, randomContent, randomStep, type Sequence, type State, type Step } from "./steps.ts";
+import { shrink } from "./shrink.ts";
+import { foreseeable, type Outcome, randomContent, randomStep, type Sequence, type State, type Step } from "./steps.ts";
 
 /** How many steps a sequence has. */
 const LENGTH = 60;
+
+/** Who is asked what Python does. */
+export type Asked = Pick<Peer, "run">;
 
 /** Where the two do not agree. */
 interface Disagreement {
@@ -23,6 +27,9 @@ interface Disagreement {
   readonly ours: string;
   readonly theirs: string;
 }
+
+/** The kind where Python has ended: to start it takes as long as many steps. */
+const ENDED = "ended";
 
 /** A sequence that our side has run, and what the other side is asked. */
 interface Run {
@@ -40,13 +47,13 @@ export interface Report {
 
 /** Runs at least so many steps, until there is a disagreement. */
 export async function differential(
-  peer: Peer,
+  peer: Asked,
   folder: string,
   { steps, seed, progress }: { steps: number; seed: number; progress?: (done: number) => void },
 ): Promise<Report> {
   const path = join(folder, "ours");
   let done = 0;
-  let waiting: { run: Run; theirs: Promise<Outcome[]> } | undefined;
+  let waiting: { run: Run; theirs: Promise<Answer> } | undefined;
   for (let round = 0; done < steps || waiting !== undefined; round++) {
     const run = done < steps ? generate(new Random(seed + round), path) : undefined;
     const next = run && { run, theirs: ask(peer, run) };
@@ -69,7 +76,7 @@ function generate(random: Random, path: string): Run {
   const content = randomContent(random);
   return play(path, { content, steps: [] }, (index, world) => {
     if (index > LENGTH) return undefined;
-    return index === LENGTH ? { op: "file", args: [] } : randomStep(random, world.state, world.fileLength);
+    return index === LENGTH ? { op: "close", args: [] } : randomStep(random, world.state, world.fileLength);
   });
 }
 
@@ -92,8 +99,11 @@ function play(path: string, { content }: Sequence, next: (index: number, world: 
   return run;
 }
 
-function ask(peer: Peer, { sequence: { content }, asked: steps }: Run): Promise<Outcome[]> {
-  return peer.run({ content, steps });
+/** What Python gave, or why it gave nothing: some calls end it. */
+type Answer = Outcome[] | Error;
+
+function ask(peer: Asked, { sequence: { content }, asked: steps }: Run): Promise<Answer> {
+  return peer.run({ content, steps }).catch((error: Error) => error);
 }
 
 function asked(step: Step, before: State, ours: Outcome): Step {
@@ -105,7 +115,11 @@ function asked(step: Step, before: State, ours: Outcome): Step {
   return step;
 }
 
-function compare({ sequence: { steps }, before, ours }: Run, theirs: Outcome[]): Disagreement | undefined {
+function compare({ sequence: { steps }, before, ours }: Run, theirs: Answer): Disagreement | undefined {
+  if (theirs instanceof Error) {
+    const index = steps.length - 1;
+    return { index, kind: ENDED, ours: JSON.stringify(ours[index]), theirs: theirs.message };
+  }
   for (const [index, step] of steps.entries()) {
     const [mine, other] = [ours[index] as Outcome, theirs[index] as Outcome];
     if (agree(step, before[index] as State, mine, other)) continue;
@@ -116,7 +130,8 @@ function compare({ sequence: { steps }, before, ours }: Run, theirs: Outcome[]):
 }
 
 function agree(step: Step, before: State, ours: Outcome, theirs: Outcome): boolean {
-  if (ours[2] !== theirs[2] || ours[3] !== theirs[3]) return false;
+  // Whatever the step gave: the position, the length and the file.
+  if ([2, 3, 4].some((part) => ours[part] !== theirs[part])) return false;
   for (const { right } of DIFFERENCES) {
     const answer = right?.(step, before, ours);
     if (answer !== undefined) return answer;
@@ -131,77 +146,36 @@ function agree(step: Step, before: State, ours: Outcome, theirs: Outcome): boole
 
 // --- A failing sequence ----------------------------------------------------------------------------------------------
 
-async function explain(peer: Peer, path: string, sequence: Sequence, seed: number): Promise<string> {
+/** The program of a failing sequence, as short as it was made, and what the two gave at its last step. */
+async function explain(peer: Asked, path: string, sequence: Sequence, seed: number): Promise<string> {
   const disagreement = async (candidate: Sequence) => {
     const run = replay(path, candidate);
-    return compare(run, await ask(peer, run));
+    return run && compare(run, await ask(peer, run));
   };
-  const kind = (await disagreement(sequence))?.kind;
-  if (kind === undefined) return `seed ${seed}: the two disagreed once, and not again:\n${programOf(sequence)}`;
-  const short = await shrink(sequence, async (candidate) => (await disagreement(candidate))?.kind === kind);
-  const found = (await disagreement(short)) as Disagreement;
+  const first = await disagreement(sequence);
+  if (first === undefined) {
+    return `${programOf(sequence)}\n// The two disagreed once, and not again: found with --seed ${seed}`;
+  }
+  const fails = async (candidate: Sequence) => {
+    const found = await disagreement(candidate);
+    return found?.kind === first.kind ? found.index + 1 : undefined;
+  };
+  const upToIt = { ...sequence, steps: sequence.steps.slice(0, first.index + 1) };
+  const short = await shrink(upToIt, fails, first.kind === ENDED ? 500 : undefined);
+  const found = (await disagreement(short)) ?? first;
   return (
-    `${programOf({ ...short, steps: short.steps.slice(0, found.index + 1) })}\n` +
-    `// here:   ${found.ours}\n// Python: ${found.theirs}\n// (outcome, position, length; found with --seed ${seed})`
+    `${programOf(short)}\n// here:   ${found.ours}\n// Python: ${found.theirs}\n` +
+    `// (outcome, position, length, file; found with --seed ${seed})`
   );
 }
 
-function replay(path: string, { content, steps }: Sequence): Run {
-  return play(path, { content, steps }, (index) => steps[index]);
-}
-
-/** Leaves out what need not be there for the sequence to fail. */
-async function shrink(sequence: Sequence, fails: (candidate: Sequence) => Promise<boolean>): Promise<Sequence> {
-  let best = sequence;
-  const attempt = async (candidate: Sequence) => {
-    if (!(await fails(candidate))) return false;
-    best = candidate;
-    return true;
-  };
-  for (let before = ""; before !== JSON.stringify(best); ) {
-    before = JSON.stringify(best);
-    for (let size = best.steps.length; size >= 1; size = Math.floor(size / 2)) {
-      for (let at = best.steps.length - size; at >= 0; at--) {
-        const steps = best.steps.filter((_, index) => index < at || index >= at + size);
-        await attempt({ ...best, steps });
-      }
-    }
-    for (const candidate of smallerContents(best)) await attempt(candidate);
-    for (let index = 0; index < best.steps.length; index++) {
-      for (let argument = 0; argument < (best.steps[index]?.args.length ?? 0); argument++) {
-        for (const smaller of smallerArguments(best, index, argument)) if (await attempt(smaller)) break;
-      }
-    }
-  }
-  return best;
-}
-
-function smallerContents({ content, steps }: Sequence): Sequence[] {
-  const contents = [
-    { ...content, marks: [] },
-    { ...content, chunk: "ab" },
-    { ...content, chunk: "a" },
-    ...[content.length - 1, Math.floor(content.length / 2), 100, 10]
-      .filter((length) => length >= 0 && length < content.length)
-      .reverse()
-      .map((length) => ({ ...content, length })),
-  ];
-  return contents.map((smaller) => ({ content: smaller, steps }));
-}
-
-function smallerArguments({ content, steps }: Sequence, index: number, argument: number): Sequence[] {
-  const step = steps[index] as Step;
-  const value = step.args[argument];
-  const values =
-    typeof value === "number"
-      ? [0, 1, Math.floor(value / 2), value - 1].filter((smaller) => Math.abs(smaller) < Math.abs(value))
-      : typeof value === "string" && !["open", "madvise"].includes(step.op)
-        ? ["a", value.slice(0, value.length / 2), value.slice(1)].filter((smaller) => smaller.length < value.length)
-        : [];
-  return values.map((smaller) => {
-    const args = step.args.map((old, place) => (place === argument ? smaller : old));
-    return { content, steps: steps.map((old, place) => (place === index ? { op: step.op, args } : old)) };
+/** Runs a sequence again; undefined where it has a step of which it cannot be told what it must do. */
+function replay(path: string, { content, steps }: Sequence): Run | undefined {
+  const run = play(path, { content, steps }, (index, { state, fileLength }) => {
+    const step = steps[index];
+    return step !== undefined && foreseeable(step, state, fileLength) ? step : undefined;
   });
+  return run.ours.length === steps.length ? run : undefined;
 }
 
 function programOf({ content, steps }: Sequence): string {

@@ -6,7 +6,7 @@
 
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import * as library from "../../lib/mod.ts";
 import {
   type Argument,
@@ -26,7 +26,7 @@ const LONG = 200;
 /** Node 20 cannot detach. */
 const DETACHES = "transfer" in ArrayBuffer.prototype;
 
-export function contentOf({ chunk, length, marks }: Content): Uint8Array {
+export function contentOf({ chunk, length, marks }: Content): Buffer {
   const content = Buffer.alloc(length, Buffer.from(chunk, "latin1"));
   for (const [index, value] of marks) if (index < length) content[index] = value;
   return content;
@@ -37,14 +37,14 @@ function plain(value: unknown): unknown {
   if (value === undefined) return null;
   if (!(value instanceof Uint8Array)) return value;
   if (value.length <= LONG) return Buffer.from(value).toString("latin1");
-  return `${value.length} bytes, ${createHash("md5").update(value).digest("hex")}`;
+  return `${value.length} bytes, ${createHash("sha1").update(value).digest("hex")}`;
 }
 
 function kindOf(error: unknown): string {
   if (error instanceof MMapError) return error.code;
-  const { name } = error as Error;
-  if (error instanceof TypeError || error instanceof RangeError) return name;
-  throw error;
+  if (error instanceof TypeError || error instanceof RangeError) return error.name;
+  // No error of Python's is the same as this.
+  return String(error);
 }
 
 type Values = (number | Uint8Array | undefined)[];
@@ -59,9 +59,13 @@ export class World {
   /** Views of memory that the map had before. */
   #stale: Uint8Array[] = [];
 
+  /** What the file had when it was looked at, and that as it travels; undefined where there was none. */
+  #seen: { bytes: Buffer; text: string } | undefined;
+
   constructor(path: string, content: Content) {
     this.#path = path;
     writeFileSync(path, contentOf(content));
+    this.#look();
   }
 
   get state(): State {
@@ -80,19 +84,31 @@ export class World {
   }
 
   get fileLength(): number {
-    return statSync(this.#path).size;
+    return this.#seen?.bytes.length ?? 0;
+  }
+
+  /** What the file has. It is read each time, and hashed only where it is not what it was. */
+  #look(): string | null {
+    let bytes: Buffer | undefined;
+    try {
+      bytes = readFileSync(this.#path);
+    } catch (error) {
+      if ((error as { code?: string }).code !== "ENOENT") throw error;
+    }
+    if (bytes === undefined) this.#seen = undefined;
+    else if (this.#seen?.bytes.equals(bytes) !== true) this.#seen = { bytes, text: plain(bytes) as string };
+    return this.#seen?.text ?? null;
   }
 
   run(step: Step): Outcome {
     const outcome = this.#attempt(step);
     const { open, position, length } = this.state;
-    return [...outcome, open ? position : -1, open ? length : -1];
+    return [...outcome, open ? position : -1, open ? length : -1, this.#look()];
   }
 
   #attempt({ op, args }: Step): ["ok" | "error", unknown] {
     try {
       if (op === "open") return ["ok", this.#open(...(args as [string, number, OpenArguments]))];
-      if (op === "file") return ["ok", plain(readFileSync(this.#path))];
       if (op === "poke") return ["ok", this.#poke(...(args as [number, number]))];
       const map = this.#map;
       if (map === undefined) return ["ok", "no map"];
@@ -220,8 +236,6 @@ export function lineOf({ op, args }: Step): string {
       return `first = ${first}; view = ${args[0] === 0 ? "mm.bytes" : `mm.view(Uint8Array, ${first})`};`;
     case "viewSet":
       return `view[${first} % view.length] = ${second};`;
-    case "file":
-      return "readFileSync(path);";
     case "poke":
       return `writeSync(openSync(path, "r+"), Uint8Array.of(${second}), 0, 1, ${first});`;
     default:

@@ -1,7 +1,8 @@
 """CPython's side of the differential fuzzer: runs sequences of steps on a file of its own.
 
 One line of JSON a sequence comes in, {"content": …, "steps": [[op, args], …]}, and one line goes out: what each step
-gave, as ["ok", value] or ["error", kind], with the position and the length that the map has then (-1 without a map).
+gave, as ["ok", value] or ["error", kind], with the position and the length that the map has then (-1 without a map), and
+what the file has (null where there is none).
 Bytes travel as strings of the characters U+0000 to U+00FF.
 """
 
@@ -27,7 +28,7 @@ def plain(value):
     if not isinstance(value, (bytes, bytearray)):
         return value
     if len(value) > LONG:
-        return "%d bytes, %s" % (len(value), hashlib.md5(value).hexdigest())
+        return "%d bytes, %s" % (len(value), hashlib.sha1(value).hexdigest())
     return value.decode("latin-1")
 
 
@@ -42,8 +43,23 @@ class Twin:
         self.lead = b""
         self.map = None
         self.private = False
+        # What the file had when it was looked at, and that as it travels.
+        self.seen = None
+        self.text = None
         with open(path, "wb") as file:
             file.write(content)
+
+    def look(self):
+        """What the file has. It is read each time, and hashed only where it is not what it was."""
+        try:
+            with open(self.path, "rb", buffering=0) as file:
+                seen = (self.lead, file.read())
+        except FileNotFoundError:
+            seen = None
+        if seen != self.seen:
+            self.seen = seen
+            self.text = None if seen is None else plain(b"".join(seen))
+        return self.text
 
     def state(self):
         return None
@@ -85,10 +101,6 @@ class Twin:
     def close(self):
         if self.map is not None:
             self.map.close()
-
-    def file(self):
-        with open(self.path, "rb") as file:
-            return self.lead + file.read()
 
     def poke(self, index, value):
         fd = os.open(self.path, os.O_RDWR)
@@ -220,16 +232,17 @@ def step(twin, op, arguments):
     while arguments and arguments[-1] is None:
         arguments.pop()
     try:
-        if twin.map is None and op not in ("open", "file", "state", "poke"):
+        if twin.map is None and op not in ("open", "state", "poke"):
             outcome = ["ok", "no map"]
         else:
             outcome = ["ok", plain(getattr(twin, op)(*arguments))]
     except Exception as error:
         outcome = ["error", kind_of(error)]
     try:
-        return outcome + [twin.map.tell(), len(twin.map)]
+        outcome += [twin.map.tell(), len(twin.map)]
     except (AttributeError, ValueError):
-        return outcome + [-1, -1]
+        outcome += [-1, -1]
+    return outcome + [twin.look()]
 
 
 def content_of(content):

@@ -14,24 +14,26 @@ export function pythonMissing(): string | undefined {
   return status === 0 ? undefined : `python3 does not run: ${error?.message ?? `it ended with ${status}`}`;
 }
 
-export class Peer {
-  readonly #child: ChildProcess;
-  readonly #waiting: { resolve(outcomes: Outcome[]): void; reject(error: Error): void }[] = [];
-  #received: string[] = [];
+interface Waiting {
+  resolve(outcomes: Outcome[]): void;
+  reject(error: Error): void;
+}
 
-  /** Starts Python, whose file has the given path. */
+export class Peer {
+  readonly #path: string;
+  /** The sequences that the process has not answered yet. */
+  #waiting: Waiting[] = [];
+  #child: ChildProcess | undefined;
+
+  /** Python's file has the given path. */
   constructor(path: string) {
-    const program = fileURLToPath(new URL("peer.py", import.meta.url));
-    this.#child = spawn("python3", [program, path], { stdio: ["pipe", "pipe", "inherit"] });
-    this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => this.#receive(text));
-    this.#child.on("close", (code, signal) => {
-      for (const { reject } of this.#waiting) reject(new Error(`Python ended with ${signal ?? code}`));
-    });
+    this.#path = path;
   }
 
-  /** Runs a sequence; many may be under way. */
+  /** Runs a sequence; many may be under way. Where Python ends over one, all of them fail; the next starts it anew. */
   run({ content, steps }: Sequence): Promise<Outcome[]> {
     return new Promise((resolve, reject) => {
+      this.#child ??= this.#start();
       this.#waiting.push({ resolve, reject });
       const plain = steps.map(({ op, args }) => [op, args]);
       this.#child.stdin?.write(`${JSON.stringify({ content, steps: plain })}\n`);
@@ -40,17 +42,43 @@ export class Peer {
 
   close(): Promise<void> {
     return new Promise((resolve) => {
+      if (this.#child === undefined) return resolve();
       this.#child.on("close", () => resolve());
       this.#child.stdin?.end();
     });
   }
 
-  #receive(text: string): void {
-    const parts = text.split("\n");
-    this.#received.push(parts[0] as string);
-    for (const part of parts.slice(1)) {
-      this.#waiting.shift()?.resolve(JSON.parse(this.#received.join("")));
-      this.#received = [part];
-    }
+  #start(): ChildProcess {
+    const program = fileURLToPath(new URL("peer.py", import.meta.url));
+    const child = spawn("python3", [program, this.#path], { stdio: ["pipe", "pipe", "pipe"] });
+    let said = "";
+    const answer = lines((line) => this.#waiting.shift()?.resolve(JSON.parse(line)));
+    child.stdout?.setEncoding("utf8").on("data", answer);
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      said = `${said}${text}`.slice(-1000);
+    });
+    // What is written to a process that has ended is rejected below.
+    child.stdin?.on("error", () => {});
+    child.on("close", (code, signal) => {
+      const waiting = this.#waiting;
+      this.#child = undefined;
+      this.#waiting = [];
+      const last = said.trim().split("\n").at(-1);
+      for (const { reject } of waiting) reject(new Error(`Python ended with ${signal ?? code}. ${last}`));
+    });
+    return child;
   }
+}
+
+/** Takes text in parts and gives its lines. */
+function lines(give: (line: string) => void): (text: string) => void {
+  let received: string[] = [];
+  return (text) => {
+    const parts = text.split("\n");
+    received.push(parts[0] as string);
+    for (const part of parts.slice(1)) {
+      give(received.join(""));
+      received = [part];
+    }
+  };
 }

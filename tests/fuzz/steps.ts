@@ -37,8 +37,11 @@ export interface Sequence {
   steps: Step[];
 }
 
-/** What a step gave, and the position and the length then; both are -1 where there is no open map. */
-export type Outcome = [status: "ok" | "error", value: unknown, position: number, length: number];
+/**
+ * What a step gave; the position and the length then, both -1 where there is no open map; and what the file has then,
+ * null where there is none.
+ */
+export type Outcome = [status: "ok" | "error", value: unknown, position: number, length: number, file: string | null];
 
 /** What is known of the map before a step. */
 export interface State {
@@ -132,15 +135,43 @@ const WEIGHTS = {
   takeView: 3,
   viewSet: 4,
   poke: 2,
-  file: 3,
 } as const;
 
 export function randomStep(random: Random, state: State, fileLength: number): Step {
   // A closed map is tried now and then, and then opened again.
   const op = !state.open && !random.oneIn(4) ? "open" : random.weighted(WEIGHTS);
   const maker = MAKERS[op];
+  if (maker === undefined) return { op, args: [] };
+  const made = maker(random, state, fileLength);
   // Not every step can be made of every map.
-  return maker === undefined ? { op, args: [] } : (maker(random, state, fileLength) ?? { op: "tell", args: [] });
+  return made !== undefined && foreseeable(made, state, fileLength) ? made : { op: "tell", args: [] };
+}
+
+/** Must both sides do the same at this step? No other is made, and none may come of making a sequence shorter. */
+export function foreseeable({ op, args }: Step, state: State, fileLength: number): boolean {
+  const { mode, options } = state;
+  const { access = "write", flags, offset = 0 } = options;
+  switch (op) {
+    case "resize":
+      // Python cannot resize private pages of a file that it may not write; whether this library must write depends on
+      // sizes. And it has nothing behind shared anonymous memory that could grow: touching what it grew by kills it.
+      return mode !== "r" && (mode !== "anonymous" || flags === MAP_PRIVATE || access === "copy");
+    case "poke":
+      // What a private page shows of a later change to its file depends on whether it was copied already.
+      return (
+        state.open &&
+        mode !== "anonymous" &&
+        access !== "copy" &&
+        flags === undefined &&
+        Number(args[0]) >= offset &&
+        Number(args[0]) < fileLength
+      );
+    case "madvise":
+      // Which pages a range touches is the same on both sides only where the map begins with one.
+      return offset % PAGE === 0 || (args.length === 1 && ADVICE.includes(String(args[0])));
+    default:
+      return true;
+  }
 }
 
 type Maker = (random: Random, state: State, fileLength: number) => Step | undefined;
@@ -227,7 +258,7 @@ const MAKERS: Record<string, Maker> = {
   rfind: (random, state) => ({ op: "rfind", args: [needle(random), ...bounds(random, state)] }),
   matchAll: (random, state) => ({ op: "matchAll", args: [random.below(PATTERNS.length), ...bounds(random, state)] }),
   move: (random, { length }) => ({ op: "move", args: moved(random, length) }),
-  resize,
+  resize: (random, state) => ({ op: "resize", args: [size(random, state)] }),
   index: (random, { length }) => ({ op: "index", args: [place(random, length)] }),
   setIndex: (random, { length }) => ({ op: "setIndex", args: [place(random, length), byte(random)] }),
   slice: (random, state) => ({ op: "slice", args: [...bounds(random, state), step(random)] }),
@@ -240,10 +271,6 @@ const MAKERS: Record<string, Maker> = {
   takeView: (random, { length }) => ({ op: "takeView", args: random.oneIn(2) ? [0] : [random.below(length + 1)] }),
   viewSet: (random) => ({ op: "viewSet", args: [random.below(150_000), anyByte(random)] }),
   poke: (random, state, fileLength) => {
-    // What a private page shows of a later change to its file depends on whether it was copied already.
-    const shared =
-      state.open && state.mode !== "anonymous" && ["read", "write"].includes(state.options.access ?? "write");
-    if (!shared || state.options.flags !== undefined) return undefined;
     const first = state.options.offset ?? 0;
     if (first >= fileLength) return undefined;
     return { op: "poke", args: [first + random.below(fileLength - first), anyByte(random)] };
@@ -280,15 +307,6 @@ function moved(random: Random, length: number): Argument[] {
   return [random.below(length - count + 1), random.below(length - count + 1), count];
 }
 
-function resize(random: Random, state: State): Step | undefined {
-  // Python cannot resize private pages of a file that it may not write; whether this library must write depends on sizes.
-  if (state.mode === "r") return undefined;
-  // Python has nothing behind shared anonymous memory that could grow: touching what it grew by kills it.
-  if (state.mode === "anonymous" && state.options.flags !== MAP_PRIVATE && state.options.access !== "copy")
-    return undefined;
-  return { op: "resize", args: [size(random, state)] };
-}
-
 function assign(random: Random, state: State): Step {
   const { length } = state;
   const start = random.below(length + 1);
@@ -304,7 +322,6 @@ function assign(random: Random, state: State): Step {
 const ADVICE = ["MADV_NORMAL", "MADV_RANDOM", "MADV_SEQUENTIAL", "MADV_WILLNEED"];
 
 function madvise(random: Random, state: State): Step {
-  // Which pages a range touches is the same on both sides only where the map begins with one.
   if ((state.options.offset ?? 0) % PAGE !== 0) return { op: "madvise", args: [random.pick(ADVICE)] };
   const option = random.pick([...ADVICE, "MADV_DONTNEED", "MADV_DONTNEED"]);
   const start = random.oneIn(2) ? place(random, state.length) : PAGE * random.below(state.length / PAGE + 1);
