@@ -10,7 +10,7 @@
 
 export const { isInteger, parseInt: toInteger } = Number;
 const { defineProperty, keys } = Object;
-export const { abs, ceil, clz32, floor, log2, max, min } = Math;
+export const { ceil, floor, log2, max, min } = Math;
 export const { add, compareExchange, load, store } = Atomics;
 export const { apply } = Reflect;
 export const toNumber = Number;
@@ -29,13 +29,6 @@ export const NONE: never[] = [];
 /** A getter, as the function that `apply` takes: `call` may be replaced like any other. */
 export function getterOf(object: object, name: PropertyKey): () => unknown {
   return Object.getOwnPropertyDescriptor(object, name)?.get as () => unknown;
-}
-
-type Method<T, P extends unknown[], R> = (this: T, ...parameters: P) => R;
-
-/** A function of a method, which takes its object first. */
-export function unbound<T, P extends unknown[], R>(method: Method<T, P, R>): (self: T, ...parameters: P) => R {
-  return (self, ...parameters) => apply(method, self, parameters) as R;
 }
 
 /** What `make` makes of each of an object's own properties. */
