@@ -7,6 +7,7 @@
 import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { FFI } from "./calls.ts";
 import { newFile, newPath, printedBy, repetitions, unless, WINDOWS } from "./support.ts";
 
 const test = suite("attacks");
@@ -27,9 +28,6 @@ const PRELUDE = `
     }
   };
 `;
-
-/** The module by which a program calls C itself. */
-const FFI = new URL("../ffi/mod.ts", import.meta.url).href;
 
 const printed = (source: string, args: string[] = []): string => printedBy(PRELUDE + source, { args });
 

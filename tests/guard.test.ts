@@ -15,6 +15,7 @@ import { MAP_PRIVATE, MMap, type MMapOptions, PAGESIZE as PAGE, PROT_READ } from
 import { CODE } from "../platform/sigbus/mod.ts";
 import { Table } from "../platform/sigbus/table.ts";
 import type { Platform } from "../platform/types.ts";
+import { CALLS, FFI } from "./calls.ts";
 import { newFile, printedBy, refuses, runChild, thrown, unless } from "./support.ts";
 
 const test = suite("replaced pages");
@@ -266,21 +267,12 @@ test("a slot that is used again is not the one that it was", () => {
 
 // --- The installed handler ---------------------------------------------------------------------------------------------
 
-/** What the programs begin with that install a handler of their own, of machine code that only returns. */
-const CALLS = `
+/** What the programs begin with: `installed`, the flags and mask of the current handler; `returning`, machine code that returns. */
+const PRELUDE = `
   import { spawnSync } from "node:child_process";
   import process from "node:process";
   import { setTimeout } from "node:timers/promises";
-  const { openFfi } = await import(process.argv[3]);
-  const ffi = openFfi();
-  const libraries = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
-  const c = {
-    ...ffi.open(libraries, {
-      mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
-      sigaction: { parameters: ["i32", "bytes", "bytes"], result: "i32" },
-    }),
-    current: ffi.open(libraries, { sigaction: { parameters: ["i32", "pointer", "bytes"], result: "i32" } }).sigaction,
-  };
+  ${CALLS}
   function installed() {
     const action = new Uint8Array(152);
     c.current(7, 0, action);
@@ -292,19 +284,10 @@ const CALLS = `
     new Uint8Array(ffi.view(address, 4096)).set(process.arch === "x64" ? [0xc3] : [0xc0, 0x03, 0x5f, 0xd6]);
     return address;
   }
-  function install(address, flags, mask) {
-    const action = new Uint8Array(152);
-    new BigUint64Array(action.buffer)[0] = BigInt(address);
-    action[8] = mask;
-    new Uint32Array(action.buffer)[34] = flags;
-    if (c.sigaction(7, action, new Uint8Array(152)) !== 0) throw new Error("sigaction failed");
-  }
 `;
 
-const FFI = new URL("../ffi/mod.ts", import.meta.url).href;
-
 guarded("the handler uses signal stacks, restarts calls, and runs under the mask of the one before", () => {
-  const program = `${CALLS}
+  const program = `${PRELUDE}
     install(returning(), 0x40000000, 5);
     const mm = MMap.open(process.argv[2]);
     console.log(installed());
@@ -316,7 +299,7 @@ guarded("the handler uses signal stacks, restarts calls, and runs under the mask
 });
 
 guarded("a handler that wants to be called once is called once", () => {
-  const program = `${CALLS}
+  const program = `${PRELUDE}
     install(returning(), 0x80000000, 0);
     const mm = MMap.open(process.argv[2]);
     for (const time of ["once", "twice"]) {

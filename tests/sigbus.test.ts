@@ -10,6 +10,7 @@ import { MMap } from "../lib/mod.ts";
 import { CODE } from "../platform/sigbus/mod.ts";
 import { Table } from "../platform/sigbus/table.ts";
 import type { Guard } from "../platform/types.ts";
+import { CALLS, FFI } from "./calls.ts";
 import { breakableDisk, forget, withoutDevices } from "./disk.ts";
 import { currentRuntime, ROOT } from "./runtimes.ts";
 import {
@@ -89,9 +90,6 @@ const TRUNCATED = "ERR_MMAP_TRUNCATED";
 /** What Node 20 reads TypeScript with; its workers do not have it of themselves. */
 const TSX: string = import.meta.resolve("tsx/esm/api");
 
-/** The module by which a program calls C itself. */
-const FFI = new URL("../ffi/mod.ts", import.meta.url).href;
-
 // --- The machine code --------------------------------------------------------------------------------------------------
 
 /** The assembler without a prefix is for the machine that runs it, which under an emulator is another one. */
@@ -117,32 +115,6 @@ for (const [architecture, prefixes] of Object.entries(ASSEMBLERS)) {
     assert.is(CODE[architecture]?.replace(/\s/g, ""), readFileSync(code).toString("hex"));
   });
 }
-
-/** What the programs begin with that look at the handler, or install one of their own: `c`, libc's functions. */
-const CALLS = `
-const { openFfi } = await import(process.argv[3]);
-const ffi = openFfi();
-const libraries = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
-const c = {
-  ...ffi.open(libraries, {
-    mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
-    sigaction: { parameters: ["i32", "bytes", "bytes"], result: "i32" },
-    prctl: { parameters: ["i32", "usize", "usize", "usize", "usize"], result: "i32" },
-  }),
-  current: ffi.open(libraries, { sigaction: { parameters: ["i32", "pointer", "bytes"], result: "i32" } }).sigaction,
-};
-function handler() {
-  const action = new Uint8Array(152);
-  c.current(7, 0, action);
-  return Number(new BigUint64Array(action.buffer)[0]);
-}
-function install(address, flags) {
-  const action = new Uint8Array(152);
-  new BigUint64Array(action.buffer)[0] = BigInt(address);
-  new Uint32Array(action.buffer)[34] = flags;
-  if (c.sigaction(7, action, new Uint8Array(152)) !== 0) throw new Error("sigaction failed");
-}
-`;
 
 guarded("the handler is never writable and executable at once, and its table is never executable", () => {
   const lines = printed(
