@@ -75,11 +75,22 @@ export function preparePattern({ source, flags }: { source: string; flags: strin
   const literal = whole.sticky ? undefined : first.literal();
   // Within a line nothing looks further than its end, and the expression can stay as it is.
   if (!first.matchesNewline) return { whole, cut: whole, withinLines: true, lookbehind, reach: undefined, literal };
-  const cut = first.looksAheadBehind
-    ? undefined
-    : new RegExp(new SourceReader(source, plain, first.groups).read(), stepping);
+  const cut = first.looksAheadBehind ? undefined : rewritten(source, plain, first.groups);
   const reach = whole.sticky ? undefined : first.reach();
-  return { whole, cut, withinLines: false, lookbehind, reach, literal };
+  const compiled = cut === undefined ? undefined : new RegExp(cut, stepping);
+  return { whole, cut: compiled, withinLines: false, lookbehind, reach, literal };
+}
+
+/** The source rewritten to stop at the end of the text; undefined where it would get so long that no engine takes it. */
+function rewritten(source: string, flags: string, groups: readonly Group[]): string | undefined {
+  const reader = new SourceReader(source, flags, groups);
+  const result = reader.read();
+  return reader.tooLong || result.length > longest(source) ? undefined : result;
+}
+
+/** How long a rewritten source may get. An atom becomes some ten characters longer; lookaheads double what is in them. */
+function longest(source: string): number {
+  return 64 * 1024 + 20 * source.length;
 }
 
 // The engine's own function, taken before any code could replace it.
@@ -108,6 +119,8 @@ class SourceReader {
   /** Is there a lookahead within a lookbehind, or what could be one? */
   looksAheadBehind = false;
   matchesNewline = false;
+  /** Was something left out, for it would have got too long? */
+  tooLong = false;
   readonly groups: Group[] = [];
   readonly #atoms: Atom[] = [];
   /** Is there something of which the atoms do not tell how much it matches? */
@@ -121,6 +134,8 @@ class SourceReader {
   #beforeRow = 0;
   #beforeLongest = 0;
   #hasChoice = false;
+  /** How long the sources are together that stand for backreferences. */
+  #referred = 0;
 
   readonly #source: string;
   readonly #flags: string;
@@ -244,16 +259,27 @@ class SourceReader {
     const mode = this.#mode;
     const rewritten = this.#inside();
     if (mode === "loose") return "(?:)";
-    this.#at = inside;
-    this.#mode = "copy";
-    const found = this.groups.length;
-    const copy = this.#inside();
-    this.groups.length = found;
-    this.#mode = mode;
+    const copy = mode === "copy" ? rewritten : this.#copied(inside);
+    if (copy.length > longest(this.#source)) {
+      this.tooLong = true;
+      return "(?:)";
+    }
     const negative = this.#source[start + 2] === "!";
     const full = negative ? this.#source.slice(inside, this.#at - 1) : rewritten;
     const lookahead = `(?${negative ? "!" : "="}${mode === "full" ? full : copy})`;
     return `(?:(?=(?:${copy})${END})[^]*|${lookahead})`;
+  }
+
+  /** The inside of a lookahead that was read already, as it is: its groups count once. */
+  #copied(inside: number): string {
+    const mode = this.#mode;
+    const found = this.groups.length;
+    this.#at = inside;
+    this.#mode = "copy";
+    const copy = this.#inside();
+    this.groups.length = found;
+    this.#mode = mode;
+    return copy;
   }
 
   /** The inside of a group, rewritten, up to behind its parenthesis. */
@@ -285,6 +311,11 @@ class SourceReader {
     // Within a group that is referred to, anything.
     if (this.#mode === "loose") return "[^]*";
     const sources = groups.map(({ source }) => new SourceReader(source, this.#flags, this.#known, "loose").read());
+    this.#referred += sources.join("").length;
+    if (this.#referred > longest(this.#source)) {
+      this.tooLong = true;
+      return "(?:)";
+    }
     return `(?:${reference}|(?=(?:${sources.join("|") || END})${END})[^]*)`;
   }
 

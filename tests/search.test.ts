@@ -476,4 +476,14 @@ test("a search goes on over a resize, and stops at a close", () => {
   assert.is(iterator.next().done, true);
 });
 
+test("expressions that would get too long to be cut at a window's edge are run over all of the text", () => {
+  using mm = MMap.anonymous(300_000);
+  mm.bytes.fill(97);
+  mm[-1] = 10;
+  const nested = new RegExp(`${"(?=".repeat(40)}a\\s${")".repeat(40)}`);
+  assert.is(mm.search(nested)?.index, 299_998);
+  const repeated = new RegExp(`(${"[ab\\n]".repeat(300)})${"\\1".repeat(300)}`);
+  assert.equal([mm.search(repeated)?.index, mm.search(repeated)?.end], [0, 90_300]);
+});
+
 test.run();
