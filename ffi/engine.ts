@@ -10,7 +10,7 @@
 
 export const { isInteger, parseInt: toInteger } = Number;
 const { defineProperty, keys } = Object;
-export const { ceil, floor, log2, max, min } = Math;
+export const { ceil, clz32, floor, log2, max, min } = Math;
 export const { add, compareExchange, load, store } = Atomics;
 export const { apply } = Reflect;
 export const toNumber = Number;

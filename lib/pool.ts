@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffers, Bytes, clz32, min, Words } from "../ffi/engine.ts";
 import { isDetached } from "../platform/bytes.ts";
 
 /** The length in bytes of the memory that is made at once. */
@@ -12,11 +13,8 @@ const POOL = 16 * 1024;
 /** No array here is longer, in bytes. */
 const SHORT = 1024;
 
-// The engine's own classes, taken before any code could replace them.
-const [Bytes, Words] = [Uint8Array, Int32Array];
-
 /** None before the first array. */
-let buffer = new ArrayBuffer(0);
+let buffer = new Buffers(0);
 let words = new Words(buffer);
 /** How far it is taken, in bytes. */
 let taken = 0;
@@ -24,7 +22,7 @@ let taken = 0;
 /** Has the pool room for a short array? One that was transferred away with an array is no longer ours. */
 function makeRoom(): void {
   if (taken + SHORT <= POOL && !isDetached(buffer)) return;
-  buffer = new ArrayBuffer(POOL);
+  buffer = new Buffers(POOL);
   words = new Words(buffer);
   taken = 0;
 }
@@ -62,7 +60,7 @@ export function copyLine(source: Int32Array, count: number, start: number): numb
   const target = words;
   const lead = start & 3;
   let index = start >>> 2;
-  const last = Math.min(count, index + SHORT / 4 - 1);
+  const last = min(count, index + SHORT / 4 - 1);
   let place = (taken + 3) >>> 2;
   lineAt = 4 * place + lead;
   // In the first word, the bytes before the line count as no newlines.
@@ -74,7 +72,7 @@ export function copyLine(source: Int32Array, count: number, start: number): numb
     const borrowed = (zeroed - 0x01010101) & ~zeroed & -0x7f7f7f80;
     if (borrowed === 0) continue;
     taken = 4 * place;
-    const newline = taken - 4 + ((31 - Math.clz32(borrowed & -borrowed)) >>> 3);
+    const newline = taken - 4 + ((31 - clz32(borrowed & -borrowed)) >>> 3);
     return newline + 1 - lineAt;
   }
   return -1;

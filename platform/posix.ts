@@ -4,7 +4,7 @@
  * @module
  */
 
-import { apply, Buffers, Bytes, Halves, Longs, toNumber } from "../ffi/engine.ts";
+import { apply, Buffers, Bytes, Halves, Longs, toNumber, Words } from "../ffi/engine.ts";
 import { host } from "../ffi/host.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { type Aio, backgroundSync } from "./aio.ts";
@@ -90,7 +90,7 @@ const { get } = Map.prototype;
 /** Makes the function that reads errno, which is at `address`, right after a call that failed. */
 export function errnoReader(ffi: Ffi, address: number, failures: Failures): Fail {
   // One view for good: the address is the thread's, and each thread has its own instance of this module.
-  const errno = new Int32Array(ffi.view(address, 4));
+  const errno = new Words(ffi.view(address, 4));
   return (syscall, number = errno[0] as number) => {
     const known = apply(get, host().getSystemErrorMap(), [-number]) as [code: string, meaning: string] | undefined;
     throw failures.system(syscall, number, known?.[0] ?? `E${number}`, known?.[1] ?? "unknown error");

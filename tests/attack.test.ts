@@ -299,6 +299,11 @@ const REPLACED: [name: string, act: string, outcome: string][] = [
   ["every", `const v = mm.bytes; put(Array.prototype, "every", () => true); mm.close(); return gone(v);`, "gone"],
   ["element 0", `trap(Array.prototype, "0", () => {}); const v = mm.bytes; mm.close(); return gone(v);`, "gone"],
   ["Math.min", `put(Math, "min", Math.max); return mm.find("abcd", 0, 1e11);`, "-1"],
+  [
+    "Math.min of a line",
+    `mm.at(0); mm.at(1); put(Math, "min", () => { mm.close(); return 2 ** 20; }); return mm.readline().length;`,
+    "1048576",
+  ],
   ["Math.max", `put(Math, "max", Math.min); return mm.rfind("abcd");`, "-1"],
   [
     "Math.ceil",
