@@ -50,7 +50,7 @@ export function mapped<T, R>(list: readonly T[], make: (value: T) => R): R[] {
 }
 
 /** Gives an object a property of its own, whatever its prototype has of that name. */
-function define(object: object, name: PropertyKey, value: unknown): void {
+export function define(object: object, name: PropertyKey, value: unknown): void {
   const own = { __proto__: null, value, writable: true, enumerable: true, configurable: true };
   defineProperty(object, name, own as unknown as PropertyDescriptor);
 }

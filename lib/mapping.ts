@@ -10,7 +10,7 @@
  * @module
  */
 
-import { apply, Buffers, Bytes, ceil, floor, log2, max, min, needStack, Words } from "../ffi/engine.ts";
+import { apply, Buffers, Bytes, ceil, define, floor, log2, max, min, needStack, Words } from "../ffi/engine.ts";
 import { host } from "../ffi/host.ts";
 import { isDetached, lengthOf } from "../platform/bytes.ts";
 import { openPlatform } from "../platform/mod.ts";
@@ -56,9 +56,8 @@ const NO_BUFFER = new Buffers(0);
 const NOTHING = new Bytes(NO_BUFFER);
 const NO_WORDS = new Words(NO_BUFFER);
 
-// The engine's own functions, taken before any code could replace them.
-const { defineProperty } = Object;
-const SET: PropertyDescriptor = Object.assign(Object.create(null), { value: Uint8Array.prototype.set });
+// The engine's own function, taken before any code could replace it.
+const { set } = Uint8Array.prototype;
 
 /** No part of a mapping, nor next to one. */
 const NOWHERE = -2;
@@ -464,7 +463,7 @@ export class Mapping {
     const window = new Bytes(buffer);
     const words = new Words(buffer, 0, length >>> 2);
     // Its own: what replaced the prototype's would be given the window, and could keep it. Faster than by `apply`.
-    defineProperty(window, "set", SET);
+    define(window, "set", set);
     this.#windowBuffer = buffer;
     this.#window = window;
     this.#words = words;

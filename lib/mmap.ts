@@ -237,9 +237,9 @@ export class MMap implements Disposable, Iterable<number> {
     const name = pathOf(path);
     const given = checkObject(options);
     const { length: wanted, create = false, mode = 0o666, reserve = false } = given;
-    // Each by its name: what an object inherits counts too.
-    const { access: accessGiven, flags, prot, offset, tagname, trackfd, guard } = given;
-    const rest = { access: accessGiven, flags, prot, offset, tagname, trackfd, guard };
+    // Each by its name, and not by what is left: what an object inherits counts too.
+    const { access: asked, flags, prot, offset, tagname, trackfd, guard } = given;
+    const rest = { access: asked, flags, prot, offset, tagname, trackfd, guard };
     const length = wanted === undefined ? 0 : integer("length", wanted, 0, MAX);
     const checked = checkOptions(rest, length, -1);
     boolean("create", create);

@@ -75,14 +75,14 @@ export function preparePattern({ source, flags }: { source: string; flags: strin
   const literal = whole.sticky ? undefined : first.literal();
   // Within a line nothing looks further than its end, and the expression can stay as it is.
   if (!first.matchesNewline) return { whole, cut: whole, withinLines: true, lookbehind, reach: undefined, literal };
-  const cut = first.looksAheadBehind ? undefined : rewritten(source, plain, first.groups);
+  const cut = first.looksAheadBehind ? undefined : rewrite(source, plain, first.groups);
   const reach = whole.sticky ? undefined : first.reach();
   const compiled = cut === undefined ? undefined : new RegExp(cut, stepping);
   return { whole, cut: compiled, withinLines: false, lookbehind, reach, literal };
 }
 
 /** The source rewritten to stop at the end of the text; undefined where it would get so long that no engine takes it. */
-function rewritten(source: string, flags: string, groups: readonly Group[]): string | undefined {
+function rewrite(source: string, flags: string, groups: readonly Group[]): string | undefined {
   const reader = new SourceReader(source, flags, groups);
   const result = reader.read();
   return reader.tooLong || result.length > longest(source) ? undefined : result;

@@ -231,10 +231,25 @@ export function sigbusGuard(
 }
 
 /** The values of hexadecimal digits. */
-const DIGITS: Record<string, number> = Object.assign(
-  Object.create(null),
-  ...[..."0123456789abcdef"].map((digit, value) => ({ [digit]: value })),
-);
+const DIGITS = {
+  __proto__: null,
+  0: 0,
+  1: 1,
+  2: 2,
+  3: 3,
+  4: 4,
+  5: 5,
+  6: 6,
+  7: 7,
+  8: 8,
+  9: 9,
+  a: 10,
+  b: 11,
+  c: 12,
+  d: 13,
+  e: 14,
+  f: 15,
+} as unknown as Record<string, number | undefined>;
 
 /** Not by `parseInt` and its like, which may have been replaced: the result is run. */
 function bytesOf(hexadecimal: string): Uint8Array {
