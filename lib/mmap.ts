@@ -14,7 +14,8 @@ import { MADV_REMOVE, MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, S
 import { show, withPath } from "./errors.ts";
 import { knownByPath, Mapping, type Offer, reserve as reserveBlocks } from "./mapping.ts";
 import { copiedLine } from "./pool.ts";
-import { type ByteMatch, find, findLast, lineEnd, lines, matches } from "./search.ts";
+import { lineEnd, lines } from "./search/lines.ts";
+import { type ByteMatch, find, findLast, matches } from "./search/search.ts";
 
 /** What may be done with a map, and where its writes go. */
 export type Access = "default" | "read" | "write" | "copy";

@@ -26,4 +26,4 @@ export {
   type ResizeOptions,
   type ViewConstructor,
 } from "./mmap.ts";
-export type { ByteMatch } from "./search.ts";
+export type { ByteMatch } from "./search/search.ts";

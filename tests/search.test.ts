@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../lib/mod.ts";
-import { preparePattern } from "../lib/pattern.ts";
+import { preparePattern } from "../lib/search/windowed-regexp.ts";
 import { Random } from "./fuzz/random.ts";
 import { bytes, newFile, refuses, text } from "./support.ts";
 
