@@ -18,7 +18,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../tests/runtimes.ts";
+import { ROOT } from "../tests/helpers/runtimes.ts";
 
 export const KiB = 2 ** 10;
 export const MiB = 2 ** 20;

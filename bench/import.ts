@@ -9,7 +9,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
-import { currentRuntime, ROOT } from "../tests/runtimes.ts";
+import { currentRuntime, ROOT } from "../tests/helpers/runtimes.ts";
 import type { Data } from "./data.ts";
 import { type Bench, here } from "./harness.ts";
 

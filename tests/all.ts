@@ -1,6 +1,6 @@
 /**
- * The suite: every `*.test.ts` beside this file, in the runtime that runs it. With arguments, only the files whose names
- * contain one of them.
+ * The suite: every `*.test.ts` below this folder, in the runtime that runs it. With arguments, only the files whose path
+ * below this folder contains one of them: `api/open`, `sigbus`.
  *
  * @module
  */
@@ -19,12 +19,15 @@ const queue = globalThis as Queue;
 queue.UVU_DEFER = 1;
 const uvu = (await import("uvu")) as typeof import("uvu") & { exec(): Promise<void> };
 
+const SUFFIX = ".test.ts";
 const wanted = process.argv.slice(2);
-const files = readdirSync(new URL(".", import.meta.url)).filter((file) => file.endsWith(".test.ts"));
-for (const file of files.sort()) {
-  if (wanted.length > 0 && !wanted.some((part) => file.includes(part))) continue;
-  queue.UVU_INDEX = queue.UVU_QUEUE?.push([file]) as number;
+const names = readdirSync(new URL(".", import.meta.url), { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(SUFFIX))
+  .map((file) => file.slice(0, -SUFFIX.length).replaceAll("\\", "/"));
+for (const name of names.sort()) {
+  if (wanted.length > 0 && !wanted.some((word) => name.includes(word))) continue;
+  queue.UVU_INDEX = queue.UVU_QUEUE?.push([name]) as number;
   queue.UVU_INDEX--;
-  await import(new URL(file, import.meta.url).href);
+  await import(new URL(name + SUFFIX, import.meta.url).href);
 }
 await uvu.exec();

@@ -1,4 +1,4 @@
-// The SIGBUS handler for arm64, as platform/sigbus/arm64.ts has it in bytes; tests/sigbus.test.ts assembles this file and
+// The SIGBUS handler for arm64, as platform/sigbus/arm64.ts has it in bytes; tests/safety/sigbus.test.ts assembles this file and
 // compares. Position-independent; it is written to the beginning of a page. The twin of x64.s, which has the longer comments.
 
         .arch   armv8-a

@@ -1,4 +1,4 @@
-# The SIGBUS handler for x64, as platform/sigbus/x64.ts has it in bytes; tests/sigbus.test.ts assembles this file and
+# The SIGBUS handler for x64, as platform/sigbus/x64.ts has it in bytes; tests/safety/sigbus.test.ts assembles this file and
 # compares. Position-independent; it is written to the beginning of a page.
 #
 # It calls nothing, takes no lock and leaves errno alone, for it may run in the middle of anything. Of a signal that it

@@ -11,7 +11,7 @@ import { setImmediate } from "node:timers/promises";
 import { inspect } from "node:util";
 import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
 import { MMap, type Residency, type ViewConstructor } from "../../lib/mod.ts";
-import { newFile } from "../support.ts";
+import { newFile } from "../helpers/support.ts";
 import { type Given, lineOf, WRONG } from "./model.ts";
 import { pollute } from "./pollute.ts";
 import { bytes, expression, noInteger, number, optional, options } from "./values.ts";

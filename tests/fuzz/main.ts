@@ -8,7 +8,7 @@ import { writeSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { FOLDER } from "../support.ts";
+import { FOLDER } from "../helpers/support.ts";
 import { differential } from "./differential.ts";
 import { hostile } from "./hostile.ts";
 import { Peer, pythonMissing } from "./peer.ts";

@@ -15,7 +15,7 @@ import { existsSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { ROOT, RUNTIMES, type Runtime } from "../runtimes.ts";
+import { ROOT, RUNTIMES, type Runtime } from "../helpers/runtimes.ts";
 
 const { values } = parseArgs({
   options: {

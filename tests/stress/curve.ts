@@ -6,7 +6,7 @@
 
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { collectGarbage, EMULATED, FOLDER, resources } from "../support.ts";
+import { collectGarbage, EMULATED, FOLDER, resources } from "../helpers/support.ts";
 
 interface Sample {
   readonly done: number;

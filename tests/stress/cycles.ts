@@ -10,7 +10,7 @@ import { openSync } from "node:fs";
 import process from "node:process";
 import { setImmediate } from "node:timers/promises";
 import { MMap, PAGESIZE } from "../../lib/mod.ts";
-import { newFile } from "../support.ts";
+import { newFile } from "../helpers/support.ts";
 import { Curve } from "./curve.ts";
 
 const SAMPLES = 20;

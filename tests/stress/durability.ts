@@ -18,7 +18,7 @@ import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { MMap } from "../../lib/mod.ts";
-import { commandFor, FOLDER, newPath } from "../support.ts";
+import { commandFor, FOLDER, newPath } from "../helpers/support.ts";
 
 const HEAD = 4096;
 const RECORD = 256;

@@ -12,8 +12,18 @@ import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { MMap, type MMapError, PAGESIZE } from "../../lib/mod.ts";
-import { smallDisk, withoutMounts } from "../disk.ts";
-import { collectGarbage, FOLDER, newFile, newPath, refuses, rejects, resources, runs, thrown } from "../support.ts";
+import { smallDisk, withoutMounts } from "../helpers/disk.ts";
+import {
+  collectGarbage,
+  FOLDER,
+  newFile,
+  newPath,
+  refuses,
+  rejects,
+  resources,
+  runs,
+  thrown,
+} from "../helpers/support.ts";
 import { ownMappings } from "./curve.ts";
 
 const times = Number(process.argv[2] ?? 1000);

@@ -12,7 +12,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { MMap, MMapError, PAGESIZE } from "../../lib/mod.ts";
-import { collectGarbage, newFile, resources } from "../support.ts";
+import { collectGarbage, newFile, resources } from "../helpers/support.ts";
 import { ownMappings } from "./curve.ts";
 
 const count = Number(process.argv[2] ?? 100_000);

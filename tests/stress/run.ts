@@ -17,8 +17,8 @@ import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { ROOT, RUNTIMES, type Runtime } from "../runtimes.ts";
-import { commandFor } from "../support.ts";
+import { ROOT, RUNTIMES, type Runtime } from "../helpers/runtimes.ts";
+import { commandFor } from "../helpers/support.ts";
 
 const { values, positionals } = parseArgs({ options: { runtime: { type: "string" } }, allowPositionals: true });
 const [name = "", ...sizes] = positionals;

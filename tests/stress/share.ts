@@ -18,8 +18,8 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { isMainThread, workerData } from "node:worker_threads";
 import { MMap } from "../../lib/mod.ts";
-import { collectGarbage, commandFor, newPath, resources } from "../support.ts";
-import { startWorker } from "../workers.ts";
+import { collectGarbage, commandFor, newPath, resources } from "../helpers/support.ts";
+import { startWorker } from "../helpers/workers.ts";
 import { ownMappings } from "./curve.ts";
 
 const PAGES = 32;

@@ -1,0 +1,224 @@
+import { readFileSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { setImmediate } from "node:timers/promises";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { MMap, type MMapError, PAGESIZE } from "../../lib/mod.ts";
+import { CODE } from "../../platform/sigbus/mod.ts";
+import { breakableDisk, failingDisk, withoutDevices } from "../helpers/disk.ts";
+import { currentRuntime } from "../helpers/runtimes.ts";
+import {
+  EMULATED,
+  holds,
+  newFile,
+  newPath,
+  printedBy,
+  refuses,
+  rejects,
+  text,
+  thrown,
+  unless,
+  WINDOWS,
+  WORKERS,
+} from "../helpers/support.ts";
+
+const test = suite("flush");
+
+const posix = unless(WINDOWS && "it blocks there", test);
+const failing = unless(withoutDevices, test);
+
+/** How many bytes of a file's mappings in this process are changed and not yet written. */
+function dirty(path: string): number {
+  const [, mapping = ""] = readFileSync("/proc/self/smaps", "latin1").split(`${path}\n`);
+  const numbers = [...mapping.matchAll(/^(?:Shared|Private)_Dirty: +(\d+) kB$/gm)].slice(0, 2);
+  return numbers.reduce((total, [, kibibytes]) => total + 1024 * Number(kibibytes), 0);
+}
+
+test("flushAsync gives a promise that is kept, and the bytes are in the file", async () => {
+  const path = newFile(new Uint8Array(3 * PAGESIZE));
+  using mm = MMap.open(path, { access: "write" });
+  mm.assign("abc", PAGESIZE, PAGESIZE + 3);
+  assert.is(await mm.flushAsync(), undefined);
+  assert.is(await mm.flushAsync(PAGESIZE + 1, 1), undefined);
+  holds(path, 1, 1);
+  assert.is(text(readFileSync(path).subarray(PAGESIZE, PAGESIZE + 3)), "abc");
+});
+
+unless(EMULATED && "QEMU makes up /proc/self/smaps", failing)(
+  "flush and flushAsync leave no changed page unwritten",
+  async () => {
+    using disk = failingDisk(2 ** 20, 2 ** 20);
+    const path = join(disk.folder, "file");
+    using mm = MMap.open(path, { create: true, length: 20 * PAGESIZE, reserve: true });
+    for (const flush of [() => mm.flush(), () => mm.flushAsync()]) {
+      mm.bytes.fill(97);
+      assert.is(dirty(path), 20 * PAGESIZE);
+      await flush();
+      assert.is(dirty(path), 0);
+    }
+  },
+);
+
+posix("the program goes on while flushAsync runs", async () => {
+  using mm = MMap.open(newPath(), { create: true, length: 2 ** 24 });
+  mm.bytes.fill(97);
+  const events: string[] = [];
+  const flushed = mm.flushAsync().then(() => events.push("flushed"));
+  events.push("called");
+  await setImmediate();
+  mm[0] = 98;
+  events.push("other work");
+  await flushed;
+  assert.equal(events, ["called", "other work", "flushed"]);
+  assert.is(mm[0], 98);
+});
+
+test("a map may be closed while flushAsync runs, and nothing stays open", async () => {
+  const path = newPath();
+  const mm = MMap.open(path, { create: true, length: 2 ** 20 });
+  mm.write(new Uint8Array(2 ** 20).fill(97));
+  const flushed = mm.flushAsync();
+  mm.close();
+  assert.is(await flushed, undefined);
+  holds(path, 0, 0);
+});
+
+test("a map may be resized while flushAsync runs", async () => {
+  const path = newPath();
+  using mm = MMap.open(path, { create: true, length: 2 ** 20 });
+  for (const size of [PAGESIZE, 2 ** 21, 10]) {
+    mm.assign(new Uint8Array(mm.length).fill(97));
+    const flushed = mm.flushAsync();
+    mm.resize(size);
+    assert.is(await flushed, undefined);
+    assert.is(mm.length, size);
+  }
+  holds(path, 1, 1);
+});
+
+test("many may run at once", async () => {
+  const paths = Array.from({ length: 12 }, newPath);
+  const maps = paths.map((path) => MMap.open(path, { create: true, length: PAGESIZE }));
+  const running = maps.map((mm) => mm.flushAsync());
+  for (const mm of maps) mm.close();
+  await Promise.all(running);
+  for (const path of paths) holds(path, 0, 0);
+});
+
+test("flushAsync breaks its promise where flush throws", async () => {
+  const path = newFile("abcdef");
+  const mm = MMap.open(path, { access: "write" });
+  await rejects(RangeError, mm.flushAsync(7), "offset", "7");
+  await rejects(RangeError, mm.flushAsync(3, 4), "size", "4");
+  await rejects(TypeError, mm.flushAsync("1" as never), "offset");
+  await rejects(TypeError, mm.flushAsync(0, 1.5), "size");
+  mm.close();
+  await rejects("ERR_MMAP_CLOSED", mm.flushAsync());
+});
+
+test("flushAsync needs the map's descriptor, where there is something to write", async () => {
+  const path = newFile("abcdef");
+  using untracked = MMap.open(path, { access: "write", trackfd: false });
+  await rejects(TypeError, untracked.flushAsync(), "trackfd");
+  using copy = MMap.open(path, { access: "copy", trackfd: false });
+  using memory = MMap.anonymous(10);
+  using unsized = MMap.anonymous(10, { trackfd: false });
+  for (const mm of [copy, memory, unsized]) assert.is(await mm.flushAsync(), undefined);
+});
+
+const guarded = unless(
+  (process.platform !== "linux" || !(process.arch in CODE)) && "the guard is not to be had here",
+  test,
+);
+
+guarded("flushAsync tells of pages that are gone, as flush does", async () => {
+  const path = newFile(new Uint8Array(4 * PAGESIZE));
+  using mm = MMap.open(path, { access: "write" });
+  truncateSync(path, PAGESIZE);
+  mm.bytes[3 * PAGESIZE] = 97;
+  refuses("ERR_MMAP_TRUNCATED", () => mm.flush());
+  await rejects("ERR_MMAP_TRUNCATED", mm.flushAsync());
+  assert.is(await mm.flushAsync(0, PAGESIZE), undefined);
+});
+
+/** Fails unless a map of a new file, changed and then struck by `strike`, has the code thrown by flush and flushAsync. */
+async function reportsLoss(folder: string, code: string, strike: () => void): Promise<void> {
+  const path = join(folder, "file");
+  const changed = () => {
+    const mm = MMap.open(path, { create: true, length: 2 ** 21, reserve: true });
+    mm.write(new Uint8Array(2 ** 21).fill(97));
+    return mm;
+  };
+  using one = changed();
+  using two = changed();
+  strike();
+  const error = thrown(() => one.flush()) as MMapError;
+  assert.equal([error.code, typeof error.errno, error.syscall], [code, "number", "msync"]);
+  one.close();
+  // What failed once counts as written, and is not tried again.
+  two.move(0, 1, two.length - 1);
+  await rejects(code, two.flushAsync(), "aio_fsync");
+  two.close();
+  holds(path, 0, 0);
+}
+
+failing("flush and flushAsync report what a disk without room could not take, and nothing stays open", async () => {
+  using disk = failingDisk(2 ** 22, 2 ** 20);
+  await reportsLoss(disk.folder, "ENOSPC", () => {});
+});
+
+failing("flush and flushAsync report what a broken disk could not take, and nothing stays open", async () => {
+  using disk = breakableDisk(2 ** 22);
+  await reportsLoss(disk.folder, "EIO", () => disk.breakDown(2 ** 20));
+});
+
+/** Node's way to allow a program some things only. */
+function permissionFlags(): string[] | undefined {
+  const major = Number.parseInt(process.versions.node, 10);
+  if (!currentRuntime().name.startsWith("node") || major < 24) return undefined;
+  return [
+    "--permission",
+    "--allow-addons",
+    ...(major < 26 ? [] : ["--allow-ffi"]),
+    "--allow-fs-read=*",
+    "--allow-fs-write=*",
+  ];
+}
+
+const restricted = unless(permissionFlags() === undefined && "it has no permissions to take away", test);
+
+// node:fs refuses fsync there, whatever is allowed.
+restricted("flushAsync works where the runtime restricts the program", () => {
+  const printed = printedBy(
+    `const mm = MMap.open(process.argv[2], { create: true, length: 10 });
+     mm.write("abc");
+     await mm.flushAsync();
+     console.log("flushed");`,
+    { args: [newPath()], flags: permissionFlags() ?? [] },
+  );
+  assert.is(printed, "flushed");
+});
+
+// The system writes to memory of the request until it is done.
+test("a worker may be terminated while flushAsync runs", () => {
+  const printed = printedBy(
+    `${WORKERS}
+     if (isMainThread) {
+       for (let round = 0; round < 3; round++) await startWorker({ path: process.argv[2] + round });
+       const mm = MMap.open(process.argv[2], { create: true, length: 100_000 });
+       mm.bytes.fill(97);
+       await mm.flushAsync();
+       console.log("alive");
+     } else {
+       const mm = MMap.open(workerData.path, { create: true, length: 2 ** 22 });
+       mm.bytes.fill(97);
+       for (let times = 0; times < 10; times++) void mm.flushAsync();
+       process.exit();
+     }`,
+    { args: [newPath()] },
+  );
+  assert.is(printed, "alive");
+});
+
+test.run();

@@ -1,0 +1,150 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { ROOT } from "../helpers/runtimes.ts";
+import { FOLDER, repetitions, unless } from "../helpers/support.ts";
+import { DIFFERENCES, NOT_RUN } from "./differences.ts";
+import { type Asked, differential } from "./differential.ts";
+import { Peer, pythonMissing } from "./peer.ts";
+import { shrink } from "./shrink.ts";
+import type { Outcome } from "./steps.ts";
+
+const test = suite("fuzzing against CPython");
+
+const compared = unless(pythonMissing(), test);
+
+let peer: Peer;
+test.before(() => {
+  peer = new Peer(join(FOLDER, "theirs"));
+});
+test.after(() => peer.close());
+
+compared("the library and CPython's mmap agree about many random steps", async () => {
+  const wanted = repetitions(4000);
+  const { steps, failure } = await differential(peer, FOLDER, { steps: wanted, seed: 20_260 });
+  assert.is(failure, undefined, failure);
+  assert.ok(steps >= wanted);
+});
+
+// --- The fuzzer finds what it is there for ---------------------------------------------------------------------------
+
+/** A Python whose steps of one kind give something else. */
+const liar = (kind: string, lie: (outcome: Outcome) => Outcome): Asked => ({
+  async run(sequence) {
+    const outcomes = await peer.run(sequence);
+    return outcomes.map((outcome, index) => (sequence.steps[index]?.op === kind ? lie(outcome) : outcome));
+  },
+});
+
+const LIES: [what: string, kind: string, lie: (outcome: Outcome) => Outcome][] = [
+  ["value", "find", ([status, value, ...rest]) => [status, status === "ok" ? "found" : value, ...rest]],
+  ["status", "seek", ([, value, ...rest]) => ["error", value, ...rest]],
+  ["error", "readByte", ([status, value, ...rest]) => [status, status === "error" ? "EIO" : value, ...rest]],
+  ["position", "write", ([status, value, position, ...rest]) => [status, value, position + 1, ...rest]],
+  ["length", "move", ([status, value, position, length, file]) => [status, value, position, length + 1, file]],
+  ["file", "flush", (outcome) => [outcome[0], outcome[1], outcome[2], outcome[3], `${outcome[4]}a`]],
+  ["missing file", "tell", (outcome) => [outcome[0], outcome[1], outcome[2], outcome[3], null]],
+];
+
+/** The steps of a program that is a report. */
+const stepsOf = (report: string): string[] => report.split("let mm, view, first;\n")[1]?.match(/^[^/\n].*$/gm) ?? [];
+
+for (const [what, kind, lie] of LIES) {
+  compared(`a wrong ${what} after ${kind} is found, and reported by few steps, the same each time`, async () => {
+    const { failure = "nothing found" } = await differential(liar(kind, lie), FOLDER, { steps: 4000, seed: 1 });
+    const found = stepsOf(failure);
+    assert.ok(found.length >= 1 && found.length <= 4, failure);
+    assert.match(found.at(-1) ?? "", `mm.${kind}(`);
+    const seed = Number(/found with --seed (\d+)/.exec(failure)?.[1]);
+    const again = await differential(liar(kind, lie), FOLDER, { steps: 1, seed });
+    assert.is(again.failure, failure);
+  });
+}
+
+compared("a sequence of which nothing can be left out is reported, too", async () => {
+  const late: Asked = {
+    async run(sequence) {
+      const outcomes = await peer.run(sequence);
+      return outcomes.map((outcome, index) => (index < 30 ? outcome : ["ok", "late", -2, -2, null]));
+    },
+  };
+  const { failure = "nothing found" } = await differential(late, FOLDER, { steps: 100, seed: 1 });
+  assert.is(stepsOf(failure).length, 31, failure);
+  assert.match(failure, "found with --seed 1)");
+});
+
+compared("a Python that ends is reported with what it said and the seed, and started again", async () => {
+  const mortal: Asked = {
+    run: ({ content, steps }) =>
+      // A division by zero, outside of any step.
+      peer.run({ content: steps.some(({ op }) => op === "rfind") ? { ...content, chunk: "" } : content, steps }),
+  };
+  const { failure = "nothing found" } = await differential(mortal, FOLDER, { steps: 4000, seed: 1 });
+  assert.match(failure, /Python ended with 1\. ZeroDivisionError.*\n.*found with --seed \d+\)/);
+  assert.ok(stepsOf(failure).length <= 2, failure);
+  assert.is((await differential(peer, FOLDER, { steps: 100, seed: 1 })).failure, undefined);
+});
+
+const content = { chunk: "a", length: 100_000, marks: [] };
+
+test("a failing sequence is made shorter by halves, not one by one", async () => {
+  let tries = 0;
+  const steps = [...Array(50).fill({ op: "tell", args: [] }), { op: "seek", args: [65_537] }];
+  const short = await shrink({ content, steps }, async ({ content: { length }, steps }) => {
+    tries++;
+    const fails = length > 54_321 && Number(steps.at(-1)?.args[0]) > 43_210;
+    return fails ? steps.length : undefined;
+  });
+  assert.equal(short, { content: { ...content, length: 54_322 }, steps: [{ op: "seek", args: [43_211] }] });
+  assert.ok(tries < 200, `${tries} tries`);
+});
+
+test("a failing sequence that is not soon short is left as it is", async () => {
+  let ran = 0;
+  const long = { content, steps: Array(2000).fill({ op: "tell", args: [] }) };
+  const short = await shrink(long, async ({ steps }) => {
+    ran += steps.length;
+    return undefined;
+  });
+  assert.equal(short, long);
+  assert.ok(ran > 0 && ran <= 20_000, `${ran} steps`);
+});
+
+// --- The deliberate differences --------------------------------------------------------------------------------------
+
+test("each deliberate difference has its reason", () => {
+  for (const { what, reason } of DIFFERENCES) assert.ok(what.endsWith(".") && reason.endsWith("."), what);
+});
+
+/** The README's table of Python's page: what its third column says, by what the first does. */
+function rowsOfReadme(): Map<string, string> {
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  const section = readme.split("\n## ").find((part) => part.startsWith("Python's page, row by row\n")) ?? "";
+  const rows = section.split(/\r?\n/).filter((line) => line.startsWith("|"));
+  const cells = rows.map((row) => row.split(" | ").map((cell) => cell.replace(/^\||\|$/g, "").trim()));
+  return new Map(cells.slice(2).map(([python = "", , differs = ""]) => [python, differs]));
+}
+
+test("the README's table tells of each deliberate difference, and the fuzzer's list of all that differs there", () => {
+  const rows = rowsOfReadme();
+  assert.ok(rows.size > 40, `${rows.size} rows`);
+  for (const { what, rows: named } of DIFFERENCES) {
+    assert.ok(named.length > 0, what);
+    for (const row of named) assert.ok(rows.get(row), `${what} No row ${row} says so`);
+  }
+  const known = [...DIFFERENCES, ...NOT_RUN].flatMap((entry) => entry.rows);
+  const differing = [...rows].flatMap(([row, differs]) => (differs === "" ? [] : [row]));
+  assert.equal(
+    differing.filter((row) => !known.includes(row)),
+    [],
+    "rows that no difference names",
+  );
+  assert.equal(
+    known.filter((row) => !differing.includes(row)),
+    [],
+    "rows that say of no difference",
+  );
+});
+
+test.run();

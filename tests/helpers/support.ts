@@ -1,0 +1,252 @@
+/**
+ * What the tests share: folders and files to work on, other processes, the garbage collector, errors to expect.
+ *
+ * @module
+ */
+
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { setImmediate, setTimeout } from "node:timers/promises";
+import * as assert from "uvu/assert";
+import { MMapError } from "../../lib/mod.ts";
+import { currentRuntime, MACHINE, ROOT, type Runtime } from "./runtimes.ts";
+import { windowsResources } from "./windows-resources.ts";
+
+/** What a case that is not for all systems asks: `runs(name, WINDOWS && "why not there")`. */
+export const WINDOWS: boolean = process.platform === "win32";
+
+/** Whether QEMU runs this process. */
+export const EMULATED: boolean = MACHINE?.emulated === true;
+
+/**
+ * How often a test repeats what shows only after many times: a tenth as often on a processor that is emulated, and a fifth
+ * on Windows, which is Wine here, where each call that makes a map goes through a server process.
+ */
+export const repetitions = (usual: number): number => (EMULATED ? usual / 10 : WINDOWS ? usual / 5 : usual);
+
+/** Why no descriptor can be mapped here, only a path; undefined where they can. */
+export const withoutDescriptors: string | undefined =
+  WINDOWS && process.versions.deno !== undefined
+    ? "Deno on Windows does not tell which file a descriptor stands for"
+    : undefined;
+
+/** A folder of this process's own, gone when it ends. */
+export const FOLDER: string = mkdtempSync(join(tmpdir(), "mmap-ffi-"));
+process.on("exit", () => {
+  try {
+    rmSync(FOLDER, { recursive: true, force: true });
+  } catch (error) {
+    // Windows deletes no file that is still mapped.
+    if (!WINDOWS) throw error;
+  }
+});
+
+let files = 0;
+
+/** A path that no other file has. */
+export function newPath(): string {
+  return join(FOLDER, `file-${files++}`);
+}
+
+/** The path of a new file with the given content. */
+export function newFile(content: string | Uint8Array): string {
+  const path = newPath();
+  writeFileSync(path, content);
+  return path;
+}
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+/** Bytes as text, and text as bytes. */
+export const text = (bytes: Uint8Array | undefined): string => decoder.decode(bytes);
+export const bytes = (string: string): Uint8Array => encoder.encode(string);
+
+/** What `act` throws; fails when it does not throw. */
+export function thrown(act: () => unknown): Error {
+  try {
+    act();
+  } catch (error) {
+    return error as Error;
+  }
+  assert.unreachable(`${act} should have thrown`);
+  throw new Error("unreachable");
+}
+
+/** Fails unless `act` throws an error of this class (an `MMapError` with this code), whose message contains the parts. */
+export function refuses(
+  kind: typeof TypeError | typeof RangeError | string,
+  act: () => unknown,
+  ...parts: string[]
+): void {
+  const error = thrown(act);
+  const said = `${error.name}: ${error.message}`;
+  if (typeof kind === "string") {
+    assert.instance(error, MMapError, `${said} is no MMapError with the code ${kind}`);
+    assert.is((error as MMapError).code, kind);
+  } else {
+    assert.instance(error, kind, `${said} is no ${kind.name}`);
+  }
+  for (const part of parts) assert.ok(error.message.includes(part), `"${error.message}" does not contain "${part}"`);
+}
+
+/** The same of a promise that is broken. */
+export async function rejects(
+  kind: typeof TypeError | typeof RangeError | string,
+  promise: Promise<unknown>,
+  ...parts: string[]
+): Promise<void> {
+  const outcome = await promise.then(
+    () => () => {},
+    (error: unknown) => () => {
+      throw error;
+    },
+  );
+  refuses(kind, outcome, ...parts);
+}
+
+/** Prints why a case is skipped, where `reason` is given; says whether it is to run. */
+export function runs(name: string, reason: string | false | undefined): boolean {
+  if (!reason) return true;
+  console.log(`\nskipped: ${name}: ${reason}`);
+  return false;
+}
+
+/** Adds tests that are not for every system or runtime: where there is a reason against them, each is printed as skipped. */
+export function unless(reason: string | false | undefined, test: AddTest): AddTest {
+  return (name, run) => {
+    if (runs(name, reason)) test(name, run);
+  };
+}
+
+type AddTest = (name: string, run: () => void | Promise<void>) => void;
+
+/** Collects garbage, and lets finalizers run. */
+export async function collectGarbage(): Promise<void> {
+  const { gc, Bun } = globalThis as { gc?: () => void; Bun?: { gc(force: boolean): void } };
+  const collect = gc ?? (() => Bun?.gc(true));
+  for (let round = 0; round < 10; round++) {
+    collect();
+    await setImmediate();
+    await setTimeout(5);
+  }
+}
+
+/** How many mappings and descriptors this process has. */
+export function resources(): { maps: number; descriptors: number } {
+  if (WINDOWS) return windowsResources();
+  const maps = readFileSync("/proc/self/maps", "latin1").split("\n").length - 1;
+  return { maps, descriptors: readdirSync("/proc/self/fd").length };
+}
+
+/** Fails unless this process has so many mappings and descriptors of a file. */
+export function holds(path: string, maps: number, descriptors: number): void {
+  if (runs(`what is held of ${path}`, WINDOWS && "Windows does not list it")) {
+    assert.equal(resourcesOf(path), { maps, descriptors });
+  }
+}
+
+function resourcesOf(path: string): { maps: number; descriptors: number } {
+  const maps = readFileSync("/proc/self/maps", "utf8").split("\n");
+  const descriptors = readdirSync("/proc/self/fd").filter((number) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${number}`) === path;
+    } catch {
+      // The descriptor that the folder was read through is gone.
+      return false;
+    }
+  });
+  return { maps: maps.filter((line) => line.endsWith(` ${path}`)).length, descriptors: descriptors.length };
+}
+
+/** What a child process did. */
+export interface Ended {
+  code: number | null;
+  signal: string | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** How a child process is run. */
+export interface ChildOptions {
+  runtime?: Runtime;
+  args?: string[];
+  env?: Record<string, string>;
+  /** In the place of the runtime's flags. */
+  flags?: string[];
+  stdio?: (number | "ignore" | "pipe" | "inherit")[];
+}
+
+/** The address of the library, for a child's program to import. */
+export const LIBRARY: string = new URL("../../lib/mod.ts", import.meta.url).href;
+
+/** Writes a program that imports all of the library as its first line, and gives its path. */
+export function newProgram(source: string): string {
+  mkdirSync(FOLDER, { recursive: true });
+  const path = `${newPath()}.mts`;
+  writeFileSync(
+    path,
+    `import * as library from ${JSON.stringify(LIBRARY)};\nconst { MMap, MMapError } = library;\n${source}\n`,
+  );
+  return path;
+}
+
+/** The flags of this runtime, behind its program and the emulator. */
+export const ownFlags = (): string[] => currentRuntime().command.slice(1 + (MACHINE?.emulator.length ?? 0));
+
+/** The command line that runs a file, and its environment. */
+export function commandFor(file: string, { runtime = currentRuntime(), args = [], env = {}, flags }: ChildOptions) {
+  const [program, ...own] = runtime.command as [string, ...string[]];
+  // An emulator comes before the runtime's own program, and stays whatever the flags are.
+  const emulated = own.splice(0, MACHINE?.emulator.length ?? 0);
+  return {
+    program,
+    args: [...emulated, ...(flags ?? own), file, ...args],
+    env: { ...plainEnvironment(), ...runtime.env, MMAP_TEST_RUNTIME: runtime.name, ...env },
+  };
+}
+
+/** This process's environment, without what would colour a child's output or ask for another way to call C. */
+function plainEnvironment(): Record<string, string | undefined> {
+  const { FORCE_COLOR: _color, MMAP_FFI: _way, ...rest } = process.env;
+  return { ...rest, NO_COLOR: "1", NODE_NO_WARNINGS: "1" };
+}
+
+/**
+ * The start of a program that runs itself in workers: `startWorker(data)` gives a promise that is kept when the worker ends.
+ */
+export const WORKERS = `
+  import { isMainThread, workerData } from "node:worker_threads";
+  import { startWorker as start } from ${JSON.stringify(new URL("workers.ts", import.meta.url).href)};
+  const startWorker = (data) => start(new URL(import.meta.url), data);
+`;
+
+/** Runs a program in a child process, to its end. */
+export function runChild(source: string, options: ChildOptions = {}): Ended {
+  return runFile(newProgram(source), options);
+}
+
+/** How long a child process may take: far more than it should. */
+const CHILD_LIMIT = (EMULATED ? 10 : 2) * 60 * 1000;
+
+export function runFile(file: string, options: ChildOptions = {}): Ended {
+  const { program, args, env } = commandFor(file, options);
+  const ended = spawnSync(program, args, {
+    cwd: ROOT,
+    env,
+    encoding: "utf8",
+    timeout: CHILD_LIMIT,
+    maxBuffer: 2 ** 26,
+  });
+  return { code: ended.status, signal: ended.signal, stdout: ended.stdout ?? "", stderr: ended.stderr ?? "" };
+}
+
+/** Runs a program in a child process and gives what it printed; fails unless it ended well. */
+export function printedBy(source: string, options: ChildOptions = {}): string {
+  const { code, signal, stdout, stderr } = runChild(source, options);
+  assert.is(signal ?? code, 0, `the child ended with ${signal ?? code}: ${stdout}${stderr}`);
+  return stdout.trim();
+}

@@ -1,0 +1,186 @@
+/**
+ * Tests what is published, and not only the sources: packs the package, installs it into an empty folder, imports and
+ * requires it in every runtime that npm packages are for, and lets TypeScript see its types.
+ *
+ *     npm run test:package
+ *
+ * @module
+ */
+
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { ROOT, RUNTIMES } from "../helpers/runtimes.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "mmap-ffi-package-"));
+const elsewhere = mkdtempSync(join(tmpdir(), "mmap-ffi-elsewhere-"));
+let passed = 0;
+let failed = 0;
+
+function check(name: string, command: string, args: string[], expected: RegExp, cwd = folder): void {
+  const { status, signal, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8", timeout: 120_000 });
+  const output = `${stdout}${stderr}`;
+  const good = status === 0 && expected.test(output);
+  if (good) passed++;
+  else failed++;
+  console.log(`${good ? "ok  " : "FAIL"} ${name}`);
+  if (!good) console.log(`ended with ${signal ?? status}, expected ${expected}:\n${output}`);
+}
+
+const npm = (args: string[], cwd: string) =>
+  execFileSync("npm", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+
+const tool = (name: string) => join(ROOT, "node_modules", ".bin", name);
+
+npm(["run", "build"], ROOT);
+// Without the scripts, whose output would stand before the JSON.
+const [packed] = JSON.parse(npm(["pack", "--json", "--ignore-scripts", "--pack-destination", folder], ROOT)) as {
+  filename: string;
+  files: { path: string }[];
+}[];
+if (packed === undefined) throw new Error("npm packed nothing");
+const tarball = join(folder, packed.filename);
+
+const USE = `
+const path = require("node:path").join(__dirname, "package.json");
+const mm = MMap.open(path);
+const text = new TextDecoder().decode(mm.read(1));
+mm.close();
+console.log(MMap.name, text, PAGESIZE, typeof MAP_SHARED);`;
+
+/** What that prints. */
+const WORKS = /^MMap \{ \d+ number$/m;
+
+/** A program that is bundled with the library into one CommonJS file. */
+const BUNDLED = `import { MMap, PAGESIZE, MAP_SHARED } from "mmap-ffi";${USE}`;
+
+/** Prints which of its own modules Node loads for the library. */
+const LOADED = (load: string) => `
+const before = new Set(process.moduleLoadList);
+${load};
+console.log("loaded:", process.moduleLoadList.filter((name) => !before.has(name)).join());`;
+
+const PROGRAM = `
+import { MMap, MMapError, MADV_RANDOM, type Access, type ByteMatch, type BytesLike, type MMapOptions } from "mmap-ffi";
+const options: MMapOptions = { access: "read" satisfies Access };
+const mm: MMap = MMap.open("package.json", options);
+const byte: number = mm[0]!;
+const floats: Float64Array = mm.view(Float64Array, 0, 1);
+const needle: BytesLike = "x";
+const match: ByteMatch | undefined = mm.search(/a/);
+{
+  using opened = MMap.open("package.json");
+  opened.close();
+}
+const advice: number | undefined = MADV_RANDOM;
+mm.madvise(advice);
+// @ts-expect-error a map finds no numbers
+mm.find(3);
+// @ts-expect-error there is no such access
+MMap.anonymous(1, { access: "reed" });
+export { byte, floats, needle, match, MMapError };
+`;
+
+/** What the newest language has for every iterator. */
+const ITERATORS = `
+import { MMap, type ByteMatch } from "mmap-ffi";
+const mm = MMap.open("package.json");
+const lines: Uint8Array<ArrayBuffer>[] = mm.lines().take(2).toArray();
+const matches: ByteMatch[] = mm.matchAll(/a/g).drop(1).toArray();
+const bytes: number[] = mm[Symbol.iterator]().filter((byte) => byte > 0).toArray();
+export { lines, matches, bytes };
+`;
+
+try {
+  writeFileSync(join(folder, "package.json"), '{ "name": "user", "private": true, "type": "commonjs" }\n');
+  npm(["install", "--no-fund", "--no-audit", tarball], folder);
+  const bare = USE.replace(/require\("node:path"\)\.join\(__dirname, "package.json"\)/, '"package.json"');
+  writeFileSync(join(folder, "use.cjs"), `const { MMap, PAGESIZE, MAP_SHARED } = require("mmap-ffi");${USE}`);
+  writeFileSync(join(folder, "use.mjs"), `import { MMap, PAGESIZE, MAP_SHARED } from "mmap-ffi";${bare}`);
+  writeFileSync(join(folder, "load.cjs"), LOADED('require("./node_modules/mmap-ffi/dist/mod.cjs")'));
+  writeFileSync(join(folder, "load.mjs"), LOADED('await import("mmap-ffi")'));
+  writeFileSync(join(folder, "bundled.ts"), BUNDLED);
+  const bundling = ["bundled.ts", "--bundle", "--platform=node", "--format=cjs", "--outfile=bundled.cjs"];
+  check("esbuild bundles it into CommonJS", tool("esbuild"), bundling, /bundled\.cjs/);
+  // Where no koffi is to be found.
+  cpSync(join(folder, "bundled.cjs"), join(elsewhere, "bundled.cjs"));
+  writeFileSync(join(elsewhere, "package.json"), "{}");
+  for (const { name, command, env, missing } of RUNTIMES) {
+    if (name === "deno") continue;
+    if (missing !== undefined) {
+      console.log(`skipped: ${name}: ${missing}`);
+      continue;
+    }
+    const program = command[0] as string;
+    const set = Object.entries(env).map(([key, value]) => `${key}=${value}`);
+    for (const file of ["use.mjs", "use.cjs"]) {
+      check(`${name} ${file}`, "env", [...set, program, file], WORKS);
+    }
+    check(`${name} bundled.cjs`, "env", [...set, program, join(folder, "bundled.cjs")], WORKS, "/");
+    if (name === "node26") {
+      check(`${name} bundled.cjs without koffi`, "env", [...set, program, join(elsewhere, "bundled.cjs")], WORKS, "/");
+    }
+    // Elsewhere the page size, which the library exports, is to be had through C alone.
+    if (name === "bun" || process.arch !== "x64") continue;
+    for (const file of ["load.mjs", "load.cjs"]) {
+      check(`${name} loads nothing for ${file}`, "env", [...set, program, file], /^loaded: $/m);
+    }
+  }
+
+  mkdirSync(join(folder, "types"));
+  writeFileSync(join(folder, "types", "program.mts"), PROGRAM);
+  writeFileSync(join(folder, "types", "program.cts"), PROGRAM);
+  for (const resolution of ["bundler", "node16", "nodenext"]) {
+    const module = resolution === "bundler" ? "esnext" : resolution;
+    const options = [
+      "--noEmit",
+      "--strict",
+      "--target",
+      "es2022",
+      "--lib",
+      "es2024,esnext.disposable",
+      "--types",
+      "node",
+    ];
+    const roots = ["--typeRoots", join(ROOT, "node_modules", "@types")];
+    const files = resolution === "bundler" ? ["types/program.mts"] : ["types/program.mts", "types/program.cts"];
+    const args = [...options, ...roots, "--module", module, "--moduleResolution", resolution, ...files];
+    check(`types under ${resolution}`, tool("tsc"), args, /^$/);
+  }
+  // The language of the year that the package is compiled for, and no runtime's types.
+  const language = { noEmit: true, strict: true, target: "es2022", lib: ["es2022"], types: [], module: "nodenext" };
+  writeFileSync(
+    join(folder, "types", "tsconfig.json"),
+    JSON.stringify({ compilerOptions: language, include: ["program.*"] }),
+  );
+  check("types of ES2022 alone", tool("tsc"), ["--project", "types"], /^$/);
+  writeFileSync(join(folder, "types", "iterators.mts"), ITERATORS);
+  writeFileSync(
+    join(folder, "types", "tsconfig.json"),
+    JSON.stringify({ compilerOptions: { ...language, lib: ["esnext"] }, include: ["iterators.mts"] }),
+  );
+  check("types of iterators in ESNext", tool("tsc"), ["--project", "types"], /^$/);
+
+  check("publint", tool("publint"), ["--strict", ROOT], /All good/);
+  check("are the types wrong?", tool("attw"), [tarball, "--no-color"], /No problems found/);
+  check("deno publish --dry-run", tool("deno"), ["publish", "--dry-run", "--allow-dirty"], /Dry run complete/, ROOT);
+
+  const contents = packed.files.map(({ path }) => path).sort();
+  const expected =
+    /^(CHANGELOG\.md|LICENSE|README\.md|package\.json|dist\/mod\.(js|cjs|d\.ts|d\.cts|js\.map|cjs\.map))$/;
+  const strange = contents.filter((path) => !expected.test(path));
+  const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
+  const jsr = JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8")) as { version: string };
+  const whole = strange.length === 0 && contents.length >= 10 && version === jsr.version;
+  if (whole) passed++;
+  else failed++;
+  console.log(
+    `${whole ? "ok  " : "FAIL"} the package's contents and version: ${contents.join(" ")}, ${version} ${jsr.version}`,
+  );
+} finally {
+  for (const made of [folder, elsewhere]) rmSync(made, { recursive: true, force: true });
+}
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;

@@ -1,0 +1,133 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { MMap } from "../../lib/mod.ts";
+import { newFile, printedBy, refuses, text } from "../helpers/support.ts";
+
+const test = suite("objects that lie about themselves");
+
+function lying<T extends object>(object: T, properties: Record<string, unknown>): T {
+  for (const [name, value] of Object.entries(properties)) Object.defineProperty(object, name, { get: () => value });
+  return object;
+}
+
+test("bytes are what the engine has measured, and their own properties are not asked", () => {
+  using mm = MMap.anonymous(8);
+  const other = Uint8Array.of(120, 120, 120, 120).buffer;
+  const lies = { length: 1, byteLength: 1, byteOffset: 1, buffer: other };
+  assert.is(mm.write(lying(Uint8Array.of(97, 98, 99), lies)), 3);
+  assert.is(mm.write(lying(new DataView(Uint8Array.of(100, 101).buffer), { byteLength: 1, buffer: other })), 2);
+  assert.is(text(mm.slice()), "abcde\0\0\0");
+  assert.is(mm.find(lying(Uint8Array.of(99, 100), lies)), 2);
+});
+
+test("an object that only claims to be an ArrayBuffer holds no bytes", () => {
+  using mm = MMap.anonymous(8);
+  refuses(TypeError, () => mm.write(Object.create(ArrayBuffer.prototype)), "bytes");
+  refuses(TypeError, () => mm.find(Object.create(Uint8Array.prototype)), "sub");
+});
+
+test("an expression is what the engine knows of it, and its own properties are not asked", () => {
+  using mm = MMap.anonymous(8);
+  mm.write("abcabc");
+  const hostile = lying(/b/, { source: "\\", flags: "y", exec: () => null });
+  assert.equal(
+    [...mm.matchAll(hostile)].map(({ index }) => index),
+    [1, 4],
+  );
+});
+
+test("matches of a map that was resized meanwhile lie within it", () => {
+  using mm = MMap.anonymous(8);
+  mm.write("aaaaaaaa");
+  const indices: number[] = [];
+  for (const { index } of mm.matchAll(/a/)) {
+    indices.push(index);
+    if (index === 2) mm.resize(4);
+  }
+  assert.equal(indices, [0, 1, 2, 3]);
+});
+
+test("methods of a map work on maps alone", () => {
+  const { flush } = MMap.prototype;
+  assert.throws(
+    () => flush.call(new Uint8Array(3) as never, 0, 0),
+    (error: unknown) => error instanceof TypeError,
+  );
+});
+
+// Reading asked the class of the library's own window what to make, and code that answered could unmap it.
+test("built-in classes that were replaced do not lead the library out of its memory", () => {
+  const program = `
+    import { Buffer } from "node:buffer";
+    const mm = MMap.anonymous(100_000);
+    const { slice } = Uint8Array.prototype;
+    const lie = (object, name, descriptor) => Object.defineProperty(object, name, { configurable: true, ...descriptor });
+    lie(Uint8Array.prototype, "slice", { value: () => -1 });
+    mm.read(10);
+    mm.readline();
+    lie(Uint8Array.prototype, "slice", { value: slice });
+    lie(Uint8Array.prototype, "length", { get: () => 2 ** 31 });
+    try { mm.write("abc"); } catch {}
+    try { mm.assign("abc", 0, 3); } catch {}
+    mm.rfind("ab");
+    delete Uint8Array.prototype.length;
+    lie(RegExp.prototype, "exec", { value: () => null });
+    lie(RegExp.prototype, "source", { get: () => "\\\\" });
+    mm.seek(0);
+    mm.write("xabc");
+    const index = mm.search(/[ab]+/).index;
+    lie(Uint8Array.prototype, "constructor", { get() { mm.close(); } });
+    const [bytes, position] = [mm.slice(0, 5), mm.tell()];
+    lie(Uint8Array.prototype, "constructor", { value: Uint8Array });
+    lie(Buffer, "allocUnsafeSlow", { value: () => new Uint8Array(2 ** 30) });
+    for (const read of [() => mm.search(/[ab]+/), () => mm.lines().next()]) {
+      try { read(); } catch (error) { console.log(error.message); }
+    }
+    const { allocUnsafe } = Buffer;
+    for (const [act, read] of [["resize", () => mm.search(/[ab]+/)], ["close", () => mm.lines().next()]]) {
+      lie(Buffer, "allocUnsafeSlow", { value: (length) => { mm[act](10); return allocUnsafe(length); } });
+      try { read(); } catch (error) { console.log(error.message); }
+    }
+    console.log([index, position, ...bytes].join());
+  `;
+  assert.match(printedBy(program), /^(the map has no .*\n){3}the map is closed\n1,4,120,97,98,99,0$/);
+});
+
+// A line longer than what is copied at once is looked for behind it, after code that was put in place has run.
+test("a map that closes while a line is made into text is not read on", () => {
+  const program = `
+    const mm = MMap.anonymous(50_000_000);
+    Buffer.prototype.toString = () => { mm.close(); return ""; };
+    try { mm.lines().next(); } catch (error) { console.log(error.code); }
+  `;
+  assert.is(printedBy(program), "ERR_MMAP_CLOSED");
+});
+
+// Code that answers in the middle of a resize could resize the map once more, and pages would be unmapped twice.
+test("no property that user code can replace is asked while a map is made or resized", () => {
+  const path = newFile(new Uint8Array(10_000));
+  const program = `
+    const path = process.argv[2];
+    MMap.open(path).close();
+    let asked = 0;
+    const { get } = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), "length");
+    Object.defineProperty(Uint8Array.prototype, "length", { configurable: true, get() { asked++; return get.call(this); } });
+    const mm = MMap.anonymous(8192);
+    for (const size of [20_000, 5000, 30_000]) { mm.resize(size); mm.bytes; }
+    mm.close();
+    delete Uint8Array.prototype.length;
+    console.log(asked);
+  `;
+  assert.is(printedBy(program, { args: [path] }), "0");
+});
+
+test("the system's errors have their names, though other code answers for the table of them", () => {
+  const program = `
+    const mm = MMap.anonymous(5000, { access: "copy" });
+    Map.prototype.get = () => { mm.close(); return ["EHOSTILE", "nothing of the kind"]; };
+    try { MMap.anonymous(2 ** 52); } catch (error) { console.log(error.code, mm.closed); }
+  `;
+  assert.is(printedBy(program), "ENOMEM false");
+});
+
+test.run();

@@ -1,0 +1,27 @@
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { runFile, runs, WINDOWS } from "../helpers/support.ts";
+
+const test = suite("stress, small");
+
+/** The programs, each with sizes for a few seconds, and the last line that it prints. */
+const PROGRAMS: [name: string, sizes: string[], last: RegExp][] = [
+  ["cycles", ["2800"], /^2800 cycles, and the curve is flat$/],
+  ["maps", ["2000"], /^2000 maps, twice$/],
+  ["share", ["4", "2", "1"], /^\d+ descriptors before, \d+ after; 1 mappings of the file$/],
+  ["interrupted", ["20"], /^everything was refused, and nothing stays open$/],
+  ["durability", ["3"], /^3 kills: \d+ records written/],
+];
+
+for (const [name, sizes, last] of PROGRAMS) {
+  if (!runs(name, WINDOWS && "it counts what /proc shows")) continue;
+  test(name, () => {
+    const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
+    const { code, signal, stdout, stderr } = runFile(file, { args: sizes });
+    assert.is(signal ?? code, 0, stdout + stderr);
+    assert.match(stdout.trim().split("\n").at(-1) as string, last);
+  });
+}
+
+test.run();

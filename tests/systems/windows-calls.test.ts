@@ -1,0 +1,549 @@
+/**
+ * The calls that Windows gets, with their arguments, against its documentation: the platform over a recording `Ffi`, in
+ * every runtime on every system. The quotations are from https://learn.microsoft.com/en-us/windows/win32/api.
+ */
+
+import { closeSync, fstatSync, openSync } from "node:fs";
+import process from "node:process";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Ffi, Signatures } from "../../ffi/types.ts";
+import { Mapping, usePlatform } from "../../lib/mapping.ts";
+import { MMapError } from "../../lib/mod.ts";
+import type { Platform, ProtectionRequest } from "../../platform/types.ts";
+import { windowsPlatform } from "../../platform/windows.ts";
+import { newFile, thrown } from "../helpers/support.ts";
+
+const test = suite("calls to Windows");
+
+type Value = number | Uint8Array;
+type Behaviour = (...parameters: Value[]) => number | undefined;
+
+const FILE = 0x44;
+const OBJECT = 0x88;
+const COPY = 0xcc;
+const ADDRESS = 0x7ff0_0000_0000;
+const GIB = 2 ** 30;
+
+const setLow = (buffer: Value | undefined, offset: number, value: number): number => {
+  new DataView((buffer as Uint8Array).buffer).setUint32(offset, value, true);
+  return 1;
+};
+
+/** What the functions do where a test says nothing else: succeed. */
+const SUCCESS: Record<string, Behaviour> = {
+  GetSystemInfo: (info) => setLow(info, 4, 4096) && setLow(info, 40, 65_536),
+  uv_get_osfhandle: () => FILE,
+  CreateFileW: () => FILE,
+  CreateFileMappingW: () => OBJECT,
+  OpenFileMappingW: () => 0,
+  MapViewOfFile: () => ADDRESS,
+  DuplicateHandle: (_process, _handle, _target, copy) => setLow(copy, 0, COPY),
+  GetFileType: () => 1,
+  GetFileSizeEx: (_handle, size) => setLow(size, 4, 3) && setLow(size, 0, 5),
+  GetLastError: () => 5,
+  FormatMessageW: (_flags, _source, _number, _language, buffer) => {
+    const text = "Access is denied.\r\n";
+    for (const [index, letter] of [...text].entries()) (buffer as Uint8Array)[2 * index] = letter.charCodeAt(0);
+    return text.length;
+  },
+};
+
+/** A platform over functions that do as they are told, and what it called: name and arguments, strings as strings. */
+function recorded(behaviours: Record<string, Behaviour> = {}, withDescriptors = true) {
+  const calls: unknown[][] = [];
+  const ffi: Ffi = {
+    maxViewLength: 2 ** 40,
+    viewCopy: 0,
+    view: (_address, length) => new ArrayBuffer(length),
+    open: ((libraries: readonly string[], signatures: Signatures) => {
+      const [library] = libraries;
+      assert.ok(["kernel32.dll", "ucrtbase.dll", process.execPath].includes(library as string), library);
+      if (library === process.execPath && !withDescriptors) throw new Error("no such function");
+      const functions = Object.entries(signatures).map(([name, { parameters }]) => [
+        name,
+        (...values: Value[]) => {
+          assert.is(values.length, parameters.length, name);
+          for (const [index, type] of parameters.entries()) checkType(type, values[index], `${name} ${index}`);
+          calls.push([name, ...values.map(shown)]);
+          return (behaviours[name] ?? SUCCESS[name] ?? (() => 1))(...values);
+        },
+      ]);
+      return Object.fromEntries(functions);
+    }) as Ffi["open"],
+  };
+  const system = (syscall: string, errno: number, code: string, meaning: string) =>
+    new MMapError(meaning, { code, errno, syscall });
+  const platform = windowsPlatform(ffi, { system });
+  calls.length = 0;
+  return { platform, calls };
+}
+
+function checkType(type: string, value: Value | undefined, name: string): void {
+  if (type === "bytes") {
+    assert.instance(value, Uint8Array, name);
+    return;
+  }
+  const [low, high] = type === "u32" ? [0, 2 ** 32 - 1] : type === "i32" ? [-(2 ** 31), 2 ** 31 - 1] : [-1, 2 ** 53];
+  assert.ok(Number.isInteger(value) && (value as number) >= low && (value as number) <= high, `${name}: ${value}`);
+}
+
+/** Strings end with a NUL in UTF-16; what else is passed is where the function writes. */
+function shown(value: Value): unknown {
+  if (typeof value === "number") return value;
+  const text = new TextDecoder("utf-16le").decode(value);
+  return text.length > 1 && text.endsWith("\0") && !text.slice(0, -1).includes("\0") ? text.slice(0, -1) : "buffer";
+}
+
+function requestFor(
+  platform: Platform,
+  descriptor: number,
+  length: number,
+  asked: Partial<ProtectionRequest> = {},
+  offset = 0,
+) {
+  const plain = { access: "default", prot: undefined, flags: undefined, tagname: undefined, descriptor } as const;
+  return { descriptor, length, offset, protection: platform.protection({ ...plain, ...asked }) };
+}
+
+test("pages and granularity are GetSystemInfo's", () => {
+  const { platform } = recorded();
+  assert.is(platform.pageSize, 4096);
+  // "dwAllocationGranularity: The granularity for the starting address at which virtual memory can be allocated."
+  assert.is(platform.allocationGranularity, 65_536);
+});
+
+test("a descriptor is duplicated, for this process alone", () => {
+  const { platform, calls } = recorded();
+  const own = platform.duplicate(7);
+  // "bInheritHandle: … If FALSE, the new handle cannot be inherited." DUPLICATE_SAME_ACCESS (2) "Ignores the
+  // dwDesiredAccess parameter." -1 is GetCurrentProcess(), "a pseudo handle to the current process".
+  assert.equal(calls, [
+    ["uv_get_osfhandle", 7],
+    ["DuplicateHandle", -1, FILE, -1, "buffer", 0, 0, 2],
+  ]);
+  calls.length = 0;
+  platform.closeDescriptor(own);
+  assert.equal(calls, [["CloseHandle", COPY]]);
+});
+
+test("each access has its page protection and its kind of view", () => {
+  // "PAGE_READONLY (0x02): Specifies that views can be mapped for read-only or copy-on-write access.", "PAGE_READWRITE
+  // (0x04): … for read-only, copy-on-write, or read/write access.", "PAGE_WRITECOPY (0x08): … for read-only or
+  // copy-on-write access." FILE_MAP_READ is 4, FILE_MAP_WRITE 2, FILE_MAP_COPY 1.
+  for (const [access, page, view] of [
+    ["default", 0x04, 2],
+    ["write", 0x04, 2],
+    ["read", 0x02, 4],
+    ["copy", 0x08, 1],
+  ] as const) {
+    const { platform, calls } = recorded();
+    assert.is(platform.map(requestFor(platform, 7, 1000, { access })), ADDRESS);
+    const made = [
+      ["uv_get_osfhandle", 7],
+      ["CreateFileMappingW", FILE, 0, page, 0, 1000, 0],
+      ["MapViewOfFile", OBJECT, view, 0, 0, 1000],
+    ];
+    // "Mapped views of a file mapping object maintain internal references to the object, and a file mapping object does
+    // not close until all references to it are released." A map for reading is mapped again for what the user sees.
+    assert.equal(calls, access === "read" ? made : [...made, ["CloseHandle", OBJECT]]);
+  }
+});
+
+test("offsets and sizes of 4 GiB and more come in two halves", () => {
+  const { platform, calls } = recorded();
+  platform.map(requestFor(platform, 7, 6 * GIB, {}, 5 * GIB + 65_536));
+  // "dwMaximumSizeHigh: The high-order DWORD of the maximum size of the file mapping object."
+  assert.equal(calls.slice(1), [
+    ["CreateFileMappingW", FILE, 0, 0x04, 2, 3 * GIB + 65_536, 0],
+    ["MapViewOfFile", OBJECT, 2, 1, GIB + 65_536, 6 * GIB],
+    ["CloseHandle", OBJECT],
+  ]);
+});
+
+test("anonymous memory is the paging file's", () => {
+  const { platform, calls } = recorded();
+  // "If hFile is INVALID_HANDLE_VALUE, the calling process must also specify a size for the file mapping object … In this
+  // scenario, CreateFileMapping creates a file mapping object of a specified size that is backed by the system paging
+  // file instead of by a file in the file system."
+  platform.map(requestFor(platform, -1, 1000));
+  assert.equal(calls, [
+    ["CreateFileMappingW", -1, 0, 0x04, 0, 1000, 0],
+    ["MapViewOfFile", OBJECT, 2, 0, 0, 1000],
+    ["CloseHandle", OBJECT],
+  ]);
+});
+
+test("a name is passed on, and its object is kept as long as the view", () => {
+  const { platform, calls } = recorded();
+  platform.map(requestFor(platform, -1, 1000, { tagname: "Local\\żółć" }));
+  platform.unmap(ADDRESS, 1000);
+  assert.equal(calls, [
+    ["CreateFileMappingW", -1, 0, 0x04, 0, 1000, "Local\\żółć"],
+    ["MapViewOfFile", OBJECT, 2, 0, 0, 1000],
+    ["UnmapViewOfFile", ADDRESS],
+    ["CloseHandle", OBJECT],
+  ]);
+});
+
+test("a view that is refused leaves no object behind", () => {
+  const { platform, calls } = recorded({ MapViewOfFile: () => 0 });
+  const error = thrown(() => platform.map(requestFor(platform, -1, 1000, { tagname: "n" }))) as MMapError;
+  assert.equal(
+    [error.code, error.errno, error.syscall, error.message],
+    ["EACCES", 5, "MapViewOfFile", "Access is denied"],
+  );
+  // "If you want to get the last error, call GetLastError immediately": before anything else is called.
+  assert.equal(
+    calls.slice(1).map(([name]) => name),
+    ["MapViewOfFile", "GetLastError", "FormatMessageW", "CloseHandle"],
+  );
+  // FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, the error number, the user's language.
+  assert.equal(calls[3], ["FormatMessageW", 0x1200, 0, 5, 0, "buffer", 512, 0]);
+});
+
+test("what the user sees of a map for reading is a copy-on-write view of the same object", () => {
+  let address = ADDRESS;
+  const { platform, calls } = recorded({ MapViewOfFile: () => (address += 0x10000) });
+  const map = platform.map(requestFor(platform, 7, 500_000, { access: "read" }, 65_536));
+  calls.length = 0;
+  const copy = platform.mapCopy?.(map, 131_072, 1000) as number;
+  // "FILE_MAP_COPY: A copy-on-write view of the file is mapped. The file mapping object must have been created with
+  // PAGE_READONLY, … When copy-on-write access is specified, the system and process commit charge taken is for the entire
+  // view": so no more is mapped than the user sees.
+  assert.equal(calls, [["MapViewOfFile", OBJECT, 1, 0, 196_608, 1000]]);
+  calls.length = 0;
+  platform.unmap(copy, 1000);
+  platform.unmap(map, 500_000);
+  assert.equal(calls, [
+    ["UnmapViewOfFile", copy],
+    ["UnmapViewOfFile", map],
+    ["CloseHandle", OBJECT],
+  ]);
+});
+
+test("resizing a file's mapping makes a new one before the old one goes", () => {
+  let address = ADDRESS;
+  const { platform, calls } = recorded({ MapViewOfFile: () => (address += 0x10000) });
+  const old = platform.map(requestFor(platform, 7, 1000));
+  calls.length = 0;
+  const next = platform.remap(old, 1000, requestFor(platform, 7, 2000));
+  assert.not.equal(next, old);
+  assert.equal(calls, [
+    ["uv_get_osfhandle", 7],
+    ["CreateFileMappingW", FILE, 0, 0x04, 0, 2000, 0],
+    ["MapViewOfFile", OBJECT, 2, 0, 0, 2000],
+    ["CloseHandle", OBJECT],
+    ["UnmapViewOfFile", old],
+  ]);
+});
+
+test("resizing anonymous memory copies it", () => {
+  for (const [before, length, copied] of [
+    [1000, 2000, 1000],
+    [1000, 10, 10],
+    [8 * GIB, 9 * GIB, 8 * GIB],
+  ] as const) {
+    let address = ADDRESS;
+    const { platform, calls } = recorded({ MapViewOfFile: () => (address += 0x10000) });
+    const old = platform.map(requestFor(platform, -1, before));
+    calls.length = 0;
+    const next = platform.remap(old, before, requestFor(platform, -1, length));
+    assert.equal(calls.slice(2), [
+      ["CloseHandle", OBJECT],
+      ["memmove", next, old, copied],
+      ["UnmapViewOfFile", old],
+    ]);
+  }
+});
+
+test("bytes are written by memmove, for their source may be a view of the same memory", () => {
+  const { platform, calls } = recorded();
+  platform.store(ADDRESS, Uint8Array.of(1, 2, 3), 3);
+  // On memcpy: "If the source and destination regions overlap, the behavior of memcpy is undefined. Use memmove to handle
+  // overlapping regions."
+  assert.equal(calls, [["memmove", ADDRESS, "buffer", 3]]);
+});
+
+test("a name is free for a new mapping once nobody else has it", () => {
+  const { platform, calls } = recorded();
+  platform.map(requestFor(platform, -1, 1000, { tagname: "name" }));
+  calls.length = 0;
+  platform.freeName?.(ADDRESS, "name");
+  assert.equal(calls, [
+    ["CloseHandle", OBJECT],
+    ["OpenFileMappingW", 4, 0, "name"],
+  ]);
+});
+
+test("a name that somebody else takes before the new mapping has it is not joined", () => {
+  let last = 0;
+  const { platform, calls } = recorded({ GetLastError: () => last });
+  const request = requestFor(platform, -1, 1000, { tagname: "name" });
+  // A map of that name that somebody else made is joined.
+  last = 183;
+  platform.map(request);
+  platform.freeName?.(ADDRESS, "name");
+  calls.length = 0;
+  const error = thrown(() => platform.map(request)) as MMapError;
+  assert.equal([error.code, error.errno], ["EBUSY", 1224]);
+  assert.equal(
+    calls.filter(([name]) => name === "CloseHandle" || name === "MapViewOfFile"),
+    [["CloseHandle", OBJECT]],
+  );
+  platform.map(request);
+});
+
+test("a name that somebody else has is taken back", () => {
+  const { platform, calls } = recorded({ OpenFileMappingW: () => 0x99 });
+  platform.map(requestFor(platform, -1, 1000, { tagname: "name" }));
+  const error = thrown(() => platform.freeName?.(ADDRESS, "name")) as MMapError;
+  assert.equal([error.code, error.errno], ["EBUSY", 1224]);
+  calls.length = 0;
+  platform.unmap(ADDRESS, 1000);
+  assert.equal(calls, [
+    ["UnmapViewOfFile", ADDRESS],
+    ["CloseHandle", 0x99],
+  ]);
+});
+
+test("the file's size is set without moving the position that the user's descriptor shares", () => {
+  const sizes: number[] = [];
+  const { platform, calls } = recorded({
+    SetFileInformationByHandle: (_handle, _class, info) => {
+      sizes.push(Number(new DataView((info as Uint8Array).buffer).getBigInt64(0, true)));
+      return 1;
+    },
+  });
+  const own = platform.duplicate(7);
+  calls.length = 0;
+  platform.truncate(own, 5 * GIB);
+  // FileEndOfFileInfo is 6: "FILE_END_OF_FILE_INFO: Contains the specified value to which the end of the file should be
+  // set", a LARGE_INTEGER of 8 bytes.
+  assert.equal(calls, [["SetFileInformationByHandle", COPY, 6, "buffer", 8]]);
+  assert.equal(sizes, [5 * GIB]);
+});
+
+test("a file's blocks are reserved by its size alone", () => {
+  // SetEndOfFile: "If the file is extended, the contents of the file between the old end of the file and the new end of the
+  // file are not defined": they are allocated; FSCTL_SET_SPARSE is what makes a file otherwise.
+  const { platform, calls } = recorded();
+  platform.reserve?.(7, 0, GIB);
+  assert.is(typeof platform.reserve, "function");
+  assert.equal(calls, []);
+});
+
+test("size asks for 64 bits, of a file on disk only", () => {
+  const { platform, calls } = recorded();
+  assert.equal(platform.status(platform.duplicate(7)), { regular: true, size: 3 * 2 ** 32 + 5 });
+  // "FILE_TYPE_DISK (0x0001): The specified file is a disk file." "PLARGE_INTEGER lpFileSize"
+  assert.equal(calls.slice(2), [
+    ["GetFileType", COPY],
+    ["GetFileSizeEx", COPY, "buffer"],
+  ]);
+  const pipe = recorded({ GetFileType: () => 3 });
+  assert.equal(pipe.platform.status(7), { regular: false, size: 0 });
+});
+
+test("flush waits for the disk", () => {
+  const { platform, calls } = recorded();
+  const own = platform.duplicate(7);
+  calls.length = 0;
+  platform.flush(ADDRESS, 4096, own);
+  // "The FlushViewOfFile function does not flush the file metadata, and it does not wait to return until the changes are
+  // flushed from the underlying hardware disk cache and physically written to disk. To flush all the dirty pages plus the
+  // metadata for the file and ensure that they are physically written to disk, call FlushViewOfFile and then call the
+  // FlushFileBuffers function."
+  assert.equal(calls, [
+    ["FlushViewOfFile", ADDRESS, 4096],
+    ["FlushFileBuffers", COPY],
+  ]);
+  calls.length = 0;
+  platform.flush(ADDRESS, 4096, -1);
+  assert.equal(calls, [["FlushViewOfFile", ADDRESS, 4096]]);
+});
+
+test("a map that does not write to its file flushes no descriptor: it may be one for reading", () => {
+  // "FlushFileBuffers … hFile: A handle to the open file. The file handle must have the GENERIC_WRITE access right."
+  for (const [access, flushed] of [
+    ["read", ["FlushViewOfFile"]],
+    ["copy", ["FlushViewOfFile"]],
+    ["write", ["FlushViewOfFile", "FlushFileBuffers"]],
+  ] as const) {
+    const { platform, calls } = recorded();
+    const before = usePlatform(platform);
+    try {
+      const request = { descriptor: 7, access, prot: undefined, flags: undefined, tagname: undefined };
+      const mapping = new Mapping({ ...request, length: 10, offset: 0, trackDescriptor: true, guard: true });
+      calls.length = 0;
+      mapping.flush(0, 10);
+      const names = calls.map(([name]) => name);
+      assert.equal(names, flushed, access);
+      mapping.close();
+    } finally {
+      usePlatform(before);
+    }
+  }
+});
+
+test("a flush that is refused for a moment is tried again, and any other refusal is an error at once", () => {
+  const refusing = (number: number, times: number) => {
+    const made = recorded({ FlushViewOfFile: () => (times-- > 0 ? 0 : 1), GetLastError: () => number });
+    return { ...made, names: () => made.calls.map(([name]) => name) };
+  };
+  // ERROR_LOCK_VIOLATION is 33.
+  const twice = refusing(33, 2);
+  twice.platform.flush(ADDRESS, 4096, -1);
+  assert.equal(twice.calls, [
+    ["FlushViewOfFile", ADDRESS, 4096],
+    ["GetLastError"],
+    ["Sleep", 2],
+    ["FlushViewOfFile", ADDRESS, 4096],
+    ["GetLastError"],
+    ["Sleep", 4],
+    ["FlushViewOfFile", ADDRESS, 4096],
+  ]);
+  const always = refusing(33, Number.POSITIVE_INFINITY);
+  const busy = thrown(() => always.platform.flush(ADDRESS, 4096, -1)) as MMapError;
+  assert.equal([busy.code, busy.errno, busy.syscall], ["EBUSY", 33, "FlushViewOfFile"]);
+  assert.is(always.names().filter((name) => name === "FlushViewOfFile").length, 10);
+  const broken = refusing(1117, 1);
+  const error = thrown(() => broken.platform.flush(ADDRESS, 4096, -1)) as MMapError;
+  assert.equal([error.code, error.errno], ["EIO", 1117]);
+  assert.not.ok(broken.names().includes("Sleep"));
+});
+
+test("the advice is a list of one range", () => {
+  let range: bigint[] = [];
+  const { platform, calls } = recorded({
+    PrefetchVirtualMemory: (_process, _count, entries) => {
+      range = [...new BigUint64Array((entries as Uint8Array).buffer)];
+      return 1;
+    },
+  });
+  platform.advise(ADDRESS, 8192, 3);
+  // "WIN32_MEMORY_RANGE_ENTRY: PVOID VirtualAddress; SIZE_T NumberOfBytes;" "Flags: Reserved. Must be 0."
+  assert.equal(calls, [["PrefetchVirtualMemory", -1, 1, "buffer", 0]]);
+  assert.equal(range, [BigInt(ADDRESS), 8192n]);
+  // "NumberOfBytes" 0 is ERROR_INVALID_PARAMETER.
+  calls.length = 0;
+  platform.advise(ADDRESS, 0, 3);
+  assert.equal(calls, []);
+  assert.instance(
+    thrown(() => platform.advise(ADDRESS, 8192, 4)),
+    RangeError,
+  );
+});
+
+test("pages are locked, and to unlock what is not locked is no error", () => {
+  const { platform, calls } = recorded({ VirtualLock: () => 1, VirtualUnlock: () => 1 });
+  platform.lock(ADDRESS, 8192, true);
+  platform.unlock(ADDRESS, 8192);
+  assert.equal(calls, [
+    ["VirtualLock", ADDRESS, 8192],
+    ["VirtualUnlock", ADDRESS, 8192],
+  ]);
+  assert.is(platform.populate(ADDRESS, 8192, false), false);
+  assert.is(platform.residency, undefined);
+  // ERROR_NOT_LOCKED: "The segment is already unlocked."
+  recorded({ VirtualUnlock: () => 0, GetLastError: () => 158 }).platform.unlock(ADDRESS, 8192);
+  for (const [name, number, code] of [
+    ["VirtualLock", 1453, "ENOMEM"],
+    ["VirtualUnlock", 5, "EACCES"],
+  ] as const) {
+    const { platform } = recorded({ [name]: () => 0, GetLastError: () => number });
+    const act = name === "VirtualLock" ? () => platform.lock(ADDRESS, 1, true) : () => platform.unlock(ADDRESS, 1);
+    const { code: said, syscall } = thrown(act) as MMapError;
+    assert.equal([said, syscall], [code, name]);
+  }
+});
+
+test("what is no descriptor is refused before any call is made with it", () => {
+  // -2: "_NO_CONSOLE_FILENO", a standard stream that leads nowhere.
+  for (const answer of [-1, -2]) {
+    const { platform, calls } = recorded({ uv_get_osfhandle: () => answer });
+    for (const use of [
+      () => platform.duplicate(9),
+      () => platform.status(9),
+      () => platform.map(requestFor(platform, 9, 10)),
+    ]) {
+      const error = thrown(use) as MMapError;
+      assert.equal([error.code, error.errno, error.syscall], ["EBADF", 6, "uv_get_osfhandle"]);
+    }
+    for (const [name] of calls) assert.ok(name === "uv_get_osfhandle" || name === "FormatMessageW", name as string);
+  }
+});
+
+/** The identity that `GetFileInformationByHandle` gives of an open file, or of another one. */
+function identity(fd: number, change = 0n): Behaviour {
+  const { dev, ino } = fstatSync(fd, { bigint: true });
+  const index = ino + change;
+  return (_handle, info) => {
+    // BY_HANDLE_FILE_INFORMATION: DWORD dwVolumeSerialNumber at 28, nFileIndexHigh at 44, nFileIndexLow at 48.
+    setLow(info, 28, Number(dev & 0xffffffffn));
+    setLow(info, 44, Number(index >> 32n));
+    return setLow(info, 48, Number(index & 0xffffffffn));
+  };
+}
+
+test("where descriptors can't be read, a path is opened once more, and must lead to the same file", () => {
+  const fd = openSync(newFile("content"), "r");
+  const { platform, calls } = recorded({ GetFileInformationByHandle: identity(fd) }, false);
+  const copy = platform.knownByPath?.(fd, "C:\\data.bin", true, () => platform.duplicate(fd));
+  assert.is(copy, 2 ** 32 + COPY);
+  // GENERIC_READ | GENERIC_WRITE; FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE; OPEN_EXISTING (3): "Opens a file
+  // or device, only if it exists."; FILE_ATTRIBUTE_NORMAL (0x80). "To extend this limit to 32,767 wide characters, prepend
+  // \\?\ to the path."
+  assert.equal(calls, [
+    ["CreateFileW", "\\\\?\\C:\\data.bin", 0xc0000000, 7, 0, 3, 0x80, 0],
+    ["GetFileInformationByHandle", FILE, "buffer"],
+    ["DuplicateHandle", -1, FILE, -1, "buffer", 0, 0, 2],
+    ["CloseHandle", FILE],
+  ]);
+  calls.length = 0;
+  platform.knownByPath?.(fd, "C:\\data.bin", false, () => 0);
+  assert.is(calls[0]?.[2], 0x80000000);
+  const error = thrown(() => platform.duplicate(fd)) as MMapError;
+  assert.equal([error.code, error.errno], ["ENOTSUP", 50]);
+  closeSync(fd);
+});
+
+test("a path that leads to another file by now is refused: the runtime did not allow that one", () => {
+  const fd = openSync(newFile("content"), "r");
+  const { platform, calls } = recorded({ GetFileInformationByHandle: identity(fd, 1n) }, false);
+  const error = thrown(() => platform.knownByPath?.(fd, "C:\\data.bin", true, () => assert.unreachable())) as MMapError;
+  assert.equal([error.code, error.errno, error.syscall], ["ESTALE", 1006, "CreateFileW"]);
+  assert.ok(calls.some(([name, handle]) => name === "CloseHandle" && handle === FILE));
+  closeSync(fd);
+});
+
+test("where descriptors can be read, no path is opened", () => {
+  const { platform, calls } = recorded();
+  assert.is(
+    platform.knownByPath?.(7, "C:\\data.bin", true, () => 5),
+    5,
+  );
+  assert.equal(calls, []);
+});
+
+test("Win32's numbers have POSIX's names", () => {
+  for (const [number, code] of [
+    [2, "ENOENT"],
+    [5, "EACCES"],
+    [6, "EBADF"],
+    [8, "ENOMEM"],
+    [32, "EBUSY"],
+    [87, "EINVAL"],
+    [112, "ENOSPC"],
+    [1224, "EBUSY"],
+    [1455, "ENOMEM"],
+    [12_345, "UNKNOWN"],
+  ] as const) {
+    const { platform } = recorded({ UnmapViewOfFile: () => 0, GetLastError: () => number, FormatMessageW: () => 0 });
+    const error = thrown(() => platform.unmap(ADDRESS, 10)) as MMapError;
+    assert.equal([error.code, error.errno, error.syscall], [code, number, "UnmapViewOfFile"]);
+    assert.match(error.message, new RegExp(`error ${number}`));
+  }
+});
+
+test.run();
