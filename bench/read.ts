@@ -7,7 +7,7 @@
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { MMap } from "../lib/mod.ts";
-import { copiedLine, copyLine } from "../lib/pool.ts";
+import { copiedLine, copyLine } from "../lib/slab.ts";
 import { type Data, GiB, generator, KiB, MiB } from "./data.ts";
 import { type Bench, here } from "./harness.ts";
 import { libc, mapped } from "./libc.ts";

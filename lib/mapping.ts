@@ -16,7 +16,7 @@ import { isDetached, lengthOf } from "../platform/bytes.ts";
 import { openPlatform } from "../platform/mod.ts";
 import type { Guard, MapRequest, Platform, Protection, ProtectionRequest } from "../platform/types.ts";
 import { closedError, failures, ffiError, orReadOnly, show, truncatedError } from "./errors.ts";
-import { copyLine } from "./pool.ts";
+import { copyLine } from "./slab.ts";
 
 /**
  * A descriptor that `node:fs` opened and nobody else has a use for: the mapping that takes it closes it, and spares the

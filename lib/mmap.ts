@@ -8,69 +8,26 @@ import type { Channel } from "node:diagnostics_channel";
 import { apply, Buffers, Bytes, floor, getterOf, isInteger, max, min, NONE, toNumber } from "../ffi/engine.ts";
 import { host } from "../ffi/host.ts";
 import { lengthOf } from "../platform/bytes.ts";
-import { unwatch, type Watched, watch } from "./abandoned.ts";
-import { type BytesLike, boolean, bound, byte, bytesOf, integer, oneOf, slice } from "./check.ts";
-import { MADV_REMOVE, MAP_PRIVATE, MAP_SHARED, PROT_WRITE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
-import { show, withPath } from "./errors.ts";
-import { knownByPath, Mapping, type Offer, reserve as reserveBlocks } from "./mapping.ts";
-import { copiedLine } from "./pool.ts";
+import { MADV_REMOVE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
+import { show } from "./errors.ts";
+import { cancel, type Registration, registerLater } from "./finalizer.ts";
+import { Mapping } from "./mapping.ts";
+import { OpenedFile, openAndMap } from "./open.ts";
+import {
+  type Access,
+  checkObject,
+  checkOptions,
+  type FileURL,
+  type MMapOptions,
+  type OpenOptions,
+  type PrefaultOptions,
+  type ResizeOptions,
+} from "./options.ts";
 import { lineEnd, lines } from "./search/lines.ts";
 import { type ByteMatch, find, findLast, matches } from "./search/search.ts";
-
-/** What may be done with a map, and where its writes go. */
-export type Access = "default" | "read" | "write" | "copy";
-
-/** How to make a map. */
-export interface MMapOptions {
-  /**
-   * "read": writes throw. "write": shared, writes reach the file. "copy": private, writes never reach the file. "default":
-   * what `flags` and `prot` say; without them, as "write". Without `access`, the constructor takes "default"; `MMap.open`
-   * too where `flags` or `prot` are given, and else "write" with `create`, "read" without.
-   */
-  access?: Access | undefined;
-  /** `MAP_*` constants (POSIX), by default `MAP_SHARED`. Not together with `access`. */
-  flags?: number | undefined;
-  /** `PROT_*` constants (POSIX), by default `PROT_READ | PROT_WRITE`. Not together with `access`. */
-  prot?: number | undefined;
-  /** Where in the file the map begins, in bytes: any non-negative integer. By default 0. */
-  offset?: number | undefined;
-  /** The name of the mapping object. Windows only. */
-  tagname?: string | undefined;
-  /** false keeps no descriptor of the file: `size()` and `resize()` then throw. By default true. */
-  trackfd?: boolean | undefined;
-  /**
-   * false leaves the map out of the guard: a touch of a page that its file no longer has then kills the process (POSIX).
-   * By default true.
-   */
-  guard?: boolean | undefined;
-}
-
-/** How to open a path. */
-export interface OpenOptions extends MMapOptions {
-  /** How many bytes to map; by default, and for 0, to the end of the file. */
-  length?: number | undefined;
-  /** Make the file where there is none, and extend it to `offset + length` where it is shorter. By default false. */
-  create?: boolean | undefined;
-  /** The permissions of a new file, less the process's umask. By default 0o666. */
-  mode?: number | undefined;
-  /**
-   * true reserves the file's blocks for the whole map, so that a full disk is an error here and not a page that is lost at
-   * a write. By default false. For files that are opened to be written. Not on macOS and OpenBSD.
-   */
-  reserve?: boolean | undefined;
-}
-
-/** How to resize. */
-export interface ResizeOptions {
-  /** true reserves the file's blocks, as `reserve` of `MMap.open`. By default false. */
-  reserve?: boolean | undefined;
-}
-
-/** How `prefault` brings pages into memory. */
-export interface PrefaultOptions {
-  /** true makes them ready to be written. By default false. Linux only. */
-  write?: boolean | undefined;
-}
+import { copiedLine } from "./slab.ts";
+import { type BytesLike, boolean, bound, byte, bytesOf, integer, MAX_INTEGER, slice } from "./validate.ts";
+import { elementSize, type ViewConstructor } from "./view-types.ts";
 
 /** Which pages are in memory. */
 export interface Residency {
@@ -80,42 +37,8 @@ export interface Residency {
   readonly resident: number;
 }
 
-/** The classes that `view` makes objects of. */
-export type ViewConstructor =
-  | Int8ArrayConstructor
-  | Uint8ArrayConstructor
-  | Uint8ClampedArrayConstructor
-  | Int16ArrayConstructor
-  | Uint16ArrayConstructor
-  | Int32ArrayConstructor
-  | Uint32ArrayConstructor
-  | Float32ArrayConstructor
-  | Float64ArrayConstructor
-  | BigInt64ArrayConstructor
-  | BigUint64ArrayConstructor
-  | DataViewConstructor
-  | Float16ArrayConstructorIfAny;
-
-/** Not every runtime, nor every version of TypeScript's libraries, has `Float16Array`. */
-type Float16ArrayConstructorIfAny = typeof globalThis extends { Float16Array: infer Class extends ViewClass }
-  ? Class
-  : never;
-type ViewClass = new (buffer: ArrayBuffer, byteOffset?: number, length?: number) => ArrayBufferView;
-
-/** The class `URL`, where the program's types have it: those of the language alone do not. */
-type FileURL = typeof globalThis extends { URL: { prototype: infer T } } ? T : never;
-
-const MAX = Number.MAX_SAFE_INTEGER;
-const ACCESSES: readonly Access[] = ["default", "read", "write", "copy"];
-
-/** Every map that is made is told here, as Python's audit event `mmap.__new__`. */
+/** Publishes each map that is made, like Python's audit event `mmap.__new__`. */
 let opening: Channel | undefined;
-
-/** What `open` has opened for the map that is made next, which may keep it. */
-let offered: Offer | undefined;
-
-/** Is it `MMap` itself, and no class that extends it? Asked out here, as a class that names itself gets another name from bundlers. */
-const isPlain = (made: unknown): boolean => made === MMap;
 
 /**
  * A file, or memory that belongs to no file, mapped into memory. It is an array of bytes (`mm[3]`), a file with a position
@@ -140,7 +63,7 @@ const isPlain = (made: unknown): boolean => made === MMap;
  */
 export class MMap implements Disposable, Iterable<number> {
   readonly #mapping: Mapping;
-  readonly #watched: Watched;
+  readonly #registration: Registration;
   readonly #access: Access;
   #position = 0;
 
@@ -188,19 +111,18 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * @see https://man7.org/linux/man-pages/man2/mmap.2.html
    */
-  constructor(fd: number, length: number, options: MMapOptions = {}) {
-    // Taken before anything else: what hears of this map may make others.
-    const offer = offered;
-    offered = undefined;
+  constructor(fd: number, length: number, options?: MMapOptions);
+  // `opened` comes from `open` alone: it is no part of the API, and any other value is ignored.
+  constructor(fd: number, length: number, options: MMapOptions = {}, opened?: unknown) {
     const descriptor = integer("fd", fd, -1, 2 ** 31 - 1);
-    const bytes = integer("length", length, 0, MAX);
+    const bytes = integer("length", length, 0, MAX_INTEGER);
     const request = checkOptions(options, bytes, descriptor);
     const { access, offset } = request;
     this.#access = access;
     opening ??= host().channel("mmap:open");
     if (opening.hasSubscribers) opening.publish({ fd: descriptor, length: bytes, access, offset });
-    this.#mapping = new Mapping(request, offer);
-    this.#watched = watch(this, this.#mapping);
+    this.#mapping = new Mapping(request, OpenedFile.from(opened));
+    this.#registration = registerLater(this, this.#mapping);
   }
 
   /**
@@ -235,50 +157,10 @@ export class MMap implements Disposable, Iterable<number> {
     path: string | FileURL,
     options: OpenOptions = {},
   ): T {
-    const name = pathOf(path);
-    const given = checkObject(options);
-    const { length: wanted, create = false, mode = 0o666, reserve = false } = given;
-    // Each by its name, and not by what is left: what an object inherits counts too.
-    const { access: asked, flags, prot, offset, tagname, trackfd, guard } = given;
-    const rest = { access: asked, flags, prot, offset, tagname, trackfd, guard };
-    const length = wanted === undefined ? 0 : integer("length", wanted, 0, MAX);
-    const checked = checkOptions(rest, length, -1);
-    boolean("create", create);
-    boolean("reserve", reserve);
-    integer("mode", mode, 0, 0o7777);
-    const plain = rest.access === undefined && rest.flags === undefined && rest.prot === undefined;
-    const access = plain ? (create ? "write" : "read") : rest.access;
-    const writable = create || reachesFile(access ?? "default", checked);
-    if (reserve && !writable)
-      throw new TypeError("reserve needs a file that is opened to be written: give create or access");
-    const { closeSync, fstatSync, ftruncateSync, resolve, unlinkSync } = host();
-    // The working directory may be another one when a new file has to go again.
-    const place = create ? resolve(name) : name;
-    try {
-      const { fd, made } = openPath(name, writable, create, length, mode);
-      const before = create ? fstatSync(fd).size : 0;
-      const grows = create && before < checked.offset + length;
-      const offer = { descriptor: fd, path: name, taken: false };
-      try {
-        if (grows) ftruncateSync(fd, checked.offset + length);
-        return knownByPath(fd, name, writable, () => {
-          if (reserve) reserveBlocks(fd, checked.offset, length);
-          // A class of the user's own may do with the descriptor what it likes, before there is a map.
-          // biome-ignore lint/complexity/noThisInStatic: it is the class that extends this one, where there is one
-          if (isPlain(this)) offered = offer;
-          return new this(fd, length, { ...rest, access });
-        });
-      } catch (error) {
-        if (made) unlinkSync(place);
-        else if (grows) ftruncateSync(fd, before);
-        throw error;
-      } finally {
-        offered = undefined;
-        if (!offer.taken) closeSync(fd);
-      }
-    } catch (error) {
-      throw withPath(error, name);
-    }
+    return openAndMap(path, options, (file, bytes, own) =>
+      // biome-ignore lint/complexity/noThisInStatic: the class may be one that extends MMap
+      mapOpened(this, file, bytes, own),
+    );
   }
 
   /**
@@ -493,8 +375,8 @@ export class MMap implements Disposable, Iterable<number> {
    */
   view<T extends ViewConstructor>(type: T, byteOffset = 0, length?: number): InstanceType<T> {
     const size = elementSize(type);
-    const start = integer("byteOffset", byteOffset, 0, MAX);
-    const wanted = length === undefined ? undefined : integer("length", length, 0, MAX);
+    const start = integer("byteOffset", byteOffset, 0, MAX_INTEGER);
+    const wanted = length === undefined ? undefined : integer("length", length, 0, MAX_INTEGER);
     this.#checkReadable();
     const room = this.#mapping.length - start;
     if (room < 0) throw new RangeError(`byteOffset must be from 0 to ${this.#mapping.length}: got ${start}`);
@@ -534,7 +416,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   at(index: number): number | undefined {
-    const place = integer("index", index, -MAX, MAX);
+    const place = integer("index", index, -MAX_INTEGER, MAX_INTEGER);
     this.#checkReadable();
     const { length } = this.#mapping;
     const from = place < 0 ? place + length : place;
@@ -635,7 +517,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   read(n?: number | null): Uint8Array<ArrayBuffer> {
-    const count = n === undefined || n === null ? -1 : integer("n", n, -MAX, MAX);
+    const count = n === undefined || n === null ? -1 : integer("n", n, -MAX_INTEGER, MAX_INTEGER);
     this.#checkReadable();
     const start = this.#position;
     const rest = max(0, this.#mapping.length - start);
@@ -789,7 +671,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   seek(pos: number, whence: number = SEEK_SET): number {
-    const distance = integer("pos", pos, -MAX, MAX);
+    const distance = integer("pos", pos, -MAX_INTEGER, MAX_INTEGER);
     const from = integer("whence", whence, SEEK_SET, SEEK_END);
     const { length } = this.#mapping;
     const base = from === SEEK_SET ? 0 : from === SEEK_CUR ? this.#position : length;
@@ -947,9 +829,9 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   move(dest: number, src: number, count: number): void {
-    const to = integer("dest", dest, 0, MAX);
-    const from = integer("src", src, 0, MAX);
-    const bytes = integer("count", count, 0, MAX);
+    const to = integer("dest", dest, 0, MAX_INTEGER);
+    const from = integer("src", src, 0, MAX_INTEGER);
+    const bytes = integer("count", count, 0, MAX_INTEGER);
     this.#checkWritable();
     this.#checkReadable();
     const { length } = this.#mapping;
@@ -987,7 +869,7 @@ export class MMap implements Disposable, Iterable<number> {
    * @see https://man7.org/linux/man-pages/man2/mremap.2.html
    */
   resize(newSize: number, options: ResizeOptions = {}): void {
-    const length = integer("newSize", newSize, 1, MAX - this.#mapping.offset);
+    const length = integer("newSize", newSize, 1, MAX_INTEGER - this.#mapping.offset);
     const { reserve = false } = checkObject(options);
     boolean("reserve", reserve);
     this.#mapping.check();
@@ -1113,7 +995,7 @@ export class MMap implements Disposable, Iterable<number> {
     const rest = this.#mapping.length - from;
     // It punches a hole into the file, whatever the memory's protection is.
     if (advice === MADV_REMOVE) this.#checkWritable();
-    const count = length === undefined ? rest : min(integer("length", length, 0, MAX), rest);
+    const count = length === undefined ? rest : min(integer("length", length, 0, MAX_INTEGER), rest);
     this.#mapping.advise(advice, from, count);
   }
 
@@ -1269,7 +1151,7 @@ export class MMap implements Disposable, Iterable<number> {
    * @see https://man7.org/linux/man-pages/man2/munmap.2.html
    */
   close(): void {
-    unwatch(this.#watched);
+    cancel(this.#registration);
     this.#mapping.close();
   }
 
@@ -1373,33 +1255,21 @@ export class MMap implements Disposable, Iterable<number> {
 const sourceOf = getterOf(RegExp.prototype, "source") as () => string;
 const flagsOf = getterOf(RegExp.prototype, "flags") as () => string;
 
-const { Float16Array } = globalThis as { Float16Array?: object };
-
-/** The classes that views are made of, and the sizes of their elements in bytes. */
-const VIEWS = [
-  { type: Int8Array, size: 1 },
-  { type: Uint8Array, size: 1 },
-  { type: Uint8ClampedArray, size: 1 },
-  { type: Int16Array, size: 2 },
-  { type: Uint16Array, size: 2 },
-  { type: Int32Array, size: 4 },
-  { type: Uint32Array, size: 4 },
-  // Not every runtime has it.
-  ...(Float16Array === undefined ? [] : [{ type: Float16Array, size: 2 }]),
-  { type: Float32Array, size: 4 },
-  { type: Float64Array, size: 8 },
-  { type: BigInt64Array, size: 8 },
-  { type: BigUint64Array, size: 8 },
-  { type: DataView, size: 1 },
-];
-const { length: VIEW_COUNT } = VIEWS;
-
-function elementSize(type: unknown): number {
-  for (let index = 0; index < VIEW_COUNT; index++) {
-    const view = VIEWS[index] as (typeof VIEWS)[number];
-    if (view.type === type) return view.size;
-  }
-  throw new TypeError(`type must be a typed array's class or DataView: got ${show(type)}`);
+/**
+ * Makes the map of a file that `open` has opened. Only `MMap` itself gets the file: a subclass could make two maps of it,
+ * or close its descriptor. A function outside of the class, because bundlers rename classes that name themselves.
+ */
+function mapOpened<T extends MMap>(
+  Class: new (fd: number, length: number, options?: MMapOptions) => T,
+  file: OpenedFile,
+  length: number,
+  options: MMapOptions,
+): T {
+  const Any: new (fd: number, length: number, options: MMapOptions, file?: OpenedFile) => T = Class;
+  const { descriptor } = file;
+  return (Class as unknown) === MMap
+    ? new Any(descriptor, length, options, file)
+    : new Any(descriptor, length, options);
 }
 
 /** The name of a map's class, without a call of what that class may have in the place of a name. */
@@ -1418,54 +1288,4 @@ function indexOf(key: string | symbol): number | undefined {
   if (typeof key !== "string") return undefined;
   const index = toNumber(key);
   return String(index) === key || key === "-0" ? index : undefined;
-}
-
-function checkObject<T extends object>(options: T): T {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`options must be an object: got ${show(options)}`);
-  }
-  return options;
-}
-
-/** What to map: every option, checked. `descriptor` has been, and `length`, before. */
-function checkOptions(options: MMapOptions, length: number, descriptor: number) {
-  const { access = "default", prot, flags, offset = 0, tagname, trackfd = true, guard = true } = checkObject(options);
-  oneOf("access", access, ACCESSES);
-  if (prot !== undefined) integer("prot", prot, 0, 2 ** 31 - 1);
-  if (flags !== undefined) integer("flags", flags, -(2 ** 31), 2 ** 32 - 1);
-  integer("offset", offset, 0, MAX - length);
-  if (tagname !== undefined && typeof tagname !== "string") {
-    throw new TypeError(`tagname must be a string: got ${show(tagname)}`);
-  }
-  boolean("trackfd", trackfd);
-  boolean("guard", guard);
-  return { descriptor, length, access, prot, flags, offset, tagname, trackDescriptor: trackfd, guard };
-}
-
-function pathOf(path: unknown): string {
-  if (path instanceof URL) return host().fileURLToPath(path);
-  if (typeof path === "string") return path;
-  throw new TypeError(`path must be a string or a file URL: got ${show(path)}`);
-}
-
-/** Do writes to such a map reach the file? Then the file must be open for writing. */
-function reachesFile(
-  access: Access,
-  { flags, prot }: { flags: number | undefined; prot: number | undefined },
-): boolean {
-  if (access !== "default") return access === "write";
-  const shared = flags === undefined || (flags & ((MAP_SHARED ?? 0) | (MAP_PRIVATE ?? 0))) !== MAP_PRIVATE;
-  return shared && (prot === undefined || (prot & (PROT_WRITE ?? 0)) !== 0);
-}
-
-/** Opens a path; says whether it made the file. */
-function openPath(path: string, writable: boolean, create: boolean, length: number, mode: number) {
-  const { openSync } = host();
-  try {
-    return { fd: openSync(path, writable ? "r+" : "r"), made: false };
-  } catch (error) {
-    if (!create || (error as { code?: string }).code !== "ENOENT") throw error;
-  }
-  if (length === 0) throw new RangeError(`length must be given for create to make the new file ${show(path)}: got 0`);
-  return { fd: openSync(path, "wx+", mode), made: true };
 }

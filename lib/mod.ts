@@ -13,17 +13,10 @@
  * @module
  */
 
-export type { BytesLike } from "./check.ts";
 export * from "./constants.ts";
 export { MMapError, type MMapErrorDetails } from "./errors.ts";
-export {
-  type Access,
-  MMap,
-  type MMapOptions,
-  type OpenOptions,
-  type PrefaultOptions,
-  type Residency,
-  type ResizeOptions,
-  type ViewConstructor,
-} from "./mmap.ts";
+export { MMap, type Residency } from "./mmap.ts";
+export type { Access, MMapOptions, OpenOptions, PrefaultOptions, ResizeOptions } from "./options.ts";
 export type { ByteMatch } from "./search/search.ts";
+export type { BytesLike } from "./validate.ts";
+export type { ViewConstructor } from "./view-types.ts";

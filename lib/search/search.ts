@@ -8,7 +8,7 @@ import { Bytes, max, min } from "../../ffi/engine.ts";
 import { host } from "../../ffi/host.ts";
 import { lengthOf } from "../../platform/bytes.ts";
 import type { Mapping } from "../mapping.ts";
-import { shortArray } from "../pool.ts";
+import { shortArray } from "../slab.ts";
 import { loaded } from "./lines.ts";
 import { type Literal, openFrom, preparePattern } from "./windowed-regexp.ts";
 

@@ -11,6 +11,9 @@ import { show } from "./errors.ts";
 /** What can be written and searched for: a string stands for its UTF-8 bytes. */
 export type BytesLike = string | ArrayBuffer | ArrayBufferView;
 
+/** The largest integer that a number represents exactly, as are all below it. */
+export const MAX_INTEGER: number = Number.MAX_SAFE_INTEGER;
+
 const encoder = new TextEncoder();
 
 /** @throws {TypeError | RangeError} The value is not an integer, or is outside [min, max]. */

@@ -1,0 +1,122 @@
+/**
+ * Opening by path: opens the file, creates, extends and reserves it if asked to, and undoes that if it cannot be mapped.
+ *
+ * @module
+ */
+
+import { host } from "../ffi/host.ts";
+import { show, withPath } from "./errors.ts";
+import { knownByPath, type Offer, reserve as reserveBlocks } from "./mapping.ts";
+import { checkObject, checkOptions, type MMapOptions, type OpenOptions, pathOf, reachesFile } from "./options.ts";
+import { boolean, integer, MAX_INTEGER } from "./validate.ts";
+
+/**
+ * A file that this module has opened, for one map to adopt: that spares the map a duplicate of the descriptor. `open`
+ * passes it to the constructor of `MMap`, which ignores anything else, so no other code decides which descriptor a map closes.
+ */
+export class OpenedFile implements Offer {
+  readonly #genuine = true;
+  readonly descriptor: number;
+  readonly path: string;
+  taken = false;
+
+  constructor(descriptor: number, path: string) {
+    this.descriptor = descriptor;
+    this.path = path;
+  }
+
+  /** The value, if it is an `OpenedFile`; else `undefined`. */
+  static from(value: unknown): OpenedFile | undefined {
+    return typeof value === "object" && value !== null && #genuine in value ? value : undefined;
+  }
+}
+
+/** Makes a map of an opened file. */
+type MakeMap<T> = (file: OpenedFile, length: number, options: MMapOptions) => T;
+
+/** What `MMap.open` does; `make` is called once the file is open and large enough. */
+export function openAndMap<T>(path: unknown, options: OpenOptions, make: MakeMap<T>): T {
+  const name = pathOf(path);
+  const request = checkOpenOptions(options);
+  const { writable, create, reserve, offset, length } = request;
+  const { closeSync, fstatSync, ftruncateSync, resolve, unlinkSync } = host();
+  // Resolved now, because the working directory may be another one when a new file is removed again.
+  const place = create ? resolve(name) : name;
+  try {
+    const { descriptor, created } = openFile(name, request);
+    const sizeBefore = create ? fstatSync(descriptor).size : 0;
+    const grows = create && sizeBefore < offset + length;
+    const file = new OpenedFile(descriptor, name);
+    try {
+      if (grows) ftruncateSync(descriptor, offset + length);
+      return knownByPath(descriptor, name, writable, () => {
+        if (reserve) reserveBlocks(descriptor, offset, length);
+        return make(file, length, request.map);
+      });
+    } catch (error) {
+      if (created) unlinkSync(place);
+      else if (grows) ftruncateSync(descriptor, sizeBefore);
+      throw error;
+    } finally {
+      if (!file.taken) closeSync(descriptor);
+    }
+  } catch (error) {
+    throw withPath(error, name);
+  }
+}
+
+/** How to open a file, from checked options. */
+interface OpenRequest {
+  /** Whether the file is to be opened for writing. */
+  readonly writable: boolean;
+  readonly create: boolean;
+  readonly mode: number;
+  readonly reserve: boolean;
+  readonly offset: number;
+  /** 0: to the end of the file. */
+  readonly length: number;
+  /** The options of the map itself. */
+  readonly map: MMapOptions;
+}
+
+function checkOpenOptions(options: OpenOptions): OpenRequest {
+  // Listed one by one instead of `...rest`, so that inherited options are included.
+  const {
+    length: wanted,
+    create = false,
+    mode = 0o666,
+    reserve = false,
+    access: asked,
+    flags,
+    prot,
+    offset: start,
+    tagname,
+    trackfd,
+    guard,
+  } = checkObject(options);
+  const length = wanted === undefined ? 0 : integer("length", wanted, 0, MAX_INTEGER);
+  const plain = asked === undefined && flags === undefined && prot === undefined;
+  const access = plain ? (create ? "write" : "read") : asked;
+  const map = { access, flags, prot, offset: start, tagname, trackfd, guard };
+  const checked = checkOptions(map, length, -1);
+  boolean("create", create);
+  boolean("reserve", reserve);
+  integer("mode", mode, 0, 0o7777);
+  const writable = create || reachesFile(checked);
+  if (reserve && !writable) {
+    throw new TypeError("reserve needs a file that is opened for writing: give create or access");
+  }
+  return { writable, create, mode, reserve, offset: checked.offset, length, map };
+}
+
+/** Opens a path, and says whether that created the file. */
+function openFile(path: string, { writable, create, length, mode }: OpenRequest) {
+  const { openSync } = host();
+  try {
+    return { descriptor: openSync(path, writable ? "r+" : "r"), created: false };
+  } catch (error) {
+    if (!create || (error as { code?: string }).code !== "ENOENT") throw error;
+  }
+  if (length === 0) throw new RangeError(`length must be given for create to make the new file ${show(path)}: got 0`);
+  return { descriptor: openSync(path, "wx+", mode), created: true };
+}

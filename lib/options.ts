@@ -1,0 +1,108 @@
+/**
+ * What users say about the map that they want: the option types, and the checks of their values.
+ *
+ * @module
+ */
+
+import { host } from "../ffi/host.ts";
+import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE } from "./constants.ts";
+import { show } from "./errors.ts";
+import type { MappingRequest } from "./mapping.ts";
+import { boolean, integer, MAX_INTEGER, oneOf } from "./validate.ts";
+
+/** What may be done with a map, and where its writes go. */
+export type Access = "default" | "read" | "write" | "copy";
+
+/** How to create a map. */
+export interface MMapOptions {
+  /**
+   * "read": writes throw. "write": shared, writes reach the file. "copy": private, writes never reach the file. "default":
+   * what `flags` and `prot` say; without them, the same as "write". If `access` is omitted, the constructor uses "default".
+   * `MMap.open` uses "default" if `flags` or `prot` are given, else "write" with `create` and "read" without it.
+   */
+  access?: Access | undefined;
+  /** `MAP_*` constants (POSIX). By default `MAP_SHARED`. Not together with `access`. */
+  flags?: number | undefined;
+  /** `PROT_*` constants (POSIX). By default `PROT_READ | PROT_WRITE`. Not together with `access`. */
+  prot?: number | undefined;
+  /** Where the map starts in the file, in bytes: any non-negative integer. By default 0. */
+  offset?: number | undefined;
+  /** The name of the mapping object. Windows only. */
+  tagname?: string | undefined;
+  /** false keeps no descriptor of the file: `size()` and `resize()` then throw. By default true. */
+  trackfd?: boolean | undefined;
+  /**
+   * false leaves the map unguarded: accessing a page that its file no longer has then kills the process (POSIX). By
+   * default true.
+   */
+  guard?: boolean | undefined;
+}
+
+/** How to open a path. */
+export interface OpenOptions extends MMapOptions {
+  /** The number of bytes to map. By default, and for 0, up to the end of the file. */
+  length?: number | undefined;
+  /** Create the file if it does not exist, and extend it to `offset + length` if it is shorter. By default false. */
+  create?: boolean | undefined;
+  /** The permissions of a new file, less the process's umask. By default 0o666. */
+  mode?: number | undefined;
+  /**
+   * true allocates the file's disk blocks for the whole map, so that a full disk is an error here and not a lost page at a
+   * later write. By default false. Only for files that are opened for writing. Not supported on macOS and OpenBSD.
+   */
+  reserve?: boolean | undefined;
+}
+
+/** How to resize. */
+export interface ResizeOptions {
+  /** true allocates the file's disk blocks, like `reserve` of `MMap.open`. By default false. */
+  reserve?: boolean | undefined;
+}
+
+/** How `prefault` brings pages into memory. */
+export interface PrefaultOptions {
+  /** true prepares the pages for writing. By default false. Linux only. */
+  write?: boolean | undefined;
+}
+
+/** The class `URL`, if the program's types have it: the types of the language alone do not. */
+export type FileURL = typeof globalThis extends { URL: { prototype: infer T } } ? T : never;
+
+const ACCESSES: readonly Access[] = ["default", "read", "write", "copy"];
+
+/** @throws {TypeError} `options` is not an object. */
+export function checkObject<T extends object>(options: T): T {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`options must be an object: got ${show(options)}`);
+  }
+  return options;
+}
+
+/** What to map, from checked options. The caller has checked `length` and `descriptor`. */
+export function checkOptions(options: MMapOptions, length: number, descriptor: number): MappingRequest {
+  const { access = "default", prot, flags, offset = 0, tagname, trackfd = true, guard = true } = checkObject(options);
+  oneOf("access", access, ACCESSES);
+  if (prot !== undefined) integer("prot", prot, 0, 2 ** 31 - 1);
+  if (flags !== undefined) integer("flags", flags, -(2 ** 31), 2 ** 32 - 1);
+  integer("offset", offset, 0, MAX_INTEGER - length);
+  if (tagname !== undefined && typeof tagname !== "string") {
+    throw new TypeError(`tagname must be a string: got ${show(tagname)}`);
+  }
+  boolean("trackfd", trackfd);
+  boolean("guard", guard);
+  return { descriptor, length, access, prot, flags, offset, tagname, trackDescriptor: trackfd, guard };
+}
+
+/** The path that a user's string or file URL names. */
+export function pathOf(path: unknown): string {
+  if (path instanceof URL) return host().fileURLToPath(path);
+  if (typeof path === "string") return path;
+  throw new TypeError(`path must be a string or a file URL: got ${show(path)}`);
+}
+
+/** Whether writes to such a map reach the file, which must be open for writing then. */
+export function reachesFile({ access, flags, prot }: Pick<MappingRequest, "access" | "flags" | "prot">): boolean {
+  if (access !== "default") return access === "write";
+  const shared = flags === undefined || (flags & ((MAP_SHARED ?? 0) | (MAP_PRIVATE ?? 0))) !== MAP_PRIVATE;
+  return shared && (prot === undefined || (prot & (PROT_WRITE ?? 0)) !== 0);
+}

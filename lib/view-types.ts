@@ -1,0 +1,62 @@
+/**
+ * The classes that `view` makes objects of, and the sizes of their elements.
+ *
+ * @module
+ */
+
+import { show } from "./errors.ts";
+
+/** The classes that `view` makes objects of. */
+export type ViewConstructor =
+  | Int8ArrayConstructor
+  | Uint8ArrayConstructor
+  | Uint8ClampedArrayConstructor
+  | Int16ArrayConstructor
+  | Uint16ArrayConstructor
+  | Int32ArrayConstructor
+  | Uint32ArrayConstructor
+  | Float32ArrayConstructor
+  | Float64ArrayConstructor
+  | BigInt64ArrayConstructor
+  | BigUint64ArrayConstructor
+  | DataViewConstructor
+  | Float16ArrayConstructorIfAny;
+
+/** `never` if the runtime's types, or this version of TypeScript's own, have no `Float16Array`. */
+type Float16ArrayConstructorIfAny = typeof globalThis extends { Float16Array: infer Class extends ViewClass }
+  ? Class
+  : never;
+type ViewClass = new (buffer: ArrayBuffer, byteOffset?: number, length?: number) => ArrayBufferView;
+
+const { Float16Array } = globalThis as { Float16Array?: object };
+
+const VIEWS = [
+  { type: Int8Array, size: 1 },
+  { type: Uint8Array, size: 1 },
+  { type: Uint8ClampedArray, size: 1 },
+  { type: Int16Array, size: 2 },
+  { type: Uint16Array, size: 2 },
+  { type: Int32Array, size: 4 },
+  { type: Uint32Array, size: 4 },
+  // Not every runtime has it.
+  ...(Float16Array === undefined ? [] : [{ type: Float16Array, size: 2 }]),
+  { type: Float32Array, size: 4 },
+  { type: Float64Array, size: 8 },
+  { type: BigInt64Array, size: 8 },
+  { type: BigUint64Array, size: 8 },
+  { type: DataView, size: 1 },
+];
+const { length: VIEW_COUNT } = VIEWS;
+
+/**
+ * The size in bytes of the elements of a view class; 1 for `DataView`.
+ *
+ * @throws {TypeError} It is none of the classes above.
+ */
+export function elementSize(type: unknown): number {
+  for (let index = 0; index < VIEW_COUNT; index++) {
+    const view = VIEWS[index] as (typeof VIEWS)[number];
+    if (view.type === type) return view.size;
+  }
+  throw new TypeError(`type must be a typed array's class or DataView: got ${show(type)}`);
+}
