@@ -5,9 +5,9 @@
  * @module
  */
 
-import { mapped, mapValues } from "./engine.ts";
-import { host } from "./host.ts";
-import { openFirst } from "./open.ts";
+import { builtins } from "./builtins.ts";
+import { openFirst } from "./open-library.ts";
+import { mapArray, mapValues } from "./primordials.ts";
 import type { CType, Ffi, Functions, Signatures } from "./types.ts";
 
 /** The part of `bun:ffi` that is used here. */
@@ -36,14 +36,14 @@ const RESULTS: Record<CType, string> = { ...PARAMETERS, i64: "i64_fast", usize: 
 const MAX_VIEW_LENGTH = 2 ** 32;
 
 export function bunFfi(): Ffi {
-  const bun = host().require("bun:ffi") as BunFfi;
+  const bun = builtins().require("bun:ffi") as BunFfi;
   return {
     maxViewLength: MAX_VIEW_LENGTH,
     // A call into C takes less than an array over a part of a view does.
-    viewCopy: 0,
+    smallCopyLimit: 0,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       const symbols = mapValues(signatures, ({ parameters, result }) => ({
-        args: mapped(parameters, (type) => PARAMETERS[type]),
+        args: mapArray(parameters, (type) => PARAMETERS[type]),
         returns: RESULTS[result],
       }));
       return openFirst(libraries, (library) => bun.dlopen(library, symbols).symbols) as Functions<S>;

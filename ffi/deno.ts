@@ -5,10 +5,10 @@
  * @module
  */
 
-import { mapped, mapValues, toBigInt } from "./engine.ts";
-import { openFirst } from "./open.ts";
+import { type Call, withNumberArguments } from "./bigint-calls.ts";
+import { openFirst } from "./open-library.ts";
+import { BigInt, mapArray, mapValues } from "./primordials.ts";
 import { type CType, type Ffi, FfiUnavailable, type Functions, type Signatures } from "./types.ts";
-import { allWithNumbers, type Call } from "./wide.ts";
 
 /** The part of Deno's API that is used here. */
 interface DenoFfi {
@@ -39,10 +39,10 @@ export function denoFfi(): Ffi {
   const deno = (globalThis as unknown as { Deno: DenoFfi }).Deno;
   return {
     maxViewLength: MAX_VIEW_LENGTH,
-    viewCopy: 512,
+    smallCopyLimit: 512,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       const symbols = mapValues(signatures, ({ parameters, result }) => ({
-        parameters: mapped(parameters, (type) => TYPES[type]),
+        parameters: mapArray(parameters, (type) => TYPES[type]),
         result: RESULTS[result],
       }));
       const functions = openFirst(libraries, (library) => {
@@ -54,10 +54,10 @@ export function denoFfi(): Ffi {
           throw new FfiUnavailable("Deno may not call C here: run it with --allow-ffi");
         }
       });
-      return allWithNumbers(functions, signatures) as Functions<S>;
+      return withNumberArguments(functions, signatures) as Functions<S>;
     },
     view(address, length) {
-      const pointer = deno.UnsafePointer.create(toBigInt(address)) as object;
+      const pointer = deno.UnsafePointer.create(BigInt(address)) as object;
       return deno.UnsafePointerView.getArrayBuffer(pointer, length);
     },
   };

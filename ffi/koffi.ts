@@ -5,9 +5,9 @@
  * @module
  */
 
-import { mapped, mapValues, toInteger } from "./engine.ts";
-import { host } from "./host.ts";
-import { openFirst } from "./open.ts";
+import { builtins } from "./builtins.ts";
+import { openFirst } from "./open-library.ts";
+import { mapArray, mapValues, NumberParseInt } from "./primordials.ts";
 import type { CType, Ffi, Functions, Signatures } from "./types.ts";
 
 /** The part of koffi that is used here. */
@@ -32,11 +32,11 @@ const RESULTS: Record<CType, string> = { ...TYPES, pointer: "int64_t" };
 /** @throws {Error} koffi is not installed, or has no build for this machine. */
 export function koffiFfi(): Ffi {
   const koffi = load();
-  const major = toInteger(host().process.versions.node, 10);
+  const major = NumberParseInt(builtins().process.versions.node, 10);
   return {
     // Node 20 aborts the process on a longer ArrayBuffer; later ones were measured to take 2^46 bytes.
     maxViewLength: major < 22 ? 2 ** 32 : 2 ** 40,
-    viewCopy: 512,
+    smallCopyLimit: 512,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       const functions = openFirst(libraries, (file) => {
         const library = koffi.load(file);
@@ -44,7 +44,7 @@ export function koffiFfi(): Ffi {
           library.func(
             name,
             RESULTS[result],
-            mapped(parameters, (type) => TYPES[type]),
+            mapArray(parameters, (type) => TYPES[type]),
           ),
         );
       });
@@ -55,7 +55,7 @@ export function koffiFfi(): Ffi {
 }
 
 function load(): Koffi {
-  const { process, require } = host();
+  const { process, require } = builtins();
   try {
     return require("koffi") as Koffi;
   } catch (error) {

@@ -5,9 +5,9 @@
  * @module
  */
 
+import { arch, builtins } from "./builtins.ts";
 import { bunFfi } from "./bun.ts";
 import { denoFfi } from "./deno.ts";
-import { arch, host } from "./host.ts";
 import { koffiFfi } from "./koffi.ts";
 import { nodeFfi } from "./node.ts";
 import { type Ffi, FfiUnavailable } from "./types.ts";
@@ -24,7 +24,7 @@ export function openFfi(): Ffi {
   if (!ADDRESSES_OF_64_BITS.includes(arch)) {
     throw new FfiUnavailable(`this process has 32-bit addresses (${arch}): run a 64-bit build of the runtime`);
   }
-  const { versions } = host().process;
+  const { versions } = builtins().process;
   if (versions.bun !== undefined) return bunFfi();
   if (versions.deno !== undefined) return denoFfi();
   return openNode();
@@ -45,7 +45,7 @@ const ADVICE: Record<string, Record<string, string>> = {
 
 /** koffi comes first, for `node:ffi` is experimental and slower; `MMAP_FFI=node` asks for `node:ffi`. */
 function openNode(): Ffi {
-  const koffi = host().process.env.MMAP_FFI === "node" ? undefined : attempt("koffi", koffiFfi);
+  const koffi = builtins().process.env.MMAP_FFI === "node" ? undefined : attempt("koffi", koffiFfi);
   if (koffi !== undefined && !(koffi instanceof Refusal)) return koffi;
   const node = attempt("node:ffi", nodeFfi);
   if (!(node instanceof Refusal)) return node;

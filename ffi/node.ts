@@ -5,11 +5,11 @@
  * @module
  */
 
-import { mapped, mapValues, toBigInt } from "./engine.ts";
-import { host } from "./host.ts";
-import { openFirst } from "./open.ts";
+import { type Call, withNumberArguments } from "./bigint-calls.ts";
+import { builtins } from "./builtins.ts";
+import { openFirst } from "./open-library.ts";
+import { BigInt, mapArray, mapValues } from "./primordials.ts";
 import type { CType, Ffi, Functions, Signatures } from "./types.ts";
-import { allWithNumbers, type Call } from "./wide.ts";
 
 /** The part of `node:ffi` that is used here. */
 interface NodeFfi {
@@ -37,7 +37,7 @@ const MAX_VIEW_LENGTH = 2 ** 40;
 
 /** @throws {Error} This Node has no `node:ffi` (`ERR_UNKNOWN_BUILTIN_MODULE`), or may not use it (`ERR_ACCESS_DENIED`). */
 export function nodeFfi(): Ffi {
-  const { process } = host();
+  const { process } = builtins();
   const { permission } = process as { permission?: { has(scope: string): boolean } };
   // node:ffi itself would say so at the first call only.
   if (permission?.has("ffi") === false)
@@ -48,15 +48,15 @@ export function nodeFfi(): Ffi {
     throw Object.assign(new Error("there is no node:ffi"), { code: "ERR_UNKNOWN_BUILTIN_MODULE" });
   return {
     maxViewLength: MAX_VIEW_LENGTH,
-    viewCopy: 512,
+    smallCopyLimit: 512,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       const definitions = mapValues(signatures, ({ parameters, result }) => ({
-        arguments: mapped(parameters, (type) => TYPES[type]),
+        arguments: mapArray(parameters, (type) => TYPES[type]),
         return: RESULTS[result],
       }));
       const { functions } = openFirst(libraries, (library) => node.dlopen(library, definitions));
-      return allWithNumbers(functions, signatures) as Functions<S>;
+      return withNumberArguments(functions, signatures) as Functions<S>;
     },
-    view: (address, length) => node.toArrayBuffer(toBigInt(address), length, false),
+    view: (address, length) => node.toArrayBuffer(BigInt(address), length, false),
   };
 }

@@ -45,7 +45,7 @@ export interface Ffi {
   readonly maxViewLength: number;
 
   /** Up to so many bytes, the engine makes a copy of a part of a view sooner than a call into C fills a new array. */
-  readonly viewCopy: number;
+  readonly smallCopyLimit: number;
 
   /**
    * Opens the first of the named libraries that exists and looks up every function of the table.

@@ -5,7 +5,7 @@
  */
 
 import { FfiUnavailable } from "../ffi/types.ts";
-import { type Failures, PlatformUnavailable } from "../platform/types.ts";
+import { type ErrorFactory, PlatformUnavailable } from "../platform/types.ts";
 
 /** What an `MMapError` says beyond its message. */
 export interface MMapErrorDetails {
@@ -80,7 +80,7 @@ export function ffiError(error: unknown): unknown {
 }
 
 /** The errors that the platform throws. */
-export const failures: Failures = {
+export const errorFactory: ErrorFactory = {
   system: (syscall, errno, code, meaning) =>
     new MMapError(`${syscall}: ${meaning} (${code})`, { code, errno, syscall }),
 };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { apply } from "../ffi/engine.ts";
+import { ReflectApply } from "../ffi/primordials.ts";
 import type { Mapping } from "./mapping.ts";
 
 /** A map that has not been closed yet. */
@@ -47,7 +47,7 @@ export function registerLater(map: object, mapping: Mapping): Registration {
 /** Undoes `registerLater`. */
 export function cancel(registration: Registration): void {
   if (registration.map === undefined) {
-    apply(unregister, registry, [registration]);
+    ReflectApply(unregister, registry, [registration]);
     return;
   }
   // No function calls below: a stack overflow here would corrupt the list.
@@ -66,7 +66,7 @@ function registerAll(): void {
   for (let registration = newest; registration !== undefined; registration = newest) {
     newest = registration.older;
     if (newest !== undefined) newest.newer = undefined;
-    apply(register, registry, [registration.map as object, registration.mapping, registration]);
+    ReflectApply(register, registry, [registration.map as object, registration.mapping, registration]);
     registration.map = undefined;
     registration.older = undefined;
   }

@@ -15,7 +15,7 @@ import { host } from "../ffi/host.ts";
 import { isDetached, lengthOf } from "../platform/bytes.ts";
 import { openPlatform } from "../platform/mod.ts";
 import type { Guard, MapRequest, Platform, Protection, ProtectionRequest } from "../platform/types.ts";
-import { closedError, failures, ffiError, orReadOnly, show, truncatedError } from "./errors.ts";
+import { closedError, errorFactory, ffiError, orReadOnly, show, truncatedError } from "./errors.ts";
 import { copyLine } from "./slab.ts";
 
 /**
@@ -67,7 +67,7 @@ let opened: Platform | undefined;
 /** The running platform, opened when something is first mapped. */
 function platform(): Platform {
   try {
-    opened ??= openPlatform(failures);
+    opened ??= openPlatform(errorFactory);
   } catch (error) {
     throw ffiError(error);
   }
@@ -84,7 +84,7 @@ export function usePlatform(other: Platform | undefined): Platform | undefined {
 /** Runs `make`, during which an open descriptor can also be mapped by the path that it was opened with. */
 export function knownByPath<T>(descriptor: number, path: string, writable: boolean, make: () => T): T {
   const system = platform();
-  return system.knownByPath === undefined ? make() : system.knownByPath(descriptor, path, writable, make);
+  return system.withPath === undefined ? make() : system.withPath(descriptor, path, writable, make);
 }
 
 /** Reserves what a file needs for a map of `length` bytes, 0 being all to its end. */
@@ -95,9 +95,9 @@ export function reserve(descriptor: number, offset: number, length: number): voi
   if (count > 0) reserver(system, descriptor)(descriptor, offset, count);
 }
 
-function reserver(system: Platform, descriptor: number): NonNullable<Platform["reserve"]> {
+function reserver(system: Platform, descriptor: number): NonNullable<Platform["allocateBlocks"]> {
   if (descriptor === -1) throw new TypeError("reserve is for maps of a file, and this map has none");
-  if (system.reserve !== undefined) return system.reserve;
+  if (system.allocateBlocks !== undefined) return system.allocateBlocks;
   throw new TypeError("reserve needs posix_fallocate, which this system has not: leave it out");
 }
 
@@ -126,13 +126,13 @@ interface Resize {
   readonly sizeBefore: number;
   /** May the region be moved, or must it stay beside the new one until its views are gone? */
   readonly inPlace: boolean;
-  readonly reserve: Platform["reserve"];
+  readonly reserve: Platform["allocateBlocks"];
 }
 
 /** What shows a region to the user. */
 interface Views {
   readonly given: Given | undefined;
-  /** What `mapCopy` made for them. */
+  /** What `mapPrivateView` made for them. */
   readonly copies: Regions | undefined;
 }
 
@@ -203,7 +203,7 @@ export class Mapping {
   /** The buffers of `part`, by their range. Made when it is first asked. */
   #parts: Map<string, ArrayBuffer> | undefined;
   #bytes: Uint8Array<ArrayBuffer> | undefined;
-  /** What `mapCopy` made for buffers that the user was given. */
+  /** What `mapPrivateView` made for buffers that the user was given. */
   #copies: Regions | undefined;
 
   /** Maps a file, or anonymous memory. `offered`: the request's descriptor, where the mapping may keep that itself. */
@@ -218,7 +218,7 @@ export class Mapping {
     this.offset = offset;
     this.#lead = offset % system.allocationGranularity;
     this.#length = this.#anonymous ? anonymousLength(request.length) : this.#fileLength(request, offered?.path);
-    const offer = request.trackDescriptor && system.descriptorsArePublic ? offered : undefined;
+    const offer = request.trackDescriptor && system.hasRealDescriptors ? offered : undefined;
     this.#taken = offer !== undefined;
     this.#descriptor = offer?.descriptor ?? this.#ownDescriptor(descriptor, request.trackDescriptor);
     try {
@@ -234,7 +234,7 @@ export class Mapping {
   /** Maps what the user asked for, behind the end of the file too where the system has that. */
   #mapWhole(descriptor: number): Region {
     const end = this.offset + this.#length;
-    if (descriptor === -1 || !this.#platform.extendsFiles || !this.protection.shared) {
+    if (descriptor === -1 || !this.#platform.mappingExtendsFile || !this.protection.shared) {
       return this.#map(descriptor, this.#length);
     }
     const { size } = this.#platform.status(descriptor);
@@ -264,7 +264,7 @@ export class Mapping {
 
   /** The descriptor that belongs to this mapping, or -1; also where the system's numbers for it mean nothing to others. */
   get descriptor(): number {
-    return this.#platform.descriptorsArePublic ? this.#descriptor : -1;
+    return this.#platform.hasRealDescriptors ? this.#descriptor : -1;
   }
 
   /**
@@ -376,7 +376,7 @@ export class Mapping {
     this.#checkRange(start, end);
     const length = end - start;
     if (length === 0) return new Bytes(0);
-    const short = length <= this.#platform.viewCopy;
+    const short = length <= this.#platform.smallCopyLimit;
     if (short && this.#showsInWindow(start, length)) {
       const copy = new Bytes(this.#seen(start, end));
       this.#checkIntact(end);
@@ -561,10 +561,10 @@ export class Mapping {
   /** Where the user may see `length` bytes from `start` on: a stray write there does no harm. */
   #visibleAddress(start: number, length: number): number {
     const address = this.#address(start);
-    if (this.protection.writable || this.#platform.mapCopy === undefined) return address;
+    if (this.protection.writable || this.#platform.mapPrivateView === undefined) return address;
     const place = address - this.#region.address;
     const lead = place % this.#platform.allocationGranularity;
-    const copy = this.#platform.mapCopy(this.#region.address, place - lead, lead + length);
+    const copy = this.#platform.mapPrivateView(this.#region.address, place - lead, lead + length);
     this.#copies = { region: { address: copy, length: lead + length, guard: undefined }, next: this.#copies };
     return copy + lead;
   }
@@ -739,8 +739,8 @@ export class Mapping {
     const end = this.offset + length;
     const sizeBefore = descriptor === -1 ? end : this.#platform.status(descriptor).size;
     const old = this.#region;
-    if (this.protection.name !== undefined) this.#platform.freeName?.(old.address, this.protection.name);
-    if (end < sizeBefore && !this.#platform.cutsMappedFiles) {
+    if (this.protection.name !== undefined) this.#platform.releaseName?.(old.address, this.protection.name);
+    if (end < sizeBefore && !this.#platform.canTruncateMappedFiles) {
       this.#shrinkUnmapped(length, end);
       return;
     }
@@ -906,7 +906,7 @@ export class Mapping {
     }
     // Somebody can still see these pages; those that the file no longer has would kill the process on a touch.
     if (!escaped && held !== undefined) leaveToCollector(held, this.#platform, regions);
-    if (backed < region.length) this.#platform.blank(region.address + backed, region.length - backed);
+    if (backed < region.length) this.#platform.mapZeros(region.address + backed, region.length - backed);
   }
 
   /** Takes what shows the region, which is on its way out: from here on nothing in this mapping does. */
@@ -967,7 +967,7 @@ export class Mapping {
       if (offset >= size) throw new RangeError(`offset must be less than the size of ${file}, ${size}: got ${offset}`);
       return size - offset;
     }
-    if (this.#platform.extendsFiles && this.protection.shared) return length;
+    if (this.#platform.mappingExtendsFile && this.protection.shared) return length;
     if (offset > size) throw new RangeError(`offset must be at most the size of ${file}, ${size}: got ${offset}`);
     if (length > size - offset) {
       throw new RangeError(

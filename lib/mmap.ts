@@ -5,9 +5,20 @@
  */
 
 import type { Channel } from "node:diagnostics_channel";
-import { apply, Buffers, Bytes, floor, getterOf, isInteger, max, min, NONE, toNumber } from "../ffi/engine.ts";
-import { host } from "../ffi/host.ts";
-import { lengthOf } from "../platform/bytes.ts";
+import { lengthOf } from "../ffi/array-buffer.ts";
+import { builtins } from "../ffi/builtins.ts";
+import {
+  ArrayBuffer,
+  getterOf,
+  MathFloor,
+  MathMax,
+  MathMin,
+  NO_ARGUMENTS,
+  Number,
+  NumberIsInteger,
+  ReflectApply,
+  Uint8Array,
+} from "../ffi/primordials.ts";
 import { MADV_REMOVE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
 import { show } from "./errors.ts";
 import { cancel, type Registration, registerLater } from "./finalizer.ts";
@@ -119,7 +130,7 @@ export class MMap implements Disposable, Iterable<number> {
     const request = checkOptions(options, bytes, descriptor);
     const { access, offset } = request;
     this.#access = access;
-    opening ??= host().channel("mmap:open");
+    opening ??= builtins().channel("mmap:open");
     if (opening.hasSubscribers) opening.publish({ fd: descriptor, length: bytes, access, offset });
     this.#mapping = new Mapping(request, OpenedFile.from(opened));
     this.#registration = registerLater(this, this.#mapping);
@@ -392,11 +403,11 @@ export class MMap implements Disposable, Iterable<number> {
     }
     const count = wanted ?? room / size;
     if (count * size > room) {
-      throw new RangeError(`length must be at most ${floor(room / size)}, from byteOffset ${start}: got ${count}`);
+      throw new RangeError(`length must be at most ${MathFloor(room / size)}, from byteOffset ${start}: got ${count}`);
     }
     // The types of the constructors do not meet in one call.
     const View = type as unknown as new (buffer: ArrayBuffer, byteOffset: number, length: number) => InstanceType<T>;
-    if (count === 0) return new View(new Buffers(0), 0, 0);
+    if (count === 0) return new View(new ArrayBuffer(0), 0, 0);
     const part = this.#mapping.part(start, count * size);
     return new View(part.buffer, part.byteOffset, count);
   }
@@ -443,7 +454,7 @@ export class MMap implements Disposable, Iterable<number> {
     const part = slice(start, end, step, this.#mapping.length);
     this.#checkReadable();
     if (part.step === 1) return this.#mapping.read(part.start, part.start + part.count);
-    const copy = new Bytes(part.count);
+    const copy = new Uint8Array(part.count);
     for (let index = 0; index < part.count; index++) copy[index] = this.#mapping.byte(part.start + index * part.step);
     return copy;
   }
@@ -477,7 +488,7 @@ export class MMap implements Disposable, Iterable<number> {
       return;
     }
     // A copy first: the source may be a view of this map, and change as it is read.
-    const copy = new Bytes(source);
+    const copy = new Uint8Array(source);
     for (let index = 0; index < length; index++) {
       this.#mapping.setByte(part.start + index * part.step, copy[index] as number);
     }
@@ -520,8 +531,8 @@ export class MMap implements Disposable, Iterable<number> {
     const count = n === undefined || n === null ? -1 : integer("n", n, -MAX_INTEGER, MAX_INTEGER);
     this.#checkReadable();
     const start = this.#position;
-    const rest = max(0, this.#mapping.length - start);
-    const end = start + (count < 0 ? rest : min(count, rest));
+    const rest = MathMax(0, this.#mapping.length - start);
+    const end = start + (count < 0 ? rest : MathMin(count, rest));
     const bytes = this.#mapping.read(start, end);
     this.#position = end;
     return bytes;
@@ -807,7 +818,10 @@ export class MMap implements Disposable, Iterable<number> {
     if (!(pattern instanceof RegExp)) throw new TypeError(`pattern must be a RegExp: got ${show(pattern)}`);
     // What the engine knows of it: the properties of a user's own object may lie, and change.
     const copy = new RegExp(pattern);
-    const expression = { source: apply(sourceOf, copy, NONE), flags: apply(flagsOf, copy, NONE) };
+    const expression = {
+      source: ReflectApply(sourceOf, copy, NO_ARGUMENTS),
+      flags: ReflectApply(flagsOf, copy, NO_ARGUMENTS),
+    };
     const { from, to } = this.#range(start, end);
     return matches(() => this.#mapping, expression, from, to);
   }
@@ -878,7 +892,7 @@ export class MMap implements Disposable, Iterable<number> {
     }
     this.#checkWritable();
     this.#mapping.resize(length, reserve);
-    this.#position = min(this.#position, length);
+    this.#position = MathMin(this.#position, length);
   }
 
   /**
@@ -995,7 +1009,7 @@ export class MMap implements Disposable, Iterable<number> {
     const rest = this.#mapping.length - from;
     // It punches a hole into the file, whatever the memory's protection is.
     if (advice === MADV_REMOVE) this.#checkWritable();
-    const count = length === undefined ? rest : min(integer("length", length, 0, MAX_INTEGER), rest);
+    const count = length === undefined ? rest : MathMin(integer("length", length, 0, MAX_INTEGER), rest);
     this.#mapping.advise(advice, from, count);
   }
 
@@ -1223,7 +1237,7 @@ export class MMap implements Disposable, Iterable<number> {
     const placeOf = (map: MMap, index: number): number => {
       const { length } = map.#mapping;
       const place = index < 0 ? index + length : index;
-      if (!isInteger(index)) throw new TypeError(`index must be an integer: got ${show(index)}`);
+      if (!NumberIsInteger(index)) throw new TypeError(`index must be an integer: got ${show(index)}`);
       if (place < 0 || place >= length)
         throw new RangeError(`index must be from ${-length} to ${length - 1}: got ${index}`);
       return place;
@@ -1286,6 +1300,6 @@ function classOf(map: MMap): string {
 /** The number that a property's key stands for, if it does: "3", "-1", but also "1.5" and "NaN", which are no indices. */
 function indexOf(key: string | symbol): number | undefined {
   if (typeof key !== "string") return undefined;
-  const index = toNumber(key);
+  const index = Number(key);
   return String(index) === key || key === "-0" ? index : undefined;
 }

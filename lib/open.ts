@@ -4,7 +4,7 @@
  * @module
  */
 
-import { host } from "../ffi/host.ts";
+import { builtins } from "../ffi/builtins.ts";
 import { show, withPath } from "./errors.ts";
 import { knownByPath, type Offer, reserve as reserveBlocks } from "./mapping.ts";
 import { checkObject, checkOptions, type MMapOptions, type OpenOptions, pathOf, reachesFile } from "./options.ts";
@@ -39,7 +39,7 @@ export function openAndMap<T>(path: unknown, options: OpenOptions, make: MakeMap
   const name = pathOf(path);
   const request = checkOpenOptions(options);
   const { writable, create, reserve, offset, length } = request;
-  const { closeSync, fstatSync, ftruncateSync, resolve, unlinkSync } = host();
+  const { closeSync, fstatSync, ftruncateSync, resolve, unlinkSync } = builtins();
   // Resolved now, because the working directory may be another one when a new file is removed again.
   const place = create ? resolve(name) : name;
   try {
@@ -111,7 +111,7 @@ function checkOpenOptions(options: OpenOptions): OpenRequest {
 
 /** Opens a path, and says whether that created the file. */
 function openFile(path: string, { writable, create, length, mode }: OpenRequest) {
-  const { openSync } = host();
+  const { openSync } = builtins();
   try {
     return { descriptor: openSync(path, writable ? "r+" : "r"), created: false };
   } catch (error) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { host } from "../ffi/host.ts";
+import { builtins } from "../ffi/builtins.ts";
 import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE } from "./constants.ts";
 import { show } from "./errors.ts";
 import type { MappingRequest } from "./mapping.ts";
@@ -95,7 +95,7 @@ export function checkOptions(options: MMapOptions, length: number, descriptor: n
 
 /** The path that a user's string or file URL names. */
 export function pathOf(path: unknown): string {
-  if (path instanceof URL) return host().fileURLToPath(path);
+  if (path instanceof URL) return builtins().fileURLToPath(path);
   if (typeof path === "string") return path;
   throw new TypeError(`path must be a string or a file URL: got ${show(path)}`);
 }

@@ -5,7 +5,16 @@
  * @module
  */
 
-import { apply, Bytes, ceil, getterOf, isInteger, max, min, NONE } from "../ffi/engine.ts";
+import {
+  getterOf,
+  MathCeil,
+  MathMax,
+  MathMin,
+  NO_ARGUMENTS,
+  NumberIsInteger,
+  ReflectApply,
+  Uint8Array,
+} from "../ffi/primordials.ts";
 import { show } from "./errors.ts";
 
 /** What can be written and searched for: a string stands for its UTF-8 bytes. */
@@ -25,7 +34,7 @@ export function integer(name: string, value: unknown, least: number, most: numbe
 }
 
 function anyInteger(name: string, value: unknown): number {
-  if (!isInteger(value)) throw new TypeError(`${name} must be an integer: got ${show(value)}`);
+  if (!NumberIsInteger(value)) throw new TypeError(`${name} must be an integer: got ${show(value)}`);
   // Without the sign of -0.
   return (value as number) + 0;
 }
@@ -53,7 +62,7 @@ export function oneOf<T extends string>(name: string, value: unknown, allowed: r
 export function bound(name: string, value: unknown, length: number, absent: number): number {
   if (value === undefined) return absent;
   const checked = anyInteger(name, value);
-  return checked < 0 ? max(0, checked + length) : min(checked, length);
+  return checked < 0 ? MathMax(0, checked + length) : MathMin(checked, length);
 }
 
 /** Which elements a slice names: `count` of them, the first at `start`, each `step` after the one before. */
@@ -70,18 +79,18 @@ export function slice(start: unknown, end: unknown, step: unknown, length: numbe
   if (by > 0) {
     const from = bound("start", start, length, 0);
     const to = bound("end", end, length, length);
-    return { start: from, step: by, count: max(0, ceil((to - from) / by)) };
+    return { start: from, step: by, count: MathMax(0, MathCeil((to - from) / by)) };
   }
   const from = backwardBound("start", start, length, length - 1);
   const to = backwardBound("end", end, length, -1);
-  return { start: from, step: by, count: max(0, ceil((to - from) / by)) };
+  return { start: from, step: by, count: MathMax(0, MathCeil((to - from) / by)) };
 }
 
 /** A bound of a slice that runs backwards: it may lie one before the first element. */
 function backwardBound(name: string, value: unknown, length: number, absent: number): number {
   if (value === undefined) return absent;
   const checked = anyInteger(name, value);
-  return checked < 0 ? max(-1, checked + length) : min(checked, length - 1);
+  return checked < 0 ? MathMax(-1, checked + length) : MathMin(checked, length - 1);
 }
 
 const typedArray = gettersOf(Object.getPrototypeOf(Uint8Array.prototype));
@@ -106,7 +115,7 @@ export function bytesOf(name: string, value: unknown): Uint8Array {
   if (typeof value === "string") return encoder.encode(value);
   try {
     if (isView(value)) return viewedBytes(value);
-    if (isArrayBuffer(value)) return new Bytes(value);
+    if (isArrayBuffer(value)) return new Uint8Array(value);
   } catch (error) {
     // Only a detached buffer makes these throw; its length reads 0 where there is a way to ask.
     throw new TypeError(`${name} must not be detached: got bytes whose buffer was transferred away`, { cause: error });
@@ -118,12 +127,12 @@ function viewedBytes(view: ArrayBufferView): Uint8Array {
   // The getter of the type gives undefined for what is no typed array. By `call`, which is faster than `apply`: if it was
   // replaced, the engine still makes no array but over what a buffer has.
   const { buffer, byteOffset, byteLength } = typedArray.type.call(view) === undefined ? dataView : typedArray;
-  return new Bytes(buffer.call(view), byteOffset.call(view), byteLength.call(view));
+  return new Uint8Array(buffer.call(view), byteOffset.call(view), byteLength.call(view));
 }
 
 function isArrayBuffer(value: unknown): value is ArrayBuffer {
   try {
-    apply(bufferLength, value, NONE);
+    ReflectApply(bufferLength, value, NO_ARGUMENTS);
     return true;
   } catch {
     return false;

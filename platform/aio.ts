@@ -8,8 +8,8 @@
  * @module
  */
 
-import { Buffers, Bytes, min, Words } from "../ffi/engine.ts";
-import { host } from "../ffi/host.ts";
+import { builtins } from "../ffi/builtins.ts";
+import { ArrayBuffer, Int32Array, MathMin, Uint8Array } from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
 import type { Fail } from "./posix.ts";
 
@@ -52,9 +52,9 @@ export function backgroundSync(ffi: Ffi, aio: Aio, fail: Fail): (descriptor: num
 
   /** The address of the block, which the system uses until all is done: not memory that a garbage collector moves. */
   function start(c: ReturnType<typeof open>, descriptor: number): number {
-    const memory = new Buffers(BLOCK);
-    const block = new Bytes(memory);
-    const words = new Words(memory);
+    const memory = new ArrayBuffer(BLOCK);
+    const block = new Uint8Array(memory);
+    const words = new Int32Array(memory);
     words[0] = descriptor;
     words[aio.notifyAt / 4] = aio.SIGEV_NONE;
     const address = c.malloc(BLOCK);
@@ -69,7 +69,7 @@ export function backgroundSync(ffi: Ffi, aio: Aio, fail: Fail): (descriptor: num
   }
 
   return async (descriptor) => {
-    const { setTimeout } = host();
+    const { setTimeout } = builtins();
     opened ??= open();
     const c = opened;
     const address = start(c, descriptor);
@@ -77,7 +77,7 @@ export function backgroundSync(ffi: Ffi, aio: Aio, fail: Fail): (descriptor: num
     let pause = 1;
     do {
       await setTimeout(pause);
-      pause = min(2 * pause, LONGEST_PAUSE);
+      pause = MathMin(2 * pause, LONGEST_PAUSE);
       error = c.aio_error(address);
     } while (error === aio.EINPROGRESS);
     // Some systems keep a request until its result was asked for.

@@ -1,20 +1,7 @@
 /**
- * The lengths of arrays and buffers, by which C is told how far memory goes.
+ * The old place of array-buffer.ts, until lib/mapping.ts and lib/search.ts have moved.
  *
  * @module
  */
 
-import { apply, getterOf, NONE } from "../ffi/engine.ts";
-
-const byteLength = getterOf(Object.getPrototypeOf(Uint8Array.prototype), "byteLength") as () => number;
-const bufferLength = getterOf(ArrayBuffer.prototype, "byteLength") as () => number;
-
-/** The engine's own count of an array's bytes: C believes what it is told. */
-export function lengthOf(bytes: Uint8Array): number {
-  return apply(byteLength, bytes, NONE);
-}
-
-/** No buffer is made with length 0, so one that has it was detached. */
-export function isDetached(buffer: ArrayBuffer): boolean {
-  return apply(bufferLength, buffer, NONE) === 0;
-}
+export { isDetached, lengthOf } from "../ffi/array-buffer.ts";

@@ -8,10 +8,10 @@
  * @module
  */
 
-import { arch as runningArch } from "../ffi/host.ts";
+import { arch as runningArch } from "../ffi/builtins.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { errnoReader, type Fail, posixPlatform, residencyReader, statusMemory } from "./posix.ts";
-import type { Constants, Failures, Platform } from "./types.ts";
+import type { Constants, ErrorFactory, Platform } from "./types.ts";
 
 /** From the kernel's sys/mman.h and the C library's unistd.h. */
 export const constants: Constants = {
@@ -79,18 +79,22 @@ const SIGNATURES = {
 // int fstat(int fildes, struct stat *buf);
 const FSTAT = { parameters: ["i32", "bytes"], result: "i32" } as const;
 
-export function darwinPlatform(ffi: Ffi, failures: Failures, arch: string = runningArch): Platform {
+export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = runningArch): Platform {
   const c = ffi.open(LIBRARIES, SIGNATURES);
   // Intel's plain fstat fills the struct of the time before inode numbers had 64 bits.
   const name = arch === "x64" ? "fstat$INODE64" : "fstat";
   const fstat = ffi.open(LIBRARIES, { [name]: FSTAT })[name] as (descriptor: number, status: Uint8Array) => number;
-  const fail: Fail = errnoReader(ffi, c.__error(), failures);
+  const fail: Fail = errnoReader(ffi, c.__error(), errors);
   // struct stat with 64-bit inode numbers: st_mode is 16 bits at byte 4, st_size 64 bits at byte 96.
   const stat = statusMemory(144, 4, 96);
 
-  const deadlyFlags = ["MAP_JIT", "MAP_TPRO"];
+  const refusedFlags = ["MAP_JIT", "MAP_TPRO"];
   // Its memmem compares at every byte that is the needle's first, and there is no memrchr.
-  const posix = posixPlatform(ffi, { libraries: LIBRARIES, constants, searches: false, deadlyFlags, aio: AIO }, fail);
+  const posix = posixPlatform(
+    ffi,
+    { libraries: LIBRARIES, constants, hasFastMemmem: false, refusedFlags, aio: AIO },
+    fail,
+  );
   return {
     ...posix,
     map(request) {

@@ -7,7 +7,7 @@
 
 import type { Ffi } from "../ffi/types.ts";
 import {
-  blockReserver,
+  blockAllocator,
   duplicator,
   errnoReader,
   type Fail,
@@ -15,7 +15,7 @@ import {
   residencyReader,
   statusMemory,
 } from "./posix.ts";
-import type { Constants, Failures, Platform } from "./types.ts";
+import type { Constants, ErrorFactory, Platform } from "./types.ts";
 
 /** From the system's sys/mman.h and unistd.h. */
 export const constants: Constants = {
@@ -77,16 +77,16 @@ const SIGNATURES = {
   mincore: { parameters: ["pointer", "usize", "bytes"], result: "i32" },
 } as const;
 
-export function freebsdPlatform(ffi: Ffi, failures: Failures): Platform {
+export function freebsdPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   const c = ffi.open(LIBRARIES, SIGNATURES);
-  const fail: Fail = errnoReader(ffi, c.__error(), failures);
+  const fail: Fail = errnoReader(ffi, c.__error(), errors);
   // struct stat with 64-bit inode numbers: st_mode is 16 bits at byte 24, st_size 64 bits at byte 112.
   const stat = statusMemory(224, 24, 112);
 
   // The lowest pages of a growing stack are a guard, which nothing may touch.
   const posix = posixPlatform(
     ffi,
-    { libraries: LIBRARIES, constants, searches: true, deadlyFlags: ["MAP_STACK"], aio: AIO },
+    { libraries: LIBRARIES, constants, hasFastMemmem: true, refusedFlags: ["MAP_STACK"], aio: AIO },
     fail,
   );
   return {
@@ -95,7 +95,7 @@ export function freebsdPlatform(ffi: Ffi, failures: Failures): Platform {
       if (c.fstat(descriptor, stat.memory) !== 0) fail("fstat");
       return stat.read();
     },
-    reserve: blockReserver(ffi, LIBRARIES, fail),
+    allocateBlocks: blockAllocator(ffi, LIBRARIES, fail),
     duplicate: duplicator(c.fcntl, F_DUPFD_CLOEXEC, fail),
     anonymousFile() {
       // Close-on-exec by itself.

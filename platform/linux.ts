@@ -5,10 +5,10 @@
  * @module
  */
 
-import { arch, host } from "../ffi/host.ts";
+import { arch, builtins } from "../ffi/builtins.ts";
 import type { Ffi } from "../ffi/types.ts";
 import {
-  blockReserver,
+  blockAllocator,
   duplicator,
   errnoReader,
   type Fail,
@@ -17,7 +17,7 @@ import {
   statusMemory,
 } from "./posix.ts";
 import { sigbusGuard } from "./sigbus/mod.ts";
-import type { Constants, Failures, FileStatus, Platform } from "./types.ts";
+import type { Constants, ErrorFactory, FileStatus, Platform } from "./types.ts";
 
 /** From the kernel's uapi headers: asm-generic/mman.h, asm-generic/mman-common.h and linux/mman.h. */
 const COMMON = {
@@ -164,21 +164,27 @@ const MANY = 16_384;
 /** How many mappings the system allows a process. No limit where it may not be read: the system then refuses by itself. */
 function mostMappings(): number | undefined {
   try {
-    return Number(host().readFileSync("/proc/sys/vm/max_map_count", "latin1"));
+    return Number(builtins().readFileSync("/proc/sys/vm/max_map_count", "latin1"));
   } catch (error) {
     // Without a descriptor for it, another time: there may be one then.
     return (error as { code?: string }).code === "EMFILE" ? undefined : Number.POSITIVE_INFINITY;
   }
 }
 
-export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
+export function linuxPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   const libraries = librariesFor(arch);
   const c = ffi.open(libraries, SIGNATURES);
-  const fail: Fail = errnoReader(ffi, c.__errno_location(), failures);
+  const fail: Fail = errnoReader(ffi, c.__errno_location(), errors);
 
   const posix = posixPlatform(
     ffi,
-    { libraries, constants, searches: true, deadlyFlags: [], aio: { ...AIO, libraries: ["librt.so.1", ...libraries] } },
+    {
+      libraries,
+      constants,
+      hasFastMemmem: true,
+      refusedFlags: [],
+      aio: { ...AIO, libraries: ["librt.so.1", ...libraries] },
+    },
     fail,
   );
   let most: number | undefined;
@@ -190,7 +196,7 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
       if (mappings >= MANY) most ??= mostMappings();
       if (most !== undefined && mappings >= most - HEADROOM) {
         const meaning = `vm.max_map_count allows the process ${most} mappings, and this thread has ${mappings}`;
-        throw failures.system("mmap", ENOMEM, "ENOMEM", meaning);
+        throw errors.system("mmap", ENOMEM, "ENOMEM", meaning);
       }
       const address = posix.map(request);
       mappings++;
@@ -236,7 +242,7 @@ export function linuxPlatform(ffi: Ffi, failures: Failures): Platform {
       }
     },
     status: statusReader(ffi, libraries, fail),
-    reserve: blockReserver(ffi, libraries, fail),
+    allocateBlocks: blockAllocator(ffi, libraries, fail),
     duplicate: duplicator(c.fcntl, F_DUPFD_CLOEXEC, fail),
     anonymousFile(protection) {
       // Huge pages come from a pool of their own, which a memfd made here would not draw from.
@@ -254,6 +260,6 @@ const MEMFD_NAME = new TextEncoder().encode("mmap-ffi\0");
 function hugePageSize(flags: number): number {
   const power = (flags >>> (constants.MAP_HUGE_SHIFT as number)) & 0x3f;
   if (power !== 0) return 2 ** power;
-  const kibibytes = /^Hugepagesize:\s+(\d+) kB$/m.exec(host().readFileSync("/proc/meminfo", "latin1"))?.[1];
+  const kibibytes = /^Hugepagesize:\s+(\d+) kB$/m.exec(builtins().readFileSync("/proc/meminfo", "latin1"))?.[1];
   return kibibytes === undefined ? 2 ** 21 : Number(kibibytes) * 1024;
 }

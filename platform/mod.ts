@@ -4,19 +4,19 @@
  * @module
  */
 
-import { arch, platform } from "../ffi/host.ts";
+import { arch, platform } from "../ffi/builtins.ts";
 import { openFfi } from "../ffi/mod.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { constants as darwinConstants, darwinPlatform } from "./darwin.ts";
 import { constants as freebsdConstants, freebsdPlatform } from "./freebsd.ts";
 import { constants as linuxConstants, linuxPlatform } from "./linux.ts";
 import { constants as openbsdConstants, openbsdPlatform } from "./openbsd.ts";
-import { type Constants, type Failures, type Platform, PlatformUnavailable } from "./types.ts";
+import { type Constants, type ErrorFactory, type Platform, PlatformUnavailable } from "./types.ts";
 import { constants as windowsConstants, granularity as windowsGranularity, windowsPlatform } from "./windows.ts";
 
 interface System {
   constants: Constants;
-  open(ffi: Ffi, failures: Failures): Platform;
+  open(ffi: Ffi, errors: ErrorFactory): Platform;
   /** What a mapping's offset must be a multiple of, in bytes, where that is not a page. */
   granularity?: number;
   /** The page size in bytes off x64, where all its kernels have the same. */
@@ -40,13 +40,13 @@ export const constants: Constants = SYSTEMS[platform]?.constants ?? {};
  * @throws {PlatformUnavailable} The system is unknown.
  * @throws {FfiUnavailable} There is no way to call C.
  */
-export function openPlatform(failures: Failures, name: string = platform): Platform {
+export function openPlatform(errors: ErrorFactory, name: string = platform): Platform {
   const system = SYSTEMS[name];
   if (system === undefined) {
     const known = Object.keys(SYSTEMS).join(", ");
     throw new PlatformUnavailable(`the system "${name}" is unknown to mmap-ffi: run it on ${known}`);
   }
-  return system.open(openFfi(), failures);
+  return system.open(openFfi(), errors);
 }
 
 /**

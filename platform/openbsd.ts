@@ -7,7 +7,7 @@
 
 import type { Ffi } from "../ffi/types.ts";
 import { duplicator, errnoReader, type Fail, posixPlatform, statusMemory } from "./posix.ts";
-import type { Constants, Failures, Platform } from "./types.ts";
+import type { Constants, ErrorFactory, Platform } from "./types.ts";
 
 /** From the system's sys/mman.h and unistd.h. */
 export const constants: Constants = {
@@ -52,15 +52,15 @@ const SIGNATURES = {
   shm_unlink: { parameters: ["bytes"], result: "i32" },
 } as const;
 
-export function openbsdPlatform(ffi: Ffi, failures: Failures): Platform {
+export function openbsdPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   const c = ffi.open(LIBRARIES, SIGNATURES);
-  const fail: Fail = errnoReader(ffi, c.__errno(), failures);
+  const fail: Fail = errnoReader(ffi, c.__errno(), errors);
   // struct stat: st_mode is 32 bits at byte 0, st_size 64 bits at byte 80.
   const stat = statusMemory(128, 0, 80);
 
   const posix = posixPlatform(
     ffi,
-    { libraries: LIBRARIES, constants, searches: true, deadlyFlags: [], aio: undefined },
+    { libraries: LIBRARIES, constants, hasFastMemmem: true, refusedFlags: [], aio: undefined },
     fail,
   );
   return {

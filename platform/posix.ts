@@ -4,13 +4,29 @@
  * @module
  */
 
-import { apply, Buffers, Bytes, Halves, Longs, toNumber, Words } from "../ffi/engine.ts";
-import { host } from "../ffi/host.ts";
+import { lengthOf } from "../ffi/array-buffer.ts";
+import { builtins } from "../ffi/builtins.ts";
+import {
+  ArrayBuffer,
+  BigInt64Array,
+  Int32Array,
+  Number,
+  ReflectApply,
+  Uint8Array,
+  Uint16Array,
+} from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { type Aio, backgroundSync } from "./aio.ts";
-import { lengthOf } from "./bytes.ts";
-import { findBytes, findLastBytes, found, type Memory } from "./memory.ts";
-import type { Constants, Failures, FileStatus, MapRequest, Platform, Protection, ProtectionRequest } from "./types.ts";
+import { findBytes, findLastBytes, found, type SearchPrimitives } from "./memmem.ts";
+import type {
+  Constants,
+  ErrorFactory,
+  FileStatus,
+  MapRequest,
+  Platform,
+  Protection,
+  ProtectionRequest,
+} from "./types.ts";
 
 /** What a POSIX system's own file says of it. */
 export interface PosixSystem {
@@ -18,9 +34,9 @@ export interface PosixSystem {
   readonly libraries: readonly string[];
   readonly constants: Constants;
   /** Has the C library memrchr, and a memmem whose time is linear? */
-  readonly searches: boolean;
+  readonly hasFastMemmem: boolean;
   /** The flags that make memory which a read or a write of may kill the process. */
-  readonly deadlyFlags: readonly string[];
+  readonly refusedFlags: readonly string[];
   /** Its asynchronous I/O, where it has one. */
   readonly aio: Aio | undefined;
 }
@@ -68,7 +84,7 @@ const STORE_SIGNATURES = {
   memmove: { parameters: ["pointer", "bytes", "usize"], result: "pointer" },
 } as const;
 
-const RESERVE_SIGNATURES = {
+const ALLOCATE_SIGNATURES = {
   // int posix_fallocate(int fd, off_t offset, off_t len);
   posix_fallocate: { parameters: ["i32", "i64", "i64"], result: "i32" },
 } as const;
@@ -88,18 +104,24 @@ export type Fail = (syscall: string, number?: number) => never;
 const { get } = Map.prototype;
 
 /** Makes the function that reads errno, which is at `address`, right after a call that failed. */
-export function errnoReader(ffi: Ffi, address: number, failures: Failures): Fail {
+export function errnoReader(ffi: Ffi, address: number, errors: ErrorFactory): Fail {
   // One view for good: the address is the thread's, and each thread has its own instance of this module.
-  const errno = new Words(ffi.view(address, 4));
+  const errno = new Int32Array(ffi.view(address, 4));
   return (syscall, number = errno[0] as number) => {
-    const known = apply(get, host().getSystemErrorMap(), [-number]) as [code: string, meaning: string] | undefined;
-    throw failures.system(syscall, number, known?.[0] ?? `E${number}`, known?.[1] ?? "unknown error");
+    const known = ReflectApply(get, builtins().getSystemErrorMap(), [-number]) as
+      | [code: string, meaning: string]
+      | undefined;
+    throw errors.system(syscall, number, known?.[0] ?? `E${number}`, known?.[1] ?? "unknown error");
   };
 }
 
-/** Makes `Platform.reserve` for the systems that have `posix_fallocate`, which returns its error and leaves errno alone. */
-export function blockReserver(ffi: Ffi, libraries: readonly string[], fail: Fail): NonNullable<Platform["reserve"]> {
-  const { posix_fallocate } = ffi.open(libraries, RESERVE_SIGNATURES);
+/** Makes `Platform.allocateBlocks` for the systems that have `posix_fallocate`, which returns its error and leaves errno alone. */
+export function blockAllocator(
+  ffi: Ffi,
+  libraries: readonly string[],
+  fail: Fail,
+): NonNullable<Platform["allocateBlocks"]> {
+  const { posix_fallocate } = ffi.open(libraries, ALLOCATE_SIGNATURES);
   return (descriptor, offset, length) => {
     let error: number;
     do error = posix_fallocate(descriptor, offset, length);
@@ -154,7 +176,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     if (c.munmap(address, length) !== 0) fail("munmap");
   }
 
-  const memory: Memory = {
+  const memory: SearchPrimitives = {
     findByte: (address, length, byte) => found(address, c.memchr(address, byte, length)),
     equals: (address, bytes) => c.memcmp(address, bytes, lengthOf(bytes)) === 0,
     load(address, target, length) {
@@ -162,7 +184,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     },
     findLastByte: undefined,
     findSequence: undefined,
-    ...(system.searches ? searchFunctions(ffi, system) : undefined),
+    ...(system.hasFastMemmem ? searchFunctions(ffi, system) : undefined),
   };
 
   function flush(address: number, length: number, way: "MS_ASYNC" | "MS_SYNC"): void {
@@ -173,10 +195,10 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     pageSize,
     allocationGranularity: pageSize,
     maxViewLength: ffi.maxViewLength,
-    viewCopy: ffi.viewCopy,
-    cutsMappedFiles: true,
-    extendsFiles: false,
-    descriptorsArePublic: true,
+    smallCopyLimit: ffi.smallCopyLimit,
+    canTruncateMappedFiles: true,
+    mappingExtendsFile: false,
+    hasRealDescriptors: true,
     protection: (request) => posixProtection(system, pageSize, request),
     map,
     unmap,
@@ -191,7 +213,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       unmap(address, length);
       return moved;
     },
-    blank(address, length) {
+    mapZeros(address, length) {
       const { PROT_READ, PROT_WRITE } = constants as { PROT_READ: number; PROT_WRITE: number };
       // MAP_FIXED replaces what is there, in one step that other threads cannot see the middle of. The range is the
       // caller's own mapping, so nothing else can be there.
@@ -208,7 +230,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       await synchronize(descriptor);
     },
     advise(address, length, advice) {
-      const name = apply(get, advices, [advice]) as string | undefined;
+      const name = ReflectApply(get, advices, [advice]) as string | undefined;
       if (name === undefined || name === DEADLY_ADVICE[0] || name === DEADLY_ADVICE[1]) {
         const why = name === undefined ? "is not one" : `is ${name}, after which reading the memory kills the process`;
         throw new RangeError(`option must be one of this system's MADV_* constants: ${advice} ${why}`);
@@ -225,11 +247,11 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     // A system's own file says where it has these.
     guard: undefined,
     residency: undefined,
-    reserve: undefined,
+    allocateBlocks: undefined,
     // No mapping has a name here, none for reading is protected from stray writes, and a descriptor is a file's for good.
-    freeName: undefined,
-    mapCopy: undefined,
-    knownByPath: undefined,
+    releaseName: undefined,
+    mapPrivateView: undefined,
+    withPath: undefined,
     truncate(descriptor, size) {
       if (c.ftruncate(descriptor, size) !== 0) fail("ftruncate");
     },
@@ -250,7 +272,10 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
   };
 }
 
-function searchFunctions(ffi: Ffi, { libraries }: PosixSystem): Pick<Memory, "findLastByte" | "findSequence"> {
+function searchFunctions(
+  ffi: Ffi,
+  { libraries }: PosixSystem,
+): Pick<SearchPrimitives, "findLastByte" | "findSequence"> {
   const c = ffi.open(libraries, SEARCH_SIGNATURES);
   return {
     findLastByte: (address, length, byte) => found(address, c.memrchr(address, byte, length)),
@@ -266,13 +291,13 @@ const S_IFREG = 0o100000;
  * whose lowest 16 bits are the file's type on every system, and of the 64 bits of `st_size`.
  */
 export function statusMemory(length: number, modeAt: number, sizeAt: number) {
-  const buffer = new Buffers(length);
-  const memory = new Bytes(buffer);
-  const words = new Halves(buffer);
-  const longs = new Longs(buffer);
+  const buffer = new ArrayBuffer(length);
+  const memory = new Uint8Array(buffer);
+  const words = new Uint16Array(buffer);
+  const longs = new BigInt64Array(buffer);
   const read = (): FileStatus => ({
     regular: ((words[modeAt / 2] as number) & S_IFMT) === S_IFREG,
-    size: toNumber(longs[sizeAt / 8]),
+    size: Number(longs[sizeAt / 8]),
   });
   return { memory, read };
 }
@@ -289,7 +314,7 @@ function flags(constants: Constants, ...names: string[]): number {
 }
 
 function posixProtection(system: PosixSystem, unit: number, request: ProtectionRequest): Protection {
-  const { constants, deadlyFlags } = system;
+  const { constants, refusedFlags } = system;
   const { descriptor, access, prot, flags: wanted, tagname } = request;
   if (tagname !== undefined) {
     throw new TypeError(`tagname names a mapping on Windows; this system has none: got ${JSON.stringify(tagname)}`);
@@ -325,7 +350,7 @@ function posixProtection(system: PosixSystem, unit: number, request: ProtectionR
   if ((joined & fixed) !== 0) {
     throw new RangeError(`flags must leave the address to the system: ${joined} has MAP_FIXED or its like`);
   }
-  const deadly = deadlyFlags.find((name) => (joined & flags(constants, name)) !== 0);
+  const deadly = refusedFlags.find((name) => (joined & flags(constants, name)) !== 0);
   if (deadly !== undefined) {
     throw new RangeError(`flags must not have ${deadly}, which makes memory that may kill the process: got ${joined}`);
   }

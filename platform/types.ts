@@ -3,7 +3,7 @@
  * `lib/mapping.ts` alone decides when its functions are called.
  *
  * Addresses are JavaScript numbers, lengths and offsets are in bytes. Every function that calls the system throws what
- * `Failures` makes when the system refuses.
+ * `ErrorFactory` makes when the system refuses.
  *
  * @module
  */
@@ -12,7 +12,7 @@
 export type Constants = Readonly<Record<string, number>>;
 
 /** Makes the errors that a platform throws; `lib` owns their classes. */
-export interface Failures {
+export interface ErrorFactory {
   /** The system refused the call `syscall`, with its error number, that number's name ("ENOMEM") and meaning. */
   system(syscall: string, errno: number, code: string, meaning: string): Error;
 }
@@ -82,13 +82,13 @@ export interface Platform {
   /** The length in bytes of the largest `ArrayBuffer` that `view` can make. */
   readonly maxViewLength: number;
   /** Up to so many bytes, a copy of a part of a view is made sooner than `load` fills a new array. */
-  readonly viewCopy: number;
+  readonly smallCopyLimit: number;
   /** May a file get shorter while it is mapped? Where not, nobody else's map of it can lose pages either. */
-  readonly cutsMappedFiles: boolean;
+  readonly canTruncateMappedFiles: boolean;
   /** Does a writable map that reaches behind the end of its file extend the file? Where not, that is an error. */
-  readonly extendsFiles: boolean;
+  readonly mappingExtendsFile: boolean;
   /** Do the numbers that `duplicate` gives mean something outside of this library: to `node:fs`, to child processes? */
-  readonly descriptorsArePublic: boolean;
+  readonly hasRealDescriptors: boolean;
 
   /** @throws {TypeError} The options contradict each other, or this system lacks one. */
   protection(request: ProtectionRequest): Protection;
@@ -99,7 +99,7 @@ export interface Platform {
   /** Changes the length of a mapping of which no view exists, and gives its address, which may be a new one. */
   remap(address: number, length: number, request: MapRequest): number;
   /** Puts private zeros in place of mapped pages. */
-  blank(address: number, length: number): void;
+  mapZeros(address: number, length: number): void;
   /** Guards mapped pages of a file. Absent, or `undefined`, where that can't be. */
   readonly guard: ((address: number, length: number) => Guard | undefined) | undefined;
   /** Writes changed pages to the file and waits for it. `descriptor` is the file's, -1 where none was kept or written to. */
@@ -123,22 +123,22 @@ export interface Platform {
   populate(address: number, length: number, write: boolean): boolean;
 
   /** Frees the name of a mapping for one of another length. @throws Somebody else uses a mapping of that name. */
-  readonly freeName: ((address: number, name: string) => void) | undefined;
+  readonly releaseName: ((address: number, name: string) => void) | undefined;
   /**
    * Maps `length` bytes from `offset`, a multiple of `allocationGranularity`, of a mapping for reading once more, as a
    * private copy: what the user may see, where a stray write to the mapping itself would kill the process.
    */
-  readonly mapCopy: ((address: number, offset: number, length: number) => number) | undefined;
+  readonly mapPrivateView: ((address: number, offset: number, length: number) => number) | undefined;
 
   /** Runs `use`, during which the open descriptor is also known by the path that it was opened with. */
-  readonly knownByPath: (<T>(descriptor: number, path: string, writable: boolean, use: () => T) => T) | undefined;
+  readonly withPath: (<T>(descriptor: number, path: string, writable: boolean, use: () => T) => T) | undefined;
   status(descriptor: number): FileStatus;
   truncate(descriptor: number, size: number): void;
   /**
    * Has the file system set aside what a file needs for its bytes from `offset`, at least one, so that no write of them
    * finds the disk full. Absent where the system cannot be asked.
    */
-  readonly reserve: ((descriptor: number, offset: number, length: number) => void) | undefined;
+  readonly allocateBlocks: ((descriptor: number, offset: number, length: number) => void) | undefined;
   /** Duplicates a descriptor; child processes do not inherit the copy. */
   duplicate(descriptor: number): number;
   closeDescriptor(descriptor: number): void;

@@ -8,11 +8,11 @@
  * @module
  */
 
-import { host } from "../ffi/host.ts";
+import { lengthOf } from "../ffi/array-buffer.ts";
+import { builtins } from "../ffi/builtins.ts";
 import type { Ffi, Functions } from "../ffi/types.ts";
-import { lengthOf } from "./bytes.ts";
-import { findBytes, findLastBytes, found, type Memory } from "./memory.ts";
-import type { Constants, Failures, MapRequest, Platform, Protection, ProtectionRequest } from "./types.ts";
+import { findBytes, findLastBytes, found, type SearchPrimitives } from "./memmem.ts";
+import type { Constants, ErrorFactory, MapRequest, Platform, Protection, ProtectionRequest } from "./types.ts";
 
 /** Windows has no `PROT_*`, `MAP_*` and `MS_*`, and of the advices one that does the same; its number is every system's. */
 export const constants: Constants = { MADV_WILLNEED: 3 };
@@ -138,19 +138,19 @@ type Kernel = Functions<typeof SIGNATURES>;
 /** Throws what `GetLastError` says about the call `syscall`, or the given error number. */
 type Fail = (syscall: string, number?: number) => never;
 
-export function windowsPlatform(ffi: Ffi, failures: Failures): Platform {
+export function windowsPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   const kernel = ffi.open(["kernel32.dll"], SIGNATURES);
-  const fail = errorReader(kernel, failures);
+  const fail = errorReader(kernel, errors);
   const { handleOf, ...files } = fileFunctions(ffi, kernel, fail);
   const { pageSize, allocationGranularity } = systemInfo(kernel);
   return {
     pageSize,
     allocationGranularity,
     maxViewLength: ffi.maxViewLength,
-    viewCopy: ffi.viewCopy,
-    cutsMappedFiles: false,
-    extendsFiles: true,
-    descriptorsArePublic: false,
+    smallCopyLimit: ffi.smallCopyLimit,
+    canTruncateMappedFiles: false,
+    mappingExtendsFile: true,
+    hasRealDescriptors: false,
     protection,
     ...mappingFunctions(ffi, kernel, handleOf, fail),
     ...files,
@@ -259,7 +259,7 @@ function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: numbe
       unmap(address);
       return moved;
     },
-    freeName(address: number, name: string): void {
+    releaseName(address: number, name: string): void {
       const object = objects.get(address);
       if (object === undefined) return;
       objects.delete(address);
@@ -273,7 +273,7 @@ function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: numbe
       objects.set(address, { ...object, handle: other });
       fail("CreateFileMappingW", ERROR_USER_MAPPED_FILE);
     },
-    mapCopy(address: number, offset: number, length: number): number {
+    mapPrivateView(address: number, offset: number, length: number): number {
       const { handle, offset: start } = objects.get(address) as { handle: number; offset: number };
       const from = start + offset;
       // The whole length counts as used memory, which is why the map itself is no such copy.
@@ -282,7 +282,7 @@ function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: numbe
       return copy;
     },
     // A mapped file can't be cut, so no page of a mapping ever goes away before the mapping does.
-    blank(): void {},
+    mapZeros(): void {},
     flush,
     // FlushFileBuffers has no other way than to wait for it: it ignores FILE_FLAG_OVERLAPPED.
     async flushAsync(address: number, length: number, descriptor: number): Promise<void> {
@@ -332,7 +332,7 @@ function fileFunctions(ffi: Ffi, kernel: Kernel, fail: Fail) {
 
   function open(descriptor: number, path: string, writable: boolean): number {
     const access = writable ? GENERIC_READ + GENERIC_WRITE : GENERIC_READ;
-    const name = wide(host().toNamespacedPath(path));
+    const name = wide(builtins().toNamespacedPath(path));
     const handle = kernel.CreateFileW(name, access, FILE_SHARE_ALL, 0, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, 0);
     if (handle === INVALID_HANDLE_VALUE) fail("CreateFileW");
     if (isFileOf(handle, descriptor)) return handle;
@@ -345,14 +345,14 @@ function fileFunctions(ffi: Ffi, kernel: Kernel, fail: Fail) {
     // BY_HANDLE_FILE_INFORMATION: dwVolumeSerialNumber is at 28, nFileIndexHigh at 44, nFileIndexLow at 48.
     const info = new Uint32Array(13);
     if (kernel.GetFileInformationByHandle(handle, new Uint8Array(info.buffer)) === 0) return false;
-    const { dev, ino } = host().fstatSync(descriptor, { bigint: true });
+    const { dev, ino } = builtins().fstatSync(descriptor, { bigint: true });
     const index = (BigInt(info[11] as number) << 32n) | BigInt(info[12] as number);
     return dev === BigInt(info[7] as number) && ino === index;
   }
 
   return {
     handleOf,
-    knownByPath<T>(descriptor: number, path: string, writable: boolean, use: () => T): T {
+    withPath<T>(descriptor: number, path: string, writable: boolean, use: () => T): T {
       if (handleOfDescriptor !== undefined) return use();
       const handle = open(descriptor, path, writable);
       opened.set(descriptor, handle);
@@ -378,7 +378,7 @@ function fileFunctions(ffi: Ffi, kernel: Kernel, fail: Fail) {
       }
     },
     // A file that grows gets its clusters at once, unless somebody has made it sparse, which this library does not.
-    reserve(): void {},
+    allocateBlocks(): void {},
     duplicate(descriptor: number): number {
       const handle = handleOf(descriptor);
       const { DuplicateHandle } = kernel;
@@ -401,7 +401,7 @@ const OWN = 2 ** 32;
 /** The function that finds a descriptor's handle. The table of descriptors is the runtime's own; not all let others read it. */
 function descriptorReader(ffi: Ffi): ((descriptor: number) => number) | undefined {
   try {
-    return ffi.open([host().process.execPath], DESCRIPTOR_SIGNATURES).uv_get_osfhandle;
+    return ffi.open([builtins().process.execPath], DESCRIPTOR_SIGNATURES).uv_get_osfhandle;
   } catch {
     return undefined;
   }
@@ -410,7 +410,7 @@ function descriptorReader(ffi: Ffi): ((descriptor: number) => number) | undefine
 function memoryFunctions(ffi: Ffi) {
   const c = ffi.open(["ucrtbase.dll"], C_SIGNATURES);
   const store = ffi.open(["ucrtbase.dll"], STORE_SIGNATURES);
-  const memory: Memory = {
+  const memory: SearchPrimitives = {
     findByte: (address: number, length: number, byte: number) => found(address, c.memchr(address, byte, length)),
     equals: (address: number, bytes: Uint8Array) => c.memcmp(address, bytes, lengthOf(bytes)) === 0,
     load(address: number, target: Uint8Array, length: number): void {
@@ -498,7 +498,7 @@ const ADVICE: Readonly<Record<number, string>> = {
   [ERROR_USER_MAPPED_FILE]: "another map, or a view of this one, is in use",
 };
 
-function errorReader(kernel: Kernel, failures: Failures): Fail {
+function errorReader(kernel: Kernel, errors: ErrorFactory): Fail {
   const units = new Uint16Array(512);
   return (syscall, number = kernel.GetLastError()) => {
     const buffer = new Uint8Array(units.buffer);
@@ -507,6 +507,6 @@ function errorReader(kernel: Kernel, failures: Failures): Fail {
       .trim()
       .replace(/\.$/, "");
     const meaning = [said || `error ${number}`, ADVICE[number]].filter(Boolean).join(": ");
-    throw failures.system(syscall, number, CODES[number] ?? "UNKNOWN", meaning);
+    throw errors.system(syscall, number, CODES[number] ?? "UNKNOWN", meaning);
   };
 }

@@ -13,10 +13,18 @@
  * @module
  */
 
-import { Buffers, Bytes, floor, LongWords, toBigInt, toNumber, UnsignedWords } from "../../ffi/engine.ts";
-import { arch } from "../../ffi/host.ts";
+import { lengthOf } from "../../ffi/array-buffer.ts";
+import { arch } from "../../ffi/builtins.ts";
+import {
+  ArrayBuffer,
+  BigInt,
+  BigUint64Array,
+  MathFloor,
+  Number,
+  Uint8Array,
+  Uint32Array,
+} from "../../ffi/primordials.ts";
 import type { Ffi, Functions } from "../../ffi/types.ts";
-import { lengthOf } from "../bytes.ts";
 import type { Guard } from "../types.ts";
 import { arm64 } from "./arm64.ts";
 import { Table } from "./table.ts";
@@ -70,9 +78,9 @@ const ACTION = 152;
  * the flags, 32 bits at byte 136; the trampoline, 64 bits at byte 144.
  */
 class Action {
-  readonly #memory = new Buffers(ACTION);
-  readonly bytes = new Bytes(this.#memory);
-  readonly #words = new UnsignedWords(this.#memory);
+  readonly #memory = new ArrayBuffer(ACTION);
+  readonly bytes = new Uint8Array(this.#memory);
+  readonly #words = new Uint32Array(this.#memory);
 
   get handler(): number {
     return (this.#words[0] as number) + (this.#words[1] as number) * 2 ** 32;
@@ -87,7 +95,7 @@ class Action {
     const called = before.handler > SIG_IGN;
     copy(before.bytes, this.bytes, ACTION);
     this.#words[0] = handler % 2 ** 32;
-    this.#words[1] = floor(handler / 2 ** 32);
+    this.#words[1] = MathFloor(handler / 2 ** 32);
     this.#words[34] = SA_SIGINFO | SA_ONSTACK | (called ? before.flags & (SA_RESTART | SA_NODEFER) : SA_RESTART);
   }
 }
@@ -135,9 +143,9 @@ class Handler {
     // page as the handler itself, and so is there.
     if (entry <= SIG_IGN || entry % this.#pageSize !== HEAD) return undefined;
     const head = this.#ffi.view(entry - HEAD, HEAD);
-    const mark = new Bytes(head, 0, MARK);
+    const mark = new Uint8Array(head, 0, MARK);
     for (let index = 0; index < MARK; index++) if (mark[index] !== this.#code[index]) return undefined;
-    return toNumber(new LongWords(head)[TABLE_ADDRESS]);
+    return Number(new BigUint64Array(head)[TABLE_ADDRESS]);
   }
 
   /** Puts our handler in place of the current one. */
@@ -146,14 +154,14 @@ class Handler {
     const page = this.#pageSize;
     const address = this.#map(2 * page);
     const memory = this.#ffi.view(address, 2 * page);
-    const addresses = new LongWords(memory, 0, HEAD / 8);
+    const addresses = new BigUint64Array(memory, 0, HEAD / 8);
     // The second page, which stays writable: the handler that was there before.
-    const before = new LongWords(memory, page, 2);
+    const before = new BigUint64Array(memory, page, 2);
     const installed = new Action();
     const replaced = new Action();
-    copy(this.#code, new Bytes(memory), lengthOf(this.#code));
-    addresses[TABLE_ADDRESS] = toBigInt(table.address);
-    addresses[BEFORE_ADDRESS] = toBigInt(address + page);
+    copy(this.#code, new Uint8Array(memory), lengthOf(this.#code));
+    addresses[TABLE_ADDRESS] = BigInt(table.address);
+    addresses[BEFORE_ADDRESS] = BigInt(address + page);
     describe(this.#current, before);
     installed.replace(this.#current, address + HEAD);
     try {
@@ -184,8 +192,8 @@ class Handler {
 
 /** Writes down a handler for the machine code. */
 function describe(action: Action, words: BigUint64Array): void {
-  words[1] = toBigInt(action.flags);
-  words[0] = toBigInt(action.handler);
+  words[1] = BigInt(action.flags);
+  words[0] = BigInt(action.handler);
 }
 
 /** What the system refuses here costs one map its guard and nothing else, so that the errors need no names. */
@@ -254,13 +262,13 @@ const DIGITS = {
 /** Not by `parseInt` and its like, which may have been replaced: the result is run. */
 function bytesOf(hexadecimal: string): Uint8Array {
   const { length } = hexadecimal;
-  const nibbles = new Bytes(length);
+  const nibbles = new Uint8Array(length);
   let count = 0;
   for (let index = 0; index < length; index++) {
     const value = DIGITS[hexadecimal[index] as string];
     if (value !== undefined) nibbles[count++] = value;
   }
-  const bytes = new Bytes(count / 2);
+  const bytes = new Uint8Array(count / 2);
   for (let index = 0; index < count / 2; index++) {
     bytes[index] = ((nibbles[2 * index] as number) << 4) | (nibbles[2 * index + 1] as number);
   }

@@ -11,7 +11,18 @@
  * @module
  */
 
-import { add, ceil, compareExchange, floor, LongWords, load, store, toNumber, Words } from "../../ffi/engine.ts";
+import { List } from "../../ffi/list.ts";
+import {
+  AtomicsAdd,
+  AtomicsCompareExchange,
+  AtomicsLoad,
+  AtomicsStore,
+  BigUint64Array,
+  Int32Array,
+  MathCeil,
+  MathFloor,
+  Number,
+} from "../../ffi/primordials.ts";
 import type { Ffi } from "../../ffi/types.ts";
 import type { Guard } from "../types.ts";
 
@@ -37,14 +48,10 @@ const TAKEN = 1;
 const LIVE = 2;
 const USE = 4;
 
-/** Where every slot was in use, so many maps are made before all are looked at again: a look takes longer than a map does. */
-const REST = 1000;
-
-/** A slot that was given back, and the one before it. */
-interface Released {
-  readonly slot: number;
-  readonly next: Released | undefined;
-}
+/**
+ * After a full scan found no free slot, this many claims are skipped before the next scan: a scan costs more than an mmap.
+ */
+const CLAIMS_BEFORE_RESCAN = 1000;
 
 export class Table {
   readonly address: number;
@@ -52,28 +59,28 @@ export class Table {
   readonly #words: Int32Array;
   readonly #addresses: BigUint64Array;
   /** Where to look for a free slot: first among those that this thread gave back, then one after the other. */
-  #released: Released | undefined;
+  readonly #released = new List<number>();
   #next = 0;
-  /** How many maps go without another look at all slots, of which none was free. */
-  #unsought = 0;
+  /** How many claims are still skipped. */
+  #claimsUntilRescan = 0;
 
   /** The length in bytes of a table, in whole pages. */
   static size(pageSize: number): number {
-    return ceil((4 * (HEAD + SLOT * SLOTS)) / pageSize) * pageSize;
+    return MathCeil((4 * (HEAD + SLOT * SLOTS)) / pageSize) * pageSize;
   }
 
   /** A view of the table at `address`: of zeros, which become a table, with `pageSize`; of one that exists without. */
   constructor(ffi: Ffi, address: number, pageSize?: number) {
     this.address = address;
     if (pageSize !== undefined) {
-      const head = new Words(ffi.view(address, 4 * HEAD));
+      const head = new Int32Array(ffi.view(address, 4 * HEAD));
       head[PAGE_SIZE] = pageSize;
       head[AVAILABLE] = SLOTS;
     }
-    this.#slots = new Words(ffi.view(address, 4 * HEAD))[AVAILABLE] as number;
+    this.#slots = new Int32Array(ffi.view(address, 4 * HEAD))[AVAILABLE] as number;
     const memory = ffi.view(address, 4 * (HEAD + SLOT * this.#slots));
-    this.#words = new Words(memory);
-    this.#addresses = new LongWords(memory);
+    this.#words = new Int32Array(memory);
+    this.#addresses = new BigUint64Array(memory);
   }
 
   /** Enters a region; gives `undefined` where every slot is in use. */
@@ -87,9 +94,9 @@ export class Table {
     this.#setAddress(at + END, address + length);
     this.#setAddress(at + LOWEST, address + length);
     this.#setAddress(at + TAIL, address + length);
-    const guard = new Slot(this, slot, load(words, at + STATE) - TAKEN);
+    const guard = new Slot(this, slot, AtomicsLoad(words, at + STATE) - TAKEN);
     // Last: after an error the handler must not believe in a region that nobody ends.
-    add(words, at + STATE, LIVE - TAKEN);
+    AtomicsAdd(words, at + STATE, LIVE - TAKEN);
     return guard;
   }
 
@@ -99,24 +106,22 @@ export class Table {
 
   /** The lowest page that was replaced in a slot's region; the region's end where none was. */
   lowest(slot: number): number {
-    return toNumber(load(this.#addresses, (HEAD + SLOT * slot + LOWEST) / 2));
+    return Number(AtomicsLoad(this.#addresses, (HEAD + SLOT * slot + LOWEST) / 2));
   }
 
   /** Gives a slot back. `state`: what it had before it was taken. */
   release(slot: number, state: number): void {
-    store(this.#words, HEAD + SLOT * slot + STATE, state + USE);
-    this.#released = { slot, next: this.#released };
+    AtomicsStore(this.#words, HEAD + SLOT * slot + STATE, state + USE);
+    this.#released.add(slot);
   }
 
   /** Takes a free slot, which nobody else has then; -1 where there is none. */
   #take(): number {
-    while (this.#released !== undefined) {
-      const { slot, next } = this.#released;
-      this.#released = next;
+    for (let slot = this.#released.take(); slot !== undefined; slot = this.#released.take()) {
       if (this.#takeSlot(slot)) return slot;
     }
-    if (this.#unsought > 0) {
-      this.#unsought--;
+    if (this.#claimsUntilRescan > 0) {
+      this.#claimsUntilRescan--;
       return -1;
     }
     for (let tried = 0; tried < this.#slots; tried++) {
@@ -124,25 +129,25 @@ export class Table {
       this.#next = (slot + 1) % this.#slots;
       if (this.#takeSlot(slot)) return slot;
     }
-    this.#unsought = REST;
+    this.#claimsUntilRescan = CLAIMS_BEFORE_RESCAN;
     return -1;
   }
 
   #takeSlot(slot: number): boolean {
     const words = this.#words;
     const at = HEAD + SLOT * slot + STATE;
-    const state = load(words, at);
-    if ((state & 3) !== FREE || compareExchange(words, at, state, state + TAKEN) !== state) return false;
+    const state = AtomicsLoad(words, at);
+    if ((state & 3) !== FREE || AtomicsCompareExchange(words, at, state, state + TAKEN) !== state) return false;
     // The handler looks at the slots up to here.
-    for (let used = load(words, USED); used <= slot; used = load(words, USED)) {
-      compareExchange(words, USED, used, slot + 1);
+    for (let used = AtomicsLoad(words, USED); used <= slot; used = AtomicsLoad(words, USED)) {
+      AtomicsCompareExchange(words, USED, used, slot + 1);
     }
     return true;
   }
 
   #setAddress(at: number, address: number): void {
     this.#words[at] = address % 2 ** 32;
-    this.#words[at + 1] = floor(address / 2 ** 32);
+    this.#words[at + 1] = MathFloor(address / 2 ** 32);
   }
 }
 

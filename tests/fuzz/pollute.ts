@@ -46,14 +46,21 @@ const TARGETS: [object, PropertyKey][] = [
   ...functionsOf(FinalizationRegistry.prototype, ["register", "unregister"]),
   ...functionsOf(String.prototype, ["indexOf", "charCodeAt", "slice"]),
   // What no object has of itself.
-  ...functionsOf(Object.prototype, ["mapCopy", "freeName", "knownByPath", "return", "BYTES_PER_ELEMENT", "name"]),
+  ...functionsOf(Object.prototype, [
+    "mapPrivateView",
+    "releaseName",
+    "withPath",
+    "return",
+    "BYTES_PER_ELEMENT",
+    "name",
+  ]),
 ];
 
 function functionsOf(object: object, names: PropertyKey[]): [object, PropertyKey][] {
   return names.map((name) => [object, name]);
 }
 
-const ABSENT = ["mapCopy", "freeName", "knownByPath", "return"];
+const ABSENT = ["mapPrivateView", "releaseName", "withPath", "return"];
 
 /** Replaces one of them; gives what puts it back. */
 export function pollute(random: Random, mischief: Mischief, tell: (name: string) => void): () => void {

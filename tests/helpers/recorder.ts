@@ -6,9 +6,9 @@
  */
 
 import type { Ffi, Functions, Signatures } from "../../ffi/types.ts";
-import { failures } from "../../lib/errors.ts";
+import { errorFactory } from "../../lib/errors.ts";
 import { usePlatform } from "../../lib/mapping.ts";
-import type { Failures, Platform } from "../../platform/types.ts";
+import type { ErrorFactory, Platform } from "../../platform/types.ts";
 
 /** What a C function gives, from its arguments; it may fill the memory that it is passed. */
 export type Played = Record<string, (...values: never[]) => number>;
@@ -33,7 +33,7 @@ export function recorder(played: Played = {}): Recorder {
   const memory = new Map<number, ArrayBuffer>();
   const made: Recorder = {
     maxViewLength: 2 ** 40,
-    viewCopy: 0,
+    smallCopyLimit: 0,
     calls: [],
     opened: [],
     take: () => made.calls.splice(0),
@@ -77,11 +77,11 @@ export function setErrno(ffi: Recorder, number: number): void {
 
 /** Runs `act` while the library runs over a platform that a recorder plays. */
 export function over<T>(
-  open: (ffi: Recorder, failures: Failures) => Platform,
+  open: (ffi: Recorder, errors: ErrorFactory) => Platform,
   ffi: Recorder,
   act: (platform: Platform) => T,
 ): T {
-  const platform = open(ffi, failures);
+  const platform = open(ffi, errorFactory);
   const before = usePlatform(platform);
   try {
     return act(platform);

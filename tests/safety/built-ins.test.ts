@@ -164,7 +164,7 @@ posix("what other code puts into Object.prototype is not taken for the system's"
     writeFileSync(path, "abc".repeat(5000));
     let mm = MMap.anonymous(2 ** 20);
     let asked = 0;
-    const names = ["mapCopy", "freeName", "knownByPath", "residency", "findLastByte", "findSequence", "return", "aio"];
+    const names = ["mapPrivateView", "releaseName", "withPath", "residency", "findLastByte", "findSequence", "return", "aio"];
     for (const name of names) {
       Object.defineProperty(Object.prototype, name, {
         configurable: true,

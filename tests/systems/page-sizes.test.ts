@@ -10,7 +10,7 @@ import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openFfi } from "../../ffi/mod.ts";
-import { failures } from "../../lib/errors.ts";
+import { errorFactory } from "../../lib/errors.ts";
 import { usePlatform } from "../../lib/mapping.ts";
 import { MADV_WILLNEED, MAP_FIXED, MAP_PRIVATE, MMap, PROT_NONE } from "../../lib/mod.ts";
 import { librariesFor } from "../../platform/linux.ts";
@@ -24,7 +24,7 @@ const MMAP = { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], res
 
 /** Linux with larger pages. Throws where it is asked for what lies on no page. */
 function linuxWithPages(page: number): Platform {
-  const linux = openPlatform(failures);
+  const linux = openPlatform(errorFactory);
   const { mmap } = openFfi().open(librariesFor(process.arch), { mmap: MMAP });
 
   const onPage = (call: string, ...values: number[]) => {
@@ -70,9 +70,9 @@ function linuxWithPages(page: number): Platform {
       linux.unmap(address, length);
       return moved;
     },
-    blank(address, length) {
-      onPage("blank", address, length);
-      linux.blank(address, length);
+    mapZeros(address, length) {
+      onPage("mapZeros", address, length);
+      linux.mapZeros(address, length);
     },
     flush(address, length, descriptor) {
       onPage("flush", address);

@@ -9,16 +9,16 @@ import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openFirst } from "../../ffi/open.ts";
+import { openFirst } from "../../ffi/open-library.ts";
 import type { Ffi } from "../../ffi/types.ts";
-import { failures } from "../../lib/errors.ts";
+import { errorFactory } from "../../lib/errors.ts";
 import { MMap, type MMapOptions } from "../../lib/mod.ts";
 import { darwinPlatform } from "../../platform/darwin.ts";
 import { freebsdPlatform } from "../../platform/freebsd.ts";
 import { librariesFor, linuxPlatform } from "../../platform/linux.ts";
 import { openPlatform } from "../../platform/mod.ts";
 import { openbsdPlatform } from "../../platform/openbsd.ts";
-import type { Failures, Platform } from "../../platform/types.ts";
+import type { ErrorFactory, Platform } from "../../platform/types.ts";
 import { ERRNO, over, type Played, type Recorder, recorder, setErrno } from "../helpers/recorder.ts";
 import { MACHINE } from "../helpers/runtimes.ts";
 import { newPath, refuses, rejects, thrown, unless, WINDOWS } from "../helpers/support.ts";
@@ -29,7 +29,7 @@ const posix = unless(WINDOWS && "node:util names Windows's errors there", test);
 
 /** One system, as the tests play it. */
 interface System {
-  open(ffi: Ffi, failures: Failures): Platform;
+  open(ffi: Ffi, errors: ErrorFactory): Platform;
   page: number;
   /** The number of _SC_PAGESIZE. */
   pageName: number;
@@ -46,7 +46,7 @@ interface System {
 // 32 on), off_t st_size (at 96), blkcnt_t (8), blksize_t, st_flags, st_gen, st_lspare (4 each), st_qspare (16): 144 in all.
 // bsd/sys/unistd.h, _SC_PAGESIZE: 29. sys/errno.h: `extern int * __error(void); #define errno (*__error())`.
 const darwin: System = {
-  open: (ffi, failures) => darwinPlatform(ffi, failures, "arm64"),
+  open: (ffi, errors) => darwinPlatform(ffi, errors, "arm64"),
   page: 16384,
   pageName: 29,
   errno: "__error",
@@ -59,7 +59,7 @@ const darwin: System = {
 // __DARWIN_ONLY_64_BIT_INO_T is set: on arm64.
 const darwinIntel: System = {
   ...darwin,
-  open: (ffi, failures) => darwinPlatform(ffi, failures, "x64"),
+  open: (ffi, errors) => darwinPlatform(ffi, errors, "x64"),
   page: 4096,
   stat: "fstat$INODE64",
 };
@@ -852,7 +852,7 @@ test("macOS is never passed a variadic argument", () => {
   // Apple's document on its arm64 ABI: variadic arguments are passed on the stack, where others expect them in registers.
   for (const { open, stat } of [darwin, darwinIntel]) {
     const ffi = recorder();
-    open(ffi, failures);
+    open(ffi, errorFactory);
     const names = ffi.opened.flatMap(({ signatures }) => Object.keys(signatures));
     for (const name of ["mmap", "munmap", "msync", "madvise", "ftruncate", "close", stat])
       assert.ok(names.includes(name));
@@ -874,7 +874,7 @@ unless(limit > 1_000_000 && "the system's limit is too far away", test)(
   () => {
     // Documentation/admin-guide/sysctl/vm.rst: max_map_count "contains the maximum number of memory map areas a process may
     // have".
-    const platform = linuxPlatform(played(linux, 4096), failures);
+    const platform = linuxPlatform(played(linux, 4096), errorFactory);
     const request = { descriptor: 9, access: "read", prot: undefined, flags: undefined, tagname: undefined } as const;
     const page = { descriptor: 9, length: 4096, offset: 0, protection: platform.protection(request) };
     for (let made = 0; made < limit - 4096; made++) platform.map(page);
@@ -952,7 +952,7 @@ test("macOS finds the last byte with memchr alone", () => {
       return at === -1 ? 0 : address + at;
     },
   });
-  const platform = darwinPlatform(ffi, failures, "arm64");
+  const platform = darwinPlatform(ffi, errorFactory, "arm64");
   for (const byte of [1, 2, 3, 7, 8, 9]) {
     for (const [start, end] of [
       [0, 3_000_000],
@@ -975,7 +975,7 @@ test("macOS finds the last byte with memchr alone", () => {
 test("libraries: each system's own name", () => {
   const opened = ({ open }: System) => {
     const ffi = recorder();
-    open(ffi, failures);
+    open(ffi, errorFactory);
     return [...new Set(ffi.opened.map(({ libraries }) => libraries.join()))];
   };
   assert.equal(opened(darwin), ["/usr/lib/libSystem.B.dylib"]);
@@ -1025,7 +1025,7 @@ test("Linux asks fstat where the C library has no statx", () => {
 });
 
 test("a system that nobody wrote a platform for says so", () => {
-  const error = thrown(() => openPlatform(failures, "sunos"));
+  const error = thrown(() => openPlatform(errorFactory, "sunos"));
   assert.is(error.name, "PlatformUnavailable");
   for (const part of ['"sunos"', "linux", "darwin", "freebsd", "openbsd"]) {
     assert.ok(error.message.includes(part), error.message);

@@ -54,7 +54,7 @@ function recorded(behaviours: Record<string, Behaviour> = {}, withDescriptors = 
   const calls: unknown[][] = [];
   const ffi: Ffi = {
     maxViewLength: 2 ** 40,
-    viewCopy: 0,
+    smallCopyLimit: 0,
     view: (_address, length) => new ArrayBuffer(length),
     open: ((libraries: readonly string[], signatures: Signatures) => {
       const [library] = libraries;
@@ -207,7 +207,7 @@ test("what the user sees of a map for reading is a copy-on-write view of the sam
   const { platform, calls } = recorded({ MapViewOfFile: () => (address += 0x10000) });
   const map = platform.map(requestFor(platform, 7, 500_000, { access: "read" }, 65_536));
   calls.length = 0;
-  const copy = platform.mapCopy?.(map, 131_072, 1000) as number;
+  const copy = platform.mapPrivateView?.(map, 131_072, 1000) as number;
   // "FILE_MAP_COPY: A copy-on-write view of the file is mapped. The file mapping object must have been created with
   // PAGE_READONLY, … When copy-on-write access is specified, the system and process commit charge taken is for the entire
   // view": so no more is mapped than the user sees.
@@ -269,7 +269,7 @@ test("a name is free for a new mapping once nobody else has it", () => {
   const { platform, calls } = recorded();
   platform.map(requestFor(platform, -1, 1000, { tagname: "name" }));
   calls.length = 0;
-  platform.freeName?.(ADDRESS, "name");
+  platform.releaseName?.(ADDRESS, "name");
   assert.equal(calls, [
     ["CloseHandle", OBJECT],
     ["OpenFileMappingW", 4, 0, "name"],
@@ -283,7 +283,7 @@ test("a name that somebody else takes before the new mapping has it is not joine
   // A map of that name that somebody else made is joined.
   last = 183;
   platform.map(request);
-  platform.freeName?.(ADDRESS, "name");
+  platform.releaseName?.(ADDRESS, "name");
   calls.length = 0;
   const error = thrown(() => platform.map(request)) as MMapError;
   assert.equal([error.code, error.errno], ["EBUSY", 1224]);
@@ -297,7 +297,7 @@ test("a name that somebody else takes before the new mapping has it is not joine
 test("a name that somebody else has is taken back", () => {
   const { platform, calls } = recorded({ OpenFileMappingW: () => 0x99 });
   platform.map(requestFor(platform, -1, 1000, { tagname: "name" }));
-  const error = thrown(() => platform.freeName?.(ADDRESS, "name")) as MMapError;
+  const error = thrown(() => platform.releaseName?.(ADDRESS, "name")) as MMapError;
   assert.equal([error.code, error.errno], ["EBUSY", 1224]);
   calls.length = 0;
   platform.unmap(ADDRESS, 1000);
@@ -328,8 +328,8 @@ test("a file's blocks are reserved by its size alone", () => {
   // SetEndOfFile: "If the file is extended, the contents of the file between the old end of the file and the new end of the
   // file are not defined": they are allocated; FSCTL_SET_SPARSE is what makes a file otherwise.
   const { platform, calls } = recorded();
-  platform.reserve?.(7, 0, GIB);
-  assert.is(typeof platform.reserve, "function");
+  platform.allocateBlocks?.(7, 0, GIB);
+  assert.is(typeof platform.allocateBlocks, "function");
   assert.equal(calls, []);
 });
 
@@ -489,7 +489,7 @@ function identity(fd: number, change = 0n): Behaviour {
 test("where descriptors can't be read, a path is opened once more, and must lead to the same file", () => {
   const fd = openSync(newFile("content"), "r");
   const { platform, calls } = recorded({ GetFileInformationByHandle: identity(fd) }, false);
-  const copy = platform.knownByPath?.(fd, "C:\\data.bin", true, () => platform.duplicate(fd));
+  const copy = platform.withPath?.(fd, "C:\\data.bin", true, () => platform.duplicate(fd));
   assert.is(copy, 2 ** 32 + COPY);
   // GENERIC_READ | GENERIC_WRITE; FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE; OPEN_EXISTING (3): "Opens a file
   // or device, only if it exists."; FILE_ATTRIBUTE_NORMAL (0x80). "To extend this limit to 32,767 wide characters, prepend
@@ -501,7 +501,7 @@ test("where descriptors can't be read, a path is opened once more, and must lead
     ["CloseHandle", FILE],
   ]);
   calls.length = 0;
-  platform.knownByPath?.(fd, "C:\\data.bin", false, () => 0);
+  platform.withPath?.(fd, "C:\\data.bin", false, () => 0);
   assert.is(calls[0]?.[2], 0x80000000);
   const error = thrown(() => platform.duplicate(fd)) as MMapError;
   assert.equal([error.code, error.errno], ["ENOTSUP", 50]);
@@ -511,7 +511,7 @@ test("where descriptors can't be read, a path is opened once more, and must lead
 test("a path that leads to another file by now is refused: the runtime did not allow that one", () => {
   const fd = openSync(newFile("content"), "r");
   const { platform, calls } = recorded({ GetFileInformationByHandle: identity(fd, 1n) }, false);
-  const error = thrown(() => platform.knownByPath?.(fd, "C:\\data.bin", true, () => assert.unreachable())) as MMapError;
+  const error = thrown(() => platform.withPath?.(fd, "C:\\data.bin", true, () => assert.unreachable())) as MMapError;
   assert.equal([error.code, error.errno, error.syscall], ["ESTALE", 1006, "CreateFileW"]);
   assert.ok(calls.some(([name, handle]) => name === "CloseHandle" && handle === FILE));
   closeSync(fd);
@@ -520,7 +520,7 @@ test("a path that leads to another file by now is refused: the runtime did not a
 test("where descriptors can be read, no path is opened", () => {
   const { platform, calls } = recorded();
   assert.is(
-    platform.knownByPath?.(7, "C:\\data.bin", true, () => 5),
+    platform.withPath?.(7, "C:\\data.bin", true, () => 5),
     5,
   );
   assert.equal(calls, []);

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { arch, platform } from "../../ffi/host.ts";
+import { arch, platform } from "../../ffi/builtins.ts";
 import { ROOT } from "../helpers/runtimes.ts";
 import { LIBRARY, newPath, runFile, unless, WINDOWS } from "../helpers/support.ts";
 

@@ -1,13 +1,13 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { findBytes, findLastBytes, type Memory, twoWay } from "../../platform/memory.ts";
+import { findBytes, findLastBytes, type SearchPrimitives, twoWay } from "../../platform/memmem.ts";
 
 const test = suite("searching with what C has");
 
 /** Mapped memory that is none, and how much was asked of it; with memmem and memrchr, or without. */
 function memoryOf(text: Uint8Array, complete = false) {
   const work = { calls: 0, copied: 0, sequences: new Map<number, number>() };
-  const memory: Memory = {
+  const memory: SearchPrimitives = {
     findByte(address, length, byte) {
       work.calls++;
       assert.ok(address + length <= text.length, "a search reaches behind the end");

@@ -8,11 +8,11 @@
  * @module
  */
 
-import { Buffers, Bytes, ceil, max, min } from "../ffi/engine.ts";
-import { lengthOf } from "./bytes.ts";
+import { lengthOf } from "../ffi/array-buffer.ts";
+import { ArrayBuffer, MathCeil, MathMax, MathMin, Uint8Array } from "../ffi/primordials.ts";
 
 /** What the C library offers. */
-export interface Memory {
+export interface SearchPrimitives {
   /** The index of the first byte equal to `byte`, or -1: memchr. */
   findByte(address: number, length: number, byte: number): number;
   /** The index of the last one: memrchr, where the system has it. */
@@ -31,20 +31,20 @@ export function found(address: number, result: number): number {
 }
 
 /** The index of the first occurrence of `needle`, of at least one byte, or -1. */
-export function findBytes(memory: Memory, address: number, length: number, needle: Uint8Array): number {
+export function findBytes(memory: SearchPrimitives, address: number, length: number, needle: Uint8Array): number {
   return new Search(memory, needle).first(address, length);
 }
 
 /** The index of the last occurrence of `needle`, of at least one byte, or -1. */
-export function findLastBytes(memory: Memory, address: number, length: number, needle: Uint8Array): number {
+export function findLastBytes(memory: SearchPrimitives, address: number, length: number, needle: Uint8Array): number {
   const needed = lengthOf(needle);
   if (needed === 1 && memory.findLastByte) return memory.findLastByte(address, length, needle[0] as number);
   // C searches forwards only. Blocks of doubling size, from the end, cost no more than the last of them does; each reaches
   // into the one behind it, for occurrences across the edge.
   const search = new Search(memory, needle);
-  let size = max(FIRST_PIECE, 4 * needed);
+  let size = MathMax(FIRST_PIECE, 4 * needed);
   for (let end = length; end >= needed; size *= 2) {
-    const start = max(0, end - size);
+    const start = MathMax(0, end - size);
     const first = search.first(address + start, end - start);
     if (first !== -1) return lastWithin(search, address, start + first, end);
     if (start === 0) break;
@@ -59,7 +59,7 @@ function lastWithin(search: Search, address: number, known: number, end: number)
   let last = known;
   let high = end - needed;
   while (last < high) {
-    const middle = last + ceil((high - last) / 2);
+    const middle = last + MathCeil((high - last) / 2);
     const later = search.first(address + middle, high + needed - middle);
     if (later === -1) high = middle - 1;
     else last = middle + later;
@@ -98,11 +98,11 @@ const BLOCK = 256 * 1024;
  */
 class Search {
   readonly needed: number;
-  readonly #memory: Memory;
+  readonly #memory: SearchPrimitives;
   readonly #needle: Uint8Array;
   #inCopy: ((text: Uint8Array, size: number) => number) | undefined;
 
-  constructor(memory: Memory, needle: Uint8Array) {
+  constructor(memory: SearchPrimitives, needle: Uint8Array) {
     this.#memory = memory;
     this.#needle = needle;
     this.needed = lengthOf(needle);
@@ -113,7 +113,7 @@ class Search {
     const { needed } = this;
     if (needed === 1) return this.#memory.findByte(address, length, this.#needle[0] as number);
     const last = length - needed;
-    let piece = max(FIRST_PIECE, 4 * needed);
+    let piece = MathMax(FIRST_PIECE, 4 * needed);
     let looked = this.#memory.findSequence === undefined || piece > FIRST_PIECE;
     for (let from = 0; from <= last; ) {
       if (looked) {
@@ -122,11 +122,11 @@ class Search {
         from = -followed - 2;
       }
       looked = true;
-      const span = min(piece + needed - 1, length - from);
+      const span = MathMin(piece + needed - 1, length - from);
       const found = this.#findInPiece(address + from, span);
       if (found !== -1) return from + found;
       from += piece;
-      piece = min(4 * piece, max(LARGEST_PIECE, 4 * needed));
+      piece = MathMin(4 * piece, MathMax(LARGEST_PIECE, 4 * needed));
     }
     return -1;
   }
@@ -140,8 +140,8 @@ class Search {
   #followRare(address: number, from: number, length: number): number {
     const needle = this.#needle;
     const memory = this.#memory;
-    const size = min(SAMPLE, length - from);
-    const sample = new Bytes(size);
+    const size = MathMin(SAMPLE, length - from);
+    const sample = new Uint8Array(size);
     memory.load(address + from, sample, size);
     const byteAt = absentByte(sample, size, needle, this.needed);
     if (byteAt !== -1) {
@@ -152,7 +152,7 @@ class Search {
     if (findSequence && this.needed > 3 && averageStep(sample, size, needle, this.needed) < SMALL_STEP) {
       const at = absentTriple(sample, size, needle, this.needed);
       if (at === -1) return -from - 2;
-      const triple = new Bytes(3);
+      const triple = new Uint8Array(3);
       for (let index = 0; index < 3; index++) triple[index] = needle[at + index] as number;
       return this.#follow(address, from, length, at, 3, (start, count) => findSequence(start, count, triple));
     }
@@ -188,11 +188,11 @@ class Search {
   #findInCopies(address: number, length: number): number {
     const { needed } = this;
     this.#inCopy ??= twoWay(this.#needle);
-    const block = min(length, max(BLOCK, 2 * needed));
-    const memory = new Buffers(block);
+    const block = MathMin(length, MathMax(BLOCK, 2 * needed));
+    const memory = new ArrayBuffer(block);
     for (let from = 0; length - from >= needed; from += block - needed + 1) {
-      const size = min(block, length - from);
-      const copy = new Bytes(memory, 0, size);
+      const size = MathMin(block, length - from);
+      const copy = new Uint8Array(memory, 0, size);
       this.#memory.load(address + from, copy, size);
       const found = this.#inCopy(copy, size);
       if (found !== -1) return from + found;
@@ -206,9 +206,9 @@ const PREFIX = 256;
 
 /** Where the needle's first or last bytes have one that the sample has not, or -1. */
 function absentByte(sample: Uint8Array, size: number, needle: Uint8Array, needed: number): number {
-  const present = new Bytes(256);
+  const present = new Uint8Array(256);
   for (let at = 0; at < size; at++) present[sample[at] as number] = 1;
-  const looked = min(SAMPLE, needed);
+  const looked = MathMin(SAMPLE, needed);
   for (let at = 0; at < looked; at++) if (present[needle[at] as number] === 0) return at;
   for (let at = needed - looked; at < needed; at++) if (present[needle[at] as number] === 0) return at;
   return -1;
@@ -216,11 +216,11 @@ function absentByte(sample: Uint8Array, size: number, needle: Uint8Array, needed
 
 /** Where the needle's first bytes have three that the sample has not, or -1; three that hash alike count as the same. */
 function absentTriple(sample: Uint8Array, size: number, needle: Uint8Array, needed: number): number {
-  const present = new Bytes(4096);
+  const present = new Uint8Array(4096);
   const hash = (bytes: Uint8Array, at: number) =>
     (((bytes[at] as number) << 8) ^ ((bytes[at + 1] as number) << 4) ^ (bytes[at + 2] as number)) & 4095;
   for (let at = 0; at + 2 < size; at++) present[hash(sample, at)] = 1;
-  const looked = min(PREFIX, needed);
+  const looked = MathMin(PREFIX, needed);
   for (let at = 0; at + 2 < looked; at++) if (present[hash(needle, at)] === 0) return at;
   return -1;
 }
@@ -231,8 +231,8 @@ function absentTriple(sample: Uint8Array, size: number, needle: Uint8Array, need
  */
 function averageStep(sample: Uint8Array, size: number, needle: Uint8Array, needed: number): number {
   const hash = (before: number, byte: number) => (byte - (before << 3)) & 255;
-  const longest = min(PREFIX, needed) - 1;
-  const steps = new Bytes(256);
+  const longest = MathMin(PREFIX, needed) - 1;
+  const steps = new Uint8Array(256);
   for (let step = longest; step > 0; step--) {
     const at = needed - 1 - step;
     if (at > 0) steps[hash(needle[at - 1] as number, needle[at] as number)] = step;
@@ -241,7 +241,7 @@ function averageStep(sample: Uint8Array, size: number, needle: Uint8Array, neede
   for (let at = 1; at < size; at++) {
     sum += steps[hash(sample[at - 1] as number, sample[at] as number)] || longest;
   }
-  return sum / max(1, size - 1);
+  return sum / MathMax(1, size - 1);
 }
 
 /**
@@ -259,18 +259,18 @@ export function twoWay(needle: Uint8Array): (text: Uint8Array, size: number) => 
   let repeats = true;
   for (let index = 0; index < cut && repeats; index++) repeats = needle[index] === needle[index + period];
   // How far to move when the part before the cut differs, and how much of the needle is known to match after that.
-  const shift = repeats ? period : max(cut, length - cut) + 1;
+  const shift = repeats ? period : MathMax(cut, length - cut) + 1;
   const kept = repeats ? length - period : 0;
   return (text, size) => {
     let known = 0;
     for (let at = 0; at <= size - length; ) {
       const skip = skips[text[at + length - 1] as number] as number;
       if (skip > 0) {
-        at += max(skip, known);
+        at += MathMax(skip, known);
         known = 0;
         continue;
       }
-      let index = max(cut, known);
+      let index = MathMax(cut, known);
       while (index < length && needle[index] === text[at + index]) index++;
       if (index < length) {
         at += index - cut + 1;

@@ -1,0 +1,59 @@
+/**
+ * 64-bit values for the runtimes that want them as BigInt: Deno, which calls C sooner with these than with numbers, and
+ * `node:ffi`, which takes nothing else.
+ *
+ * @module
+ */
+
+import { BigInt, mapArray, mapValues, Number } from "./primordials.ts";
+import type { CType, Signature } from "./types.ts";
+
+/** A function of C, whatever it takes. */
+export type Call = (...values: unknown[]) => unknown;
+
+function isWide(type: CType): boolean {
+  return type === "i64" || type === "usize" || type === "pointer";
+}
+
+function toC(wide: boolean | undefined, value: unknown): unknown {
+  return wide ? BigInt(value as number) : value;
+}
+
+function fromC(wide: boolean, value: unknown): unknown {
+  return wide ? Number(value) : value;
+}
+
+/**
+ * The same function with numbers for 64-bit integers and addresses. One closure a count of parameters: a rest parameter
+ * would cost an array a call.
+ */
+function withNumbers(call: Call, { parameters, result }: Signature): Call {
+  const wide = mapArray(parameters, isWide);
+  const { 0: first, 1: second, 2: third, 3: fourth, 4: fifth, 5: sixth } = wide;
+  const back = isWide(result);
+  switch (wide.length) {
+    case 0:
+      return () => fromC(back, call());
+    case 1:
+      return (a) => fromC(back, call(toC(first, a)));
+    case 2:
+      return (a, b) => fromC(back, call(toC(first, a), toC(second, b)));
+    case 3:
+      return (a, b, c) => fromC(back, call(toC(first, a), toC(second, b), toC(third, c)));
+    case 4:
+      return (a, b, c, d) => fromC(back, call(toC(first, a), toC(second, b), toC(third, c), toC(fourth, d)));
+    case 5:
+      return (a, b, c, d, e) =>
+        fromC(back, call(toC(first, a), toC(second, b), toC(third, c), toC(fourth, d), toC(fifth, e)));
+    case 6:
+      return (a, b, c, d, e, f) =>
+        fromC(back, call(toC(first, a), toC(second, b), toC(third, c), toC(fourth, d), toC(fifth, e), toC(sixth, f)));
+    default:
+      return (...values) => fromC(back, call(...values.map((value, index) => toC(wide[index], value))));
+  }
+}
+
+/** All functions of a table, with numbers. */
+export function withNumberArguments(calls: Record<string, Call>, signatures: Readonly<Record<string, Signature>>) {
+  return mapValues(signatures, (signature, name) => withNumbers(calls[name] as Call, signature));
+}

@@ -1,0 +1,92 @@
+/**
+ * Built-in classes and functions, captured when the library is loaded, under the names that Node core gives its primordials.
+ *
+ * A built-in that is replaced later is not called: it could close a map while its address is in use, keep an array over
+ * memory that is unmapped later, or return a length that C would believe.
+ *
+ * @module
+ */
+
+export const {
+  ArrayBuffer,
+  BigInt,
+  BigInt64Array,
+  BigUint64Array,
+  Int32Array,
+  Number,
+  Uint8Array,
+  Uint16Array,
+  Uint32Array,
+} = globalThis;
+
+export const { isInteger: NumberIsInteger, parseInt: NumberParseInt } = Number;
+
+export const {
+  ceil: MathCeil,
+  clz32: MathClz32,
+  floor: MathFloor,
+  log2: MathLog2,
+  max: MathMax,
+  min: MathMin,
+} = globalThis.Math;
+
+export const {
+  add: AtomicsAdd,
+  compareExchange: AtomicsCompareExchange,
+  load: AtomicsLoad,
+  store: AtomicsStore,
+} = globalThis.Atomics;
+
+export const { apply: ReflectApply } = globalThis.Reflect;
+
+const {
+  defineProperty: ObjectDefineProperty,
+  getOwnPropertyDescriptor: ObjectGetOwnPropertyDescriptor,
+  keys: ObjectKeys,
+} = globalThis.Object;
+
+/** The arguments of a getter that is called by `ReflectApply`. */
+export const NO_ARGUMENTS: never[] = [];
+
+/** A getter as a function for `ReflectApply`. Not for `call`, which may be replaced like any other method. */
+export function getterOf(object: object, name: PropertyKey): () => unknown {
+  return ObjectGetOwnPropertyDescriptor(object, name)?.get as () => unknown;
+}
+
+/** An object with the same keys, whose values are what `make` returns for each of the object's own properties. */
+export function mapValues<T, R>(object: Readonly<Record<string, T>>, make: (value: T, name: string) => R) {
+  const names = ObjectKeys(object);
+  const result: Record<string, R> = {};
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] as string;
+    define(result, name, make(object[name] as T, name));
+  }
+  return result;
+}
+
+/** An array of what `make` returns for each element. */
+export function mapArray<T, R>(list: readonly T[], make: (value: T) => R): R[] {
+  const result: R[] = [];
+  for (let index = 0; index < list.length; index++) define(result, index, make(list[index] as T));
+  return result;
+}
+
+/** Defines an own property. An assignment would call a setter of that name on the prototype, if there is one. */
+export function define(object: object, name: PropertyKey, value: unknown): void {
+  const descriptor = { __proto__: null, value, writable: true, enumerable: true, configurable: true };
+  ObjectDefineProperty(object, name, descriptor as unknown as PropertyDescriptor);
+}
+
+/** Arguments that fill 64 KiB of stack: as much as a resize takes when some of its code is compiled on the way. */
+const manyArguments = new Array<number>(8192).fill(0);
+
+const nothing = () => undefined;
+
+/**
+ * Call this before code that must not be interrupted by a stack overflow.
+ *
+ * @throws {RangeError} Less than 64 KiB of stack is left.
+ */
+export function ensureStackSpace(): void {
+  ReflectApply(nothing, undefined, manyArguments);
+}
