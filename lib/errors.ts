@@ -7,23 +7,23 @@
 import { FfiUnavailable } from "../ffi/types.ts";
 import { type ErrorFactory, PlatformUnavailable } from "../platform/types.ts";
 
-/** What an `MMapError` says beyond its message. */
+/** The properties of an `MMapError` besides its message. */
 export interface MMapErrorDetails {
-  /** "ENOMEM" and its like where the system refused; one of `ERR_MMAP_CLOSED`, `ERR_MMAP_TRUNCATED`, `ERR_MMAP_FFI`. */
+  /** The name of a system error ("ENOMEM"), or `ERR_MMAP_CLOSED`, `ERR_MMAP_TRUNCATED` or `ERR_MMAP_FFI`. */
   code: string;
-  /** The system's number for the error. */
+  /** The number of the system error. */
   errno?: number;
   /** The system call that failed. */
   syscall?: string;
   /** The path that was opened. */
   path?: string;
-  /** The error that this one comes from. */
+  /** The underlying error. */
   cause?: unknown;
 }
 
 /**
- * What the library throws where neither `TypeError` nor `RangeError` fits: a closed map, a call that the system refused,
- * a machine where C cannot be called.
+ * What the library throws where neither `TypeError` nor `RangeError` fits: the map is closed, a system call failed, or no
+ * FFI is available.
  *
  * @example
  * ```ts
@@ -38,17 +38,17 @@ export interface MMapErrorDetails {
  */
 export class MMapError extends Error {
   override readonly name = "MMapError";
-  /** "ENOMEM" and its like where the system refused; one of `ERR_MMAP_CLOSED`, `ERR_MMAP_TRUNCATED`, `ERR_MMAP_FFI`. */
+  /** The name of a system error ("ENOMEM"), or `ERR_MMAP_CLOSED`, `ERR_MMAP_TRUNCATED` or `ERR_MMAP_FFI`. */
   readonly code: string;
-  // Declared only: a field would be there as `undefined` in each error, and printed with it.
-  /** The system's number for the error, where the system refused. */
+  // Only declared: fields would exist as `undefined` in each error, and be printed with it.
+  /** The number of the system error, if a system call failed. */
   declare readonly errno?: number;
-  /** The system call that failed ("mmap"), where the system refused. */
+  /** The system call that failed ("mmap"), if one did. */
   declare readonly syscall?: string;
-  /** The path that was opened, where it is known. */
+  /** The path that was opened, if it is known. */
   declare readonly path?: string;
 
-  /** Makes an error from its message and details. */
+  /** Creates an error from its message and details. */
   constructor(message: string, details: MMapErrorDetails) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = details.code;
@@ -58,12 +58,12 @@ export class MMapError extends Error {
   }
 }
 
-/** The map was closed. */
+/** The error for a closed map. */
 export function closedError(): MMapError {
   return new MMapError("the map is closed", { code: "ERR_MMAP_CLOSED" });
 }
 
-/** Pages could not be had from the file, and what is said to be gone is gone. */
+/** The error for pages that the file no longer has. `gone` describes the lost range. */
 export function truncatedError(gone: string): MMapError {
   return new MMapError(
     `the file shrank under the map, or its disk is full or fails: ${gone}; resize the map, or make a new one`,
@@ -73,7 +73,7 @@ export function truncatedError(gone: string): MMapError {
   );
 }
 
-/** What `openPlatform` throws where there is no way to call C, as users are told of it; any other error stays as it is. */
+/** The `MMapError` for what `openPlatform` throws if no FFI is available. Any other error is returned unchanged. */
 export function ffiError(error: unknown): unknown {
   if (!(error instanceof FfiUnavailable || error instanceof PlatformUnavailable)) return error;
   return new MMapError(error.message, { code: "ERR_MMAP_FFI", cause: error.cause });
@@ -85,27 +85,27 @@ export const errorFactory: ErrorFactory = {
     new MMapError(`${syscall}: ${meaning} (${code})`, { code, errno, syscall }),
 };
 
-/** The same error of a map to be written, saying what to do where its descriptor is for reading only. */
+/** Adds to the error of a writable map what to do if its descriptor is open for reading only. */
 export function orReadOnly(error: unknown): unknown {
   if (!(error instanceof MMapError) || error.code !== "EACCES") return error;
   const advice = 'the descriptor must be open for reading and writing ("r+"), or access be "read"';
   return new MMapError(`${error.message}: ${advice}`, error);
 }
 
-/** The same error, saying which path was opened; what is thrown and is not the system's stays as it is. */
+/** Adds the opened path to a system error. Anything else that was thrown is returned unchanged. */
 export function withPath(error: unknown, path: string): unknown {
-  // A class of the user's own may throw anything.
+  // The constructor of a subclass may throw anything.
   if (typeof error !== "object" || error === null) return error;
   const { code, errno, syscall, message, path: named } = error as Partial<MMapErrorDetails> & Error;
   if (error instanceof RangeError || error instanceof TypeError || typeof errno !== "number" || code === undefined) {
     return error;
   }
-  // node:fs puts the path that it names into its messages itself, and gives the negative of the system's number.
+  // The messages of node:fs include the path already, and its `errno` is the negative of the system's.
   const said = named === undefined ? `${message}, ${show(path)}` : message;
   return new MMapError(said, { code, errno: Math.abs(errno), syscall: syscall ?? "open", path, cause: error });
 }
 
-/** A value as a message shows it: short, and never calling code of the value's own. */
+/** A value as messages show it. Short, and never runs code of the value. */
 export function show(value: unknown): string {
   switch (typeof value) {
     case "string":

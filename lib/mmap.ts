@@ -1,5 +1,5 @@
 /**
- * The class `MMap`: checks what users pass in, keeps the position, and leaves the memory to `Mapping`.
+ * The class `MMap`: validates arguments, keeps the position, and leaves the memory to `Mapping`.
  *
  * @module
  */
@@ -42,9 +42,9 @@ import { elementSize, type ViewConstructor } from "./view-types.ts";
 
 /** Which pages are in memory. */
 export interface Residency {
-  /** One byte a page: 1 where it is in memory, 0 where it is not. The first stands for the page on which the range begins. */
+  /** One byte per page: 1 if it is in memory, else 0. The first is that of the page in which the range starts. */
   readonly pages: Uint8Array<ArrayBuffer>;
-  /** How many of them are in memory. */
+  /** The number of pages that are in memory. */
   readonly resident: number;
 }
 
@@ -52,11 +52,11 @@ export interface Residency {
 let opening: Channel | undefined;
 
 /**
- * A file, or memory that belongs to no file, mapped into memory. It is an array of bytes (`mm[3]`), a file with a position
- * (`read`, `seek`), and memory that other code can work on without a copy (`bytes`, `view`).
+ * A memory-mapped file, or anonymous memory. It is an array of bytes (`mm[3]`), a file with a position (`read`, `seek`),
+ * and memory that other code can use without a copy (`bytes`, `view`).
  *
- * A closed map throws `MMapError` with the code `ERR_MMAP_CLOSED` from everything but `close`, `closed`, `access`,
- * `offset` and `fd` (-1 then). A call that throws has changed nothing.
+ * After `close`, everything throws `MMapError` with the code `ERR_MMAP_CLOSED`, except `close`, `closed`, `access`,
+ * `offset` and `fd` (which is -1). A call that throws has changed nothing.
  *
  * @example
  * ```ts
@@ -79,10 +79,10 @@ export class MMap implements Disposable, Iterable<number> {
   #position = 0;
 
   /**
-   * The byte at an index; a negative one counts from the end. Slower than `bytes[index]`.
+   * The byte at an index; a negative index counts from the end. Slower than `bytes[index]`.
    *
-   * Throws `RangeError` for an index outside of the map, `TypeError` for one that is not an integer; setting throws
-   * `TypeError` on a map for reading, and `RangeError` for a value that is not from 0 to 255.
+   * Throws `RangeError` for an index outside the map and `TypeError` for one that is not an integer. Setting a byte throws
+   * `TypeError` if the map is not writable, and `RangeError` for a value that is not from 0 to 255.
    *
    * @example
    * ```ts
@@ -96,17 +96,17 @@ export class MMap implements Disposable, Iterable<number> {
   [index: number]: number;
 
   /**
-   * Maps `length` bytes of an open file, which stays open and can be closed at once. The map keeps a duplicate of the
-   * descriptor.
+   * Maps `length` bytes of an open file. The map keeps a duplicate of the descriptor, so `fd` may be closed right after.
    *
-   * Publishes `{ fd, length, access, offset }` to the `node:diagnostics_channel` "mmap:open" first.
+   * Before mapping, publishes `{ fd, length, access, offset }` to the `node:diagnostics_channel` "mmap:open".
    *
-   * @param fd A file's descriptor, or -1 for memory that belongs to no file and begins as zeros.
-   * @param length How many bytes to map. 0: to the end of the file.
+   * @param fd A file descriptor, or -1 for anonymous memory, which is filled with zeros.
+   * @param length The number of bytes to map. 0: up to the end of the file.
    * @param options How to map them.
-   * @throws {TypeError} An argument of a wrong type; `access` together with `flags` or `prot`; `tagname` off Windows.
-   * @throws {RangeError} The file is empty, or has not the bytes that are asked for.
-   * @throws {MMapError} The system refused; or there is no way to call C here (`ERR_MMAP_FFI`).
+   * @throws {TypeError} An argument has the wrong type; `access` together with `flags` or `prot`; `tagname` on a system
+   * other than Windows.
+   * @throws {RangeError} The file is empty, or is too short for `offset` and `length`.
+   * @throws {MMapError} A system call failed; or no FFI is available (`ERR_MMAP_FFI`).
    *
    * @example
    * ```ts
@@ -123,7 +123,7 @@ export class MMap implements Disposable, Iterable<number> {
    * @see https://man7.org/linux/man-pages/man2/mmap.2.html
    */
   constructor(fd: number, length: number, options?: MMapOptions);
-  // `opened` comes from `open` alone: it is no part of the API, and any other value is ignored.
+  // `opened` is passed by `open` only. It is not part of the API: any other value is ignored.
   constructor(fd: number, length: number, options: MMapOptions = {}, opened?: unknown) {
     const descriptor = integer("fd", fd, -1, 2 ** 31 - 1);
     const bytes = integer("length", length, 0, MAX_INTEGER);
@@ -137,15 +137,18 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Opens a file, maps it and closes it again. Opens it for reading unless `access` is "write" or "default", or `create` is
-   * set, or `flags` and `prot` make a map whose writes reach the file (`prot: PROT_READ` and `flags: MAP_PRIVATE` do not).
+   * Opens a file by its path and maps it. The file is opened for reading only, unless `access` is "write" or "default",
+   * `create` is set, or `flags` and `prot` describe a map whose writes reach the file (`prot: PROT_READ` and
+   * `flags: MAP_PRIVATE` do not). `close` closes the file with the map.
    *
-   * A file that `create` makes or extends is sparse: its blocks are found when its bytes are written, and on a full disk that
-   * is too late for an error. `reserve: true` has the system set them aside at once.
+   * A file that `create` has created or extended is sparse: its disk blocks are allocated when its bytes are written, and if
+   * the disk is full then, it is too late for an error. `reserve: true` allocates them at once.
    *
-   * @throws {MMapError} The system refused to open, to reserve (`ENOSPC`) or to map the file; the error has its `path`.
-   * @throws {RangeError} The file is empty, or has not the bytes that are asked for; `create` of a new file without `length`.
-   * @throws {TypeError} As the constructor; `reserve` of a file that is opened for reading, or where the system can't.
+   * @throws {MMapError} Opening, allocating (`ENOSPC`) or mapping failed; the error has the `path`.
+   * @throws {RangeError} The file is empty, or is too short for `offset` and `length`; `create` of a new file without
+   * `length`.
+   * @throws {TypeError} As for the constructor; `reserve` with a file that is opened for reading, or on a system that does
+   * not support it.
    *
    * @example
    * ```ts
@@ -175,13 +178,13 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Maps memory that belongs to no file and begins as zeros. The same as the constructor with the descriptor -1.
+   * Maps anonymous memory, which belongs to no file and is filled with zeros. Same as the constructor with descriptor -1.
    *
    * By default it is shared: a process that inherits the map's `fd` can map the same memory.
    *
    * @throws {RangeError} `length` is 0.
-   * @throws {MMapError} The system refused.
-   * @throws {TypeError} As the constructor.
+   * @throws {MMapError} A system call failed.
+   * @throws {TypeError} As for the constructor.
    *
    * @example
    * ```ts
@@ -221,7 +224,7 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Where in the file the map begins, in bytes.
+   * Where the map starts in the file, in bytes.
    *
    * @example
    * ```ts
@@ -236,7 +239,7 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * What may be done with the map, as it was asked for.
+   * The `access` that the map was created with.
    *
    * @example
    * ```ts
@@ -251,7 +254,7 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Was the map closed?
+   * Whether the map is closed.
    *
    * @example
    * ```ts
@@ -267,8 +270,8 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * The map's own descriptor of its file, or -1 where it has none (`trackfd: false`, private anonymous memory, a closed
-   * map). For handing it to a child process, which can then map the same memory; it is closed with the map.
+   * The map's own descriptor of its file, or -1 if it has none (`trackfd: false`, private anonymous memory, a closed map).
+   * Pass it to a child process, which can then map the same memory. `close` closes it.
    *
    * @example
    * ```ts
@@ -284,18 +287,18 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Does the process survive a file that shrinks under the map? A touch of a page that the file no longer has then finds
-   * zeros, and what the map's own methods would have made of them is an `MMapError` with the code `ERR_MMAP_TRUNCATED`.
+   * Whether the process survives the file being truncated. Accessing a lost page then reads zeros, and the map's methods
+   * throw `MMapError` with `ERR_MMAP_TRUNCATED`.
    *
-   * false with `guard: false`, of memory that belongs to no file, and where the guard is not to be had: off Linux, on
-   * architectures other than x64 and arm64, where the system allows no new executable pages.
+   * false with `guard: false`, for anonymous memory, and where the guard is not supported: systems other than Linux,
+   * architectures other than x64 and arm64, or a kernel that forbids new executable pages.
    *
    * @example
    * ```ts
    * import { MMap } from "mmap-ffi";
    *
    * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
-   * if (!mm.guarded) console.log("nobody may shorten numbers.bin now");
+   * if (!mm.guarded) console.log("numbers.bin must not be truncated now");
    * ```
    */
   get guarded(): boolean {
@@ -303,10 +306,10 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * How many pages were replaced by zeros since the map was made or resized, because they were touched and the file no
-   * longer had them. Code that works on `bytes` or a `view` asks here whether what it read was the file's.
+   * The number of pages that were replaced by zeros since the map was created or resized, because they were accessed after
+   * the file had lost them. Code that reads `bytes` or a `view` checks this to know whether it has read the file's bytes.
    *
-   * The first 64 are replaced one at a time, and then, with the next, all that follow it.
+   * The first 64 are replaced one by one; the 65th fault replaces all remaining pages.
    *
    * @example
    * ```ts
@@ -315,7 +318,7 @@ export class MMap implements Disposable, Iterable<number> {
    * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
    * let sum = 0;
    * for (const byte of mm.bytes) sum += byte;
-   * if (mm.faults > 0) throw new Error("the file shrank, and zeros were read in its place");
+   * if (mm.faults > 0) throw new Error("the file was truncated, and zeros were read in its place");
    * ```
    */
   get faults(): number {
@@ -323,14 +326,14 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * All bytes, without a copy: reading and writing it reads and writes the map. The same array each time, made at the
-   * first use. This is the fast way to loop over bytes, and what to pass to functions that take a `Uint8Array`.
+   * All bytes, without a copy: reads and writes of this array are reads and writes of the map. It is created on first use
+   * and is the same array each time. Use it for loops over bytes, and for functions that take a `Uint8Array`.
    *
-   * `close` and `resize` detach it: it then has length 0. (Node 20 cannot detach; there it keeps the old memory alive.)
-   * Writes to the array of a map with `access: "read"` stay in this process.
+   * `close` and `resize` detach it: its length is then 0. (Node 20 cannot detach buffers; there it keeps the old memory.)
+   * In a map with `access: "read"`, writes to the array stay in this process.
    *
-   * @throws {RangeError} The map is longer than any ArrayBuffer of the runtime: use `view` for parts of it.
-   * @throws {TypeError} The map cannot be read.
+   * @throws {RangeError} The map is larger than the runtime's largest ArrayBuffer: use `view` for parts of it.
+   * @throws {TypeError} The map is not readable.
    *
    * @example
    * ```ts
@@ -347,10 +350,10 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * The `ArrayBuffer` of `bytes`, which begins with the map's first byte.
+   * The `ArrayBuffer` of `bytes`. Its first byte is the map's first byte.
    *
-   * @throws {RangeError} As `bytes`.
-   * @throws {TypeError} As `bytes`.
+   * @throws {RangeError} As for `bytes`.
+   * @throws {TypeError} As for `bytes`.
    *
    * @example
    * ```ts
@@ -368,12 +371,12 @@ export class MMap implements Disposable, Iterable<number> {
   /**
    * A typed array or `DataView` over a part of the map, without a copy. It works on maps of any size.
    *
-   * @param type The class to make an object of: `Float64Array`, `DataView`, …
-   * @param byteOffset Where the part begins, in bytes from the start of the map. By default 0.
-   * @param length How many elements (of a `DataView`: bytes) it has. By default, all up to the end of the map.
-   * @throws {RangeError} The part is not within the map; the byte of the file where it begins is not a multiple of the
-   * element's size; or it is longer than any ArrayBuffer of the runtime.
-   * @throws {TypeError} An argument of a wrong type; the map cannot be read.
+   * @param type The class of the view: `Float64Array`, `DataView`, …
+   * @param byteOffset Where the part starts, in bytes from the start of the map. By default 0.
+   * @param length The number of elements (of bytes, for a `DataView`). By default, up to the end of the map.
+   * @throws {RangeError} The part is not within the map; it does not start at a multiple of the element size in the file;
+   * or it is larger than the runtime's largest ArrayBuffer.
+   * @throws {TypeError} An argument has the wrong type; the map is not readable.
    *
    * @example
    * ```ts
@@ -399,13 +402,15 @@ export class MMap implements Disposable, Iterable<number> {
       );
     }
     if (wanted === undefined && room % size !== 0) {
-      throw new RangeError(`length must be given: the ${room} bytes from ${start} on are no multiple of ${size}`);
+      throw new RangeError(
+        `length must be given: the ${room} bytes from ${start} to the end are not a multiple of ${size}`,
+      );
     }
     const count = wanted ?? room / size;
     if (count * size > room) {
       throw new RangeError(`length must be at most ${MathFloor(room / size)}, from byteOffset ${start}: got ${count}`);
     }
-    // The types of the constructors do not meet in one call.
+    // The constructors have no call signature in common.
     const View = type as unknown as new (buffer: ArrayBuffer, byteOffset: number, length: number) => InstanceType<T>;
     if (count === 0) return new View(new ArrayBuffer(0), 0, 0);
     const part = this.#mapping.part(start, count * size);
@@ -413,9 +418,9 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * The byte at an index, `undefined` outside of the map; a negative index counts from the end.
+   * The byte at an index, or `undefined` if the index is outside the map. A negative index counts from the end.
    *
-   * @throws {TypeError} The index is not an integer; the map cannot be read.
+   * @throws {TypeError} The index is not an integer; the map is not readable.
    *
    * @example
    * ```ts
@@ -436,10 +441,10 @@ export class MMap implements Disposable, Iterable<number> {
 
   /**
    * A copy of the bytes from `start` up to `end`, or of every `step`th of them, by the rules of Python's slices: negative
-   * bounds count from the end, those out of range are clamped, a negative step goes backwards.
+   * bounds count from the end, bounds out of range are clamped, and a negative step goes backwards.
    *
    * @throws {RangeError} `step` is 0.
-   * @throws {TypeError} An argument is not an integer; the map cannot be read.
+   * @throws {TypeError} An argument is not an integer; the map is not readable.
    *
    * @example
    * ```ts
@@ -462,8 +467,8 @@ export class MMap implements Disposable, Iterable<number> {
   /**
    * Writes bytes to a slice: Python's `mm[start:end:step] = bytes`. The source must have exactly the slice's length.
    *
-   * @throws {RangeError} The source has another length than the slice; `step` is 0.
-   * @throws {TypeError} An argument of a wrong type; the map is for reading.
+   * @throws {RangeError} The lengths of the source and the slice differ; `step` is 0.
+   * @throws {TypeError} An argument has the wrong type; the map is not writable.
    *
    * @example
    * ```ts
@@ -487,7 +492,7 @@ export class MMap implements Disposable, Iterable<number> {
       this.#mapping.write(part.start, source, length);
       return;
     }
-    // A copy first: the source may be a view of this map, and change as it is read.
+    // Copied first, because the source may be a view of this map, which the writes below would change.
     const copy = new Uint8Array(source);
     for (let index = 0; index < length; index++) {
       this.#mapping.setByte(part.start + index * part.step, copy[index] as number);
@@ -495,7 +500,7 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * The bytes, one after the other. Slower than a loop over `bytes`, but not bound by its length.
+   * Iterates over the bytes. Slower than a loop over `bytes`, but works on maps of any size.
    *
    * @example
    * ```ts
@@ -512,10 +517,10 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * A copy of the next `n` bytes, past which the position moves. `undefined`, `null` or a negative number: all bytes up to
-   * the end. Past the end, what is left.
+   * Returns a copy of the next `n` bytes and moves the position past them. `undefined`, `null` or a negative number reads
+   * to the end. If fewer than `n` bytes are left, returns those.
    *
-   * @throws {TypeError} `n` is not an integer; the map cannot be read.
+   * @throws {TypeError} `n` is not an integer; the map is not readable.
    *
    * @example
    * ```ts
@@ -539,10 +544,10 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * The byte at the position, which moves by one.
+   * Returns the byte at the position and moves the position by one.
    *
    * @throws {RangeError} The position is at the end.
-   * @throws {TypeError} The map cannot be read.
+   * @throws {TypeError} The map is not readable.
    *
    * @example
    * ```ts
@@ -563,10 +568,13 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * A copy of the bytes up to and including the next newline, or up to the end, past which the position moves. A short
-   * line may share its `buffer` with others, as Node's small Buffers do.
+   * Returns a copy of the bytes up to and including the next newline, or up to the end, and moves the position past them.
+   * Short lines may share one `buffer`, like Node's small Buffers.
    *
-   * @throws {TypeError} The map cannot be read.
+   * At the end it returns an empty array, which is truthy: loop with `while ((line = mm.readline()).length > 0)`, or use
+   * `lines`.
+   *
+   * @throws {TypeError} The map is not readable.
    *
    * @example
    * ```ts
@@ -593,12 +601,13 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * The lines from `start` up to `end`, by the rules of slices, each with its newline. The position stays.
+   * Iterates over the lines from `start` up to `end`, by the rules of slices. Each line includes its newline. The position
+   * does not move.
    *
-   * Each is a copy, made up to 32 KiB before it is asked for: what is written to the map meanwhile may not show in it. Lines
-   * that were copied together share their `buffer`; `line.slice()` is one of its own, for a few lines kept of many.
+   * Each line is a copy, read up to 32 KiB ahead, so later writes may not be visible in it. Lines read together share one
+   * `buffer`; use `line.slice()` to keep only a few.
    *
-   * @throws {TypeError} A bound is not an integer; the map cannot be read.
+   * @throws {TypeError} A bound is not an integer; the map is not readable.
    *
    * @example
    * ```ts
@@ -615,10 +624,11 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Writes bytes at the position, which moves past them; a string is written as UTF-8. Gives their number.
+   * Writes bytes at the position and moves the position past them. A string is written as UTF-8. Returns the number of
+   * bytes.
    *
-   * @throws {RangeError} The bytes do not fit: none is written.
-   * @throws {TypeError} `bytes` has a wrong type; the map is for reading.
+   * @throws {RangeError} The bytes do not fit; none is written.
+   * @throws {TypeError} `bytes` has the wrong type; the map is not writable.
    *
    * @example
    * ```ts
@@ -634,7 +644,9 @@ export class MMap implements Disposable, Iterable<number> {
     const length = lengthOf(source);
     const room = this.#mapping.length - this.#position;
     if (length > room) {
-      throw new RangeError(`bytes must fit behind the position ${this.#position}, ${room} at most: got ${length}`);
+      throw new RangeError(
+        `bytes must fit between the position ${this.#position} and the end: got ${length} for ${room} bytes; resize() the map first`,
+      );
     }
     this.#mapping.write(this.#position, source, length);
     this.#position += length;
@@ -642,10 +654,10 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Writes one byte at the position, which moves by one.
+   * Writes one byte at the position and moves the position by one.
    *
    * @throws {RangeError} `value` is not from 0 to 255; the position is at the end.
-   * @throws {TypeError} `value` is not an integer; the map is for reading.
+   * @throws {TypeError} `value` is not an integer; the map is not writable.
    *
    * @example
    * ```ts
@@ -666,11 +678,11 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Moves the position, and gives the new one.
+   * Moves the position and returns the new one.
    *
-   * @param pos How far, in bytes.
+   * @param pos The distance in bytes.
    * @param whence From where: `SEEK_SET` (0, the start; the default), `SEEK_CUR` (1, the position) or `SEEK_END` (2, the end).
-   * @throws {RangeError} The new position would be before the start or behind the end; `whence` is none of the three.
+   * @throws {RangeError} The new position would be before the start or past the end; `whence` is none of the three.
    * @throws {TypeError} An argument is not an integer.
    *
    * @example
@@ -714,7 +726,7 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * A map can always seek.
+   * Returns true, because every map can seek.
    *
    * @example
    * ```ts
@@ -733,7 +745,7 @@ export class MMap implements Disposable, Iterable<number> {
    * The index of the first occurrence of `sub` between `start` and `end`, by the rules of slices, or -1. An empty `sub` is
    * found at `start`.
    *
-   * @throws {TypeError} An argument of a wrong type; the map cannot be read.
+   * @throws {TypeError} An argument has the wrong type; the map is not readable.
    *
    * @example
    * ```ts
@@ -756,7 +768,7 @@ export class MMap implements Disposable, Iterable<number> {
    * The index of the last occurrence of `sub` between `start` and `end`, by the rules of slices, or -1. An empty `sub` is
    * found at `end`.
    *
-   * @throws {TypeError} An argument of a wrong type; the map cannot be read.
+   * @throws {TypeError} An argument has the wrong type; the map is not readable.
    *
    * @example
    * ```ts
@@ -776,12 +788,12 @@ export class MMap implements Disposable, Iterable<number> {
   /**
    * The first match of a regular expression between `start` and `end`, by the rules of slices, or `undefined`.
    *
-   * Each byte is one character from U+0000 to U+00FF, as Python's `re` takes bytes: an ï in UTF-8 is matched by
-   * `/\xc3\xaf/`. `^` and `$` stand for `start` and `end`, with the flag `m` for the lines' too. The flag `y` wants the match
-   * at `start`; `g` and `lastIndex` mean nothing here. A lookbehind sees at most 64 KiB.
+   * Each byte is one character from U+0000 to U+00FF, as in Python's `re` with bytes: `/\xc3\xaf/` matches the UTF-8 bytes
+   * of ï. `^` and `$` match at `start` and `end`, and with the flag `m` at line breaks too. With the flag `y`, only a match at
+   * `start` counts; `g` and `lastIndex` are ignored. A lookbehind sees at most 64 KiB.
    *
-   * @throws {TypeError} An argument of a wrong type; the map cannot be read.
-   * @throws {RangeError} The expression needs more than 512 MiB at once to know where its match ends.
+   * @throws {TypeError} An argument has the wrong type; the map is not readable.
+   * @throws {RangeError} The expression needs more than 512 MiB at once to determine where its match ends.
    *
    * @example
    * ```ts
@@ -799,11 +811,11 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * All matches of a regular expression between `start` and `end`, one behind the other, as `search` finds them. The map
-   * is read as the matches are asked for, a window at a time.
+   * Iterates over all matches of a regular expression between `start` and `end`, by the rules of `search`. The map is read
+   * during the iteration, one window at a time.
    *
-   * @throws {TypeError} As `search`.
-   * @throws {RangeError} As `search`.
+   * @throws {TypeError} As for `search`.
+   * @throws {RangeError} As for `search`.
    *
    * @example
    * ```ts
@@ -816,7 +828,7 @@ export class MMap implements Disposable, Iterable<number> {
    */
   matchAll(pattern: RegExp, start?: number, end?: number): IteratorObject<ByteMatch, void> {
     if (!(pattern instanceof RegExp)) throw new TypeError(`pattern must be a RegExp: got ${show(pattern)}`);
-    // What the engine knows of it: the properties of a user's own object may lie, and change.
+    // Read through the engine's own getters: a subclass's properties may be wrong, or change between two reads.
     const copy = new RegExp(pattern);
     const expression = {
       source: ReflectApply(sourceOf, copy, NO_ARGUMENTS),
@@ -827,10 +839,10 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Copies `count` bytes from `src` to `dest` within the map; the two ranges may overlap.
+   * Copies `count` bytes from `src` to `dest` within the map. The two ranges may overlap.
    *
    * @throws {RangeError} A range is not within the map.
-   * @throws {TypeError} An argument is not an integer; the map is for reading.
+   * @throws {TypeError} An argument is not an integer; the map is not writable.
    *
    * @example
    * ```ts
@@ -855,17 +867,17 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Changes the length of the map, and with it the size of its file, which then ends where the map does. What both lengths
-   * have in common is kept, what is new is zeros. A position behind the new end moves to it.
+   * Changes the length of the map, and the size of its file, which then ends where the map ends. The contents are kept up
+   * to the smaller length; new bytes are zeros. A position past the new end moves to the new end.
    *
    * Detaches every view; `bytes` is a new array afterwards.
    *
    * @param newSize The new length in bytes.
-   * @param options `reserve: true` reserves the file's blocks for the whole map, so that a full disk is an error here.
+   * @param options `reserve: true` allocates the file's disk blocks for the whole map, so that a full disk is an error here.
    * @throws {RangeError} `newSize` is not positive.
-   * @throws {TypeError} The map has `access` "read" or "copy", its `prot` lacks `PROT_WRITE`, or it was made with
-   * `trackfd: false`; `reserve` of a map without a file, or where the system can't.
-   * @throws {MMapError} The system refused.
+   * @throws {TypeError} The map has `access` "read" or "copy", its `prot` lacks `PROT_WRITE`, or it was created with
+   * `trackfd: false`; `reserve` for a map without a file, or on a system that does not support it.
+   * @throws {MMapError} A system call failed.
    *
    * @example
    * ```ts
@@ -876,7 +888,7 @@ export class MMap implements Disposable, Iterable<number> {
    *   mm.resize(2 ** 20, { reserve: true });
    * } catch (error) {
    *   if (!(error instanceof MMapError && error.code === "ENOSPC")) throw error;
-   *   console.log("the disk is full, and the map is as it was");
+   *   console.log("the disk is full, and the map is unchanged");
    * }
    * ```
    *
@@ -896,10 +908,10 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * The size of the file in bytes, which may be more than the map's length. Of anonymous memory, the map's length.
+   * The size of the file in bytes, which may be more than the map's length. For anonymous memory, the map's length.
    *
-   * @throws {TypeError} The map was made with `trackfd: false`.
-   * @throws {MMapError} The system refused.
+   * @throws {TypeError} The map was created with `trackfd: false`.
+   * @throws {MMapError} A system call failed.
    *
    * @example
    * ```ts
@@ -915,13 +927,13 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Writes changed bytes to the file and waits until they are there. The range is rounded out to pages.
+   * Writes changed bytes to the file and waits until they are on disk. The range is rounded out to pages.
    *
-   * @param offset Where the range begins, in bytes from the start of the map. By default 0.
+   * @param offset Where the range starts, in bytes from the start of the map. By default 0.
    * @param size Its length in bytes. By default, up to the end of the map.
    * @throws {RangeError} The range is not within the map.
    * @throws {TypeError} An argument is not an integer.
-   * @throws {MMapError} The system refused.
+   * @throws {MMapError} A system call failed.
    *
    * @example
    * ```ts
@@ -940,18 +952,17 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * As `flush`, without blocking: the program goes on while the system writes, and the promise is kept when the bytes are
-   * where `flush` brings them. What is written is the whole file, which may be more than the range, and what is changed
-   * while it runs may be written or not.
+   * Like `flush`, without blocking. Resolves when the bytes are on disk. The whole file is synced, not only the range;
+   * changes made meanwhile may or may not be included.
    *
-   * The map may be closed or resized meanwhile. Errors come by the promise, those of wrong arguments too. On Windows and
-   * OpenBSD, whose systems have no such call, it blocks as `flush` does.
+   * The map may be closed or resized meanwhile. All errors reject the promise, also those of wrong arguments. On Windows
+   * and OpenBSD, which have no such system call, it blocks like `flush`.
    *
-   * @param offset Where the range begins, in bytes from the start of the map. By default 0.
+   * @param offset Where the range starts, in bytes from the start of the map. By default 0.
    * @param size Its length in bytes. By default, up to the end of the map.
    * @throws {RangeError} The range is not within the map.
-   * @throws {TypeError} An argument is not an integer; the map was made with `trackfd: false`.
-   * @throws {MMapError} The system refused: no bytes can be said to be on the disk. (`EAGAIN`: too many run at once.)
+   * @throws {TypeError} An argument is not an integer; the map was created with `trackfd: false`.
+   * @throws {MMapError} A system call failed, and none of the bytes may be on disk. (`EAGAIN`: too many run at once.)
    *
    * @example
    * ```ts
@@ -971,7 +982,7 @@ export class MMap implements Disposable, Iterable<number> {
     if (count > 0) await this.#mapping.flushAsync(start, count);
   }
 
-  /** What there is to flush of a range: private pages have nowhere to go. */
+  /** The part of a range that can be flushed: nothing of a private map, whose changes never reach the file. */
   #flushed(offset: number, size: number | undefined): { start: number; count: number } {
     const { length } = this.#mapping;
     const start = integer("offset", offset, 0, length);
@@ -980,15 +991,16 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Tells the system how the memory will be used.
+   * Advises the system how the memory will be used.
    *
    * @param option One of the system's `MADV_*` constants.
-   * @param start Where the range begins, in bytes from the start of the map: where a page begins. By default 0.
-   * @param length Its length in bytes, cut at the end of the map; the system rounds it up to pages. By default, to the end.
-   * @throws {TypeError} The running system lacks the constant; an argument is not an integer.
-   * @throws {RangeError} `start` is not where a page begins, or not within the map; `option` is not one of the constants, or
+   * @param start Where the range starts, in bytes from the start of the map; the start of a page. By default 0.
+   * @param length Its length in bytes, cut at the end of the map; the system rounds it up to pages. By default, up to the
+   * end.
+   * @throws {TypeError} The running system does not have the constant; an argument is not an integer.
+   * @throws {RangeError} `start` is not the start of a page, or not within the map; `option` is not one of the constants, or
    * is one that makes the memory unusable.
-   * @throws {MMapError} The system refused.
+   * @throws {MMapError} A system call failed.
    *
    * @example
    * ```ts
@@ -1007,26 +1019,26 @@ export class MMap implements Disposable, Iterable<number> {
     const advice = integer("option", option, -(2 ** 31), 2 ** 31 - 1);
     const from = integer("start", start, 0, this.#mapping.length - 1);
     const rest = this.#mapping.length - from;
-    // It punches a hole into the file, whatever the memory's protection is.
+    // MADV_REMOVE punches a hole into the file, whatever the protection of the memory is.
     if (advice === MADV_REMOVE) this.#checkWritable();
     const count = length === undefined ? rest : MathMin(integer("length", length, 0, MAX_INTEGER), rest);
     this.#mapping.advise(advice, from, count);
   }
 
   /**
-   * Brings a range into memory and keeps it there: until `unlock`, `resize` or `close`, none of its pages is swapped out or
-   * read from the disk again. The range is rounded out to pages. Waits until all of it is there. Locks do not nest.
+   * Brings a range into memory and keeps it there: until `unlock`, `resize` or `close`, its pages are not swapped out or
+   * read from disk again. The range is rounded out to pages. Blocks until all pages are in memory. Locks do not nest.
    *
-   * On Linux, pages of a file are not copied, whatever the map's `access` is; elsewhere the system may copy those of a
-   * private map ("read", "copy") as it locks them. Where `close` must leave the memory to a view, it stays locked with it.
+   * On Linux, pages of a file are not copied, whatever the map's `access` is; other systems may copy those of a private map
+   * ("read", "copy") when locking them. Memory that stays mapped after `close`, because a view of it is in use, stays locked.
    *
-   * @param start Where the range begins, in bytes from the start of the map. By default 0.
+   * @param start Where the range starts, in bytes from the start of the map. By default 0.
    * @param length Its length in bytes. By default, up to the end of the map.
    * @throws {RangeError} The range is not within the map.
-   * @throws {TypeError} An argument is not an integer; the map cannot be read.
-   * @throws {MMapError} The system refused: mostly `ENOMEM` (the limit of locked memory, `ulimit -l`; on Windows the
-   * working set) or `EPERM`; or the file shrank, and a part of the range is gone (`ERR_MMAP_TRUNCATED`): then none of the
-   * range is locked.
+   * @throws {TypeError} An argument is not an integer; the map is not readable.
+   * @throws {MMapError} A system call failed, in most cases with `ENOMEM` (the limit of locked memory, `ulimit -l`; on
+   * Windows the working set) or `EPERM`; or the file was truncated and a part of the range is lost (`ERR_MMAP_TRUNCATED`):
+   * then none of the range is locked.
    *
    * @example
    * ```ts
@@ -1049,13 +1061,13 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Ends what `lock` began, for the pages of a range, which is rounded out to pages. What is not locked stays as it is.
+   * Unlocks the pages that contain a range. Pages that are not locked are unaffected.
    *
-   * @param start Where the range begins, in bytes from the start of the map. By default 0.
+   * @param start Where the range starts, in bytes from the start of the map. By default 0.
    * @param length Its length in bytes. By default, up to the end of the map.
    * @throws {RangeError} The range is not within the map.
    * @throws {TypeError} An argument is not an integer.
-   * @throws {MMapError} The system refused.
+   * @throws {MMapError} A system call failed.
    *
    * @example
    * ```ts
@@ -1064,7 +1076,7 @@ export class MMap implements Disposable, Iterable<number> {
    * using mm = MMap.anonymous(4096);
    * try {
    *   mm.lock();
-   *   mm.write("nothing of this is swapped out");
+   *   mm.write("this is never swapped out");
    *   mm.unlock();
    * } catch (error) {
    *   if (error instanceof MMapError) console.log(`not locked: ${error.code}`);
@@ -1079,17 +1091,17 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Which pages of a range are in memory, at this moment. The range is rounded out to pages.
+   * Reports which pages of a range are in memory at this moment. The range is rounded out to pages.
    *
-   * On Linux, a file that the process neither owns nor may write is reported as all in memory. On FreeBSD, only pages that
-   * this process has touched are. Not on Windows and OpenBSD.
+   * On Linux, all pages of a file that the process neither owns nor may write are reported as in memory. On FreeBSD, only
+   * pages that this process has accessed are. Not supported on Windows and OpenBSD.
    *
-   * @param start Where the range begins, in bytes from the start of the map. By default 0.
+   * @param start Where the range starts, in bytes from the start of the map. By default 0.
    * @param length Its length in bytes. By default, up to the end of the map.
-   * @throws {RangeError} The range is not within the map, or has more than 2^26 pages (256 GiB with pages of 4 KiB): ask for
+   * @throws {RangeError} The range is not within the map, or has more than 2^26 pages (256 GiB with pages of 4 KiB): query
    * it in parts.
-   * @throws {TypeError} An argument is not an integer; the system cannot tell.
-   * @throws {MMapError} The system refused.
+   * @throws {TypeError} An argument is not an integer; the system does not support it.
+   * @throws {MMapError} A system call failed.
    *
    * @example
    * ```ts
@@ -1097,7 +1109,7 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
    * const { resident, pages } = mm.residency();
-   * console.log(`${resident} of ${pages.length} pages are in memory; the first is ${pages[0] === 1 ? "" : "not "}there`);
+   * console.log(`${resident} of ${pages.length} pages are in memory; the first is ${pages[0] === 1 ? "in" : "out"}`);
    * ```
    *
    * @see https://man7.org/linux/man-pages/man2/mincore.2.html
@@ -1108,20 +1120,21 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Brings a range into memory now, so that no later touch waits for the disk. The range is rounded out to pages. Nothing is
-   * copied and nothing changes, unless `write` is set. What is in memory can be dropped again: `lock` keeps it.
+   * Brings a range into memory now, so that later accesses do not wait for the disk. The range is rounded out to pages.
+   * Nothing is copied or changed, unless `write` is set. The system may drop the pages again: `lock` keeps them.
    *
-   * Linux (5.14) does it in one call, which reports as an error what would be a signal. Elsewhere each page is read.
+   * Linux (5.14) does it in one call, which reports an I/O error as an error and not as a signal. Other systems read each
+   * page.
    *
-   * @param start Where the range begins, in bytes from the start of the map. By default 0.
+   * @param start Where the range starts, in bytes from the start of the map. By default 0.
    * @param length Its length in bytes. By default, up to the end of the map.
-   * @param options `write: true` makes the pages ready to be written, as if a byte of each was: a file gets its blocks, private
-   * pages get their copies, anonymous memory is allocated. Linux only.
+   * @param options `write: true` prepares the pages for writing, as if a byte of each had been written: disk blocks of the
+   * file are allocated, private pages are copied, anonymous memory is allocated. Linux only.
    * @throws {RangeError} The range is not within the map.
-   * @throws {TypeError} An argument of a wrong type; the map cannot be read, or for `write` not be written; the system lacks
-   * `MADV_POPULATE_WRITE`.
-   * @throws {MMapError} The file shrank, and a part of the range is gone (`ERR_MMAP_TRUNCATED`); or the system refused:
-   * `ENOMEM`, `EFAULT` (the disk refused to read or is full), `EHWPOISON` (broken memory). Some pages may be in memory then.
+   * @throws {TypeError} An argument has the wrong type; the map is not readable, or not writable for `write`; the system
+   * does not support `MADV_POPULATE_WRITE`.
+   * @throws {MMapError} The file was truncated and a part of the range is lost (`ERR_MMAP_TRUNCATED`); or a system call
+   * failed: `ENOMEM`, `EFAULT` (the disk failed or is full), `EHWPOISON` (broken memory). Some pages may be in memory then.
    *
    * @example
    * ```ts
@@ -1129,7 +1142,7 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
    * mm.prefault();
-   * console.log(mm.find("three")); // waits for no disk
+   * console.log(mm.find("three")); // does not wait for the disk
    * ```
    *
    * @see https://man7.org/linux/man-pages/man2/madvise.2.html MADV_POPULATE_READ, MADV_POPULATE_WRITE
@@ -1144,11 +1157,11 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Detaches every view and gives the memory and the descriptor back. Changes are not lost: the system writes those of a
+   * Detaches every view and releases the memory and the descriptor. Changes are not lost: the system writes those of a
    * shared map to its file. A second call does nothing.
    *
-   * @throws {MMapError} The system refused; or the file shrank, and writes through `bytes` or a `view` may be lost, of which
-   * no earlier call has told (`ERR_MMAP_TRUNCATED`). The map is closed all the same.
+   * @throws {MMapError} The system call failed; or the file shrank and writes may have been lost that no earlier call
+   * reported (`ERR_MMAP_TRUNCATED`). The map is closed either way.
    *
    * @example
    * ```ts
@@ -1195,7 +1208,7 @@ export class MMap implements Disposable, Iterable<number> {
     return { from, to };
   }
 
-  /** A range that must lie within the map: where it begins, and its length. */
+  /** The start and the length of a range that must lie within the map. */
   #span(start: number, length: number | undefined): { from: number; count: number } {
     const all = this.#mapping.length;
     const from = integer("start", start, 0, all);
@@ -1227,7 +1240,7 @@ export class MMap implements Disposable, Iterable<number> {
         );
       },
     };
-    // By `this`, and not by name, for the same reason.
+    // Not by name, because bundlers rename classes that name themselves.
     // biome-ignore lint/complexity/noThisInStatic: see above
     const { prototype } = this;
     Object.defineProperty(prototype, Symbol.for("nodejs.util.inspect.custom"), describe);
@@ -1243,9 +1256,9 @@ export class MMap implements Disposable, Iterable<number> {
       return place;
     };
 
-    // Behind the prototype, a Proxy is asked only for what is found nowhere else: it gives mm[index] without a cost for the
-    // methods, where one around the object would slow down everything.
-    const behind = new Proxy(Object.create(Object.prototype), {
+    // The prototype of the prototype is a Proxy, which is reached only for keys that are found nowhere else. So mm[index]
+    // costs the methods nothing; a Proxy around the map would slow down everything.
+    const indexer = new Proxy(Object.create(Object.prototype), {
       get(target, key, receiver) {
         const index = indexOf(key);
         if (index === undefined || !isMap(receiver)) return Reflect.get(target, key, receiver);
@@ -1262,7 +1275,7 @@ export class MMap implements Disposable, Iterable<number> {
       },
     });
     const isMap = (value: unknown): value is MMap => typeof value === "object" && value !== null && #mapping in value;
-    Object.setPrototypeOf(prototype, behind);
+    Object.setPrototypeOf(prototype, indexer);
   }
 }
 
@@ -1286,7 +1299,7 @@ function mapOpened<T extends MMap>(
     : new Any(descriptor, length, options);
 }
 
-/** The name of a map's class, without a call of what that class may have in the place of a name. */
+/** The name of a map's class. Never calls a getter of that class. */
 function classOf(map: MMap): string {
   for (let prototype = Object.getPrototypeOf(map); prototype !== MMap.prototype && prototype !== null; ) {
     const { value } = Object.getOwnPropertyDescriptor(prototype, "constructor") ?? {};
@@ -1297,7 +1310,7 @@ function classOf(map: MMap): string {
   return "MMap";
 }
 
-/** The number that a property's key stands for, if it does: "3", "-1", but also "1.5" and "NaN", which are no indices. */
+/** The number that a property key represents, if any: "3" and "-1", but also "1.5" and "NaN", which are not valid indices. */
 function indexOf(key: string | symbol): number | undefined {
   if (typeof key !== "string") return undefined;
   const index = Number(key);

@@ -1,5 +1,5 @@
 /**
- * Short arrays, which lie together in memory: most engines take long to make some for each.
+ * A slab allocator for short Uint8Arrays: allocating an ArrayBuffer per array is slow in most engines.
  *
  * @module
  */
@@ -7,52 +7,52 @@
 import { isDetached } from "../ffi/array-buffer.ts";
 import { ArrayBuffer, Int32Array, MathClz32, MathMin, Uint8Array } from "../ffi/primordials.ts";
 
-/** The length in bytes of the memory that is made at once. */
-const POOL = 16 * 1024;
+/** The size of a slab in bytes. */
+const SLAB = 16 * 1024;
 
-/** No array here is longer, in bytes. */
+/** The longest array that a slab holds, in bytes. */
 const SHORT = 1024;
 
-/** None before the first array. */
+/** The current slab; empty before the first array. */
 let buffer = new ArrayBuffer(0);
 let words = new Int32Array(buffer);
-/** How far it is taken, in bytes. */
-let taken = 0;
+/** The number of bytes of the slab that are in use. */
+let used = 0;
 
-/** Has the pool room for a short array? One that was transferred away with an array is no longer ours. */
+/** Makes room for a short array. A slab that the program has transferred, with one of its arrays, is replaced too. */
 function makeRoom(): void {
-  if (taken + SHORT <= POOL && !isDetached(buffer)) return;
-  buffer = new ArrayBuffer(POOL);
+  if (used + SHORT <= SLAB && !isDetached(buffer)) return;
+  buffer = new ArrayBuffer(SLAB);
   words = new Int32Array(buffer);
-  taken = 0;
+  used = 0;
 }
 
-/** A new array of bytes. Short ones share their memory. */
+/** A new Uint8Array. Short ones share a slab. */
 export function shortArray(length: number): Uint8Array<ArrayBuffer> {
   if (length > SHORT) return new Uint8Array(length);
   makeRoom();
-  const array = new Uint8Array(buffer, taken, length);
-  taken += length;
+  const array = new Uint8Array(buffer, used, length);
+  used += length;
   return array;
 }
 
-/** Where the line begins that was copied last. */
+/** Where the last `copyLine` call put its line in the slab. */
 let lineAt = 0;
 
-/** An array of the line that was copied last, which has so many bytes. */
+/** The line found by the last `copyLine` call, of `length` bytes. */
 export function copiedLine(length: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(buffer, lineAt, length);
 }
 
-/** Does the first byte of a word have its lowest bits? */
+/** Whether this machine is little-endian. */
 const LITTLE_ENDIAN = new Uint8Array(Int32Array.of(1).buffer)[0] === 1;
 
 /**
- * Copies the line that begins at a byte of `source`, which has `count` words; gives its length in bytes, or -1 where it is
- * not short, or does not end there.
+ * Copies the line that starts at byte `start` of `source`, which has `count` words. Returns its length in bytes, or -1 if
+ * it is too long for a slab or does not end within `source`.
  *
- * Goes by words, and copies each while it looks for a newline in it: an engine's code does so in half the time of a call
- * into C that looks, and another that copies.
+ * Copies word by word and looks for a newline in each: in JIT-compiled code, that takes half as long as one call into C that
+ * searches and another that copies.
  */
 export function copyLine(source: Int32Array, count: number, start: number): number {
   if (!LITTLE_ENDIAN) return -1;
@@ -61,18 +61,18 @@ export function copyLine(source: Int32Array, count: number, start: number): numb
   const lead = start & 3;
   let index = start >>> 2;
   const last = MathMin(count, index + SHORT / 4 - 1);
-  let place = (taken + 3) >>> 2;
+  let place = (used + 3) >>> 2;
   lineAt = 4 * place + lead;
-  // In the first word, the bytes before the line count as no newlines.
+  // `others` masks the bytes of the first word that precede the line.
   for (let others = (1 << (8 * lead)) - 1; index < last; others = 0) {
     const word = source[index++] as number;
     target[place++] = word;
-    // A newline is a zero here, and the lowest byte that is one has its high bit set where it was not, and is 1 less.
+    // SWAR newline test: XOR turns newlines into zero bytes; (x - 0x01…) & ~x & 0x80… marks the lowest zero byte.
     const zeroed = (word ^ 0x0a0a0a0a) | others;
     const borrowed = (zeroed - 0x01010101) & ~zeroed & -0x7f7f7f80;
     if (borrowed === 0) continue;
-    taken = 4 * place;
-    const newline = taken - 4 + ((31 - MathClz32(borrowed & -borrowed)) >>> 3);
+    used = 4 * place;
+    const newline = used - 4 + ((31 - MathClz32(borrowed & -borrowed)) >>> 3);
     return newline + 1 - lineAt;
   }
   return -1;

@@ -1,5 +1,5 @@
 /**
- * Checks of what users pass in. Each gives the value in the form that the rest of the library works with, or throws an
+ * Validates arguments. Each function returns the value in the form that the rest of the library works with, or throws an
  * error that names the argument.
  *
  * @module
@@ -17,7 +17,7 @@ import {
 } from "../ffi/primordials.ts";
 import { show } from "./errors.ts";
 
-/** What can be written and searched for: a string stands for its UTF-8 bytes. */
+/** Bytes to write or to search for. A string is encoded as UTF-8. */
 export type BytesLike = string | ArrayBuffer | ArrayBufferView;
 
 /** The largest integer that a number represents exactly, as are all below it. */
@@ -35,11 +35,11 @@ export function integer(name: string, value: unknown, least: number, most: numbe
 
 function anyInteger(name: string, value: unknown): number {
   if (!NumberIsInteger(value)) throw new TypeError(`${name} must be an integer: got ${show(value)}`);
-  // Without the sign of -0.
+  // Turns -0 into 0.
   return (value as number) + 0;
 }
 
-/** true or false. */
+/** @throws {TypeError} The value is not a boolean. */
 export function boolean(name: string, value: unknown): boolean {
   if (typeof value !== "boolean") throw new TypeError(`${name} must be true or false: got ${show(value)}`);
   return value;
@@ -58,21 +58,21 @@ export function oneOf<T extends string>(name: string, value: unknown, allowed: r
   return value as T;
 }
 
-/** A bound of a range by the rules of slices: negative counts from the end, out of range is clamped. */
+/** A bound of a range by the rules of slices: a negative one counts from the end, one out of range is clamped. */
 export function bound(name: string, value: unknown, length: number, absent: number): number {
   if (value === undefined) return absent;
   const checked = anyInteger(name, value);
   return checked < 0 ? MathMax(0, checked + length) : MathMin(checked, length);
 }
 
-/** Which elements a slice names: `count` of them, the first at `start`, each `step` after the one before. */
+/** The elements of a slice: `count` of them, the first at `start`, each `step` after the previous one. */
 export interface Slice {
   start: number;
   step: number;
   count: number;
 }
 
-/** Reads a slice as Python does. */
+/** Resolves the bounds of a slice by Python's rules. */
 export function slice(start: unknown, end: unknown, step: unknown, length: number): Slice {
   const by = step === undefined ? 1 : anyInteger("step", step);
   if (by === 0) throw new RangeError("step must not be zero: got 0");
@@ -86,7 +86,7 @@ export function slice(start: unknown, end: unknown, step: unknown, length: numbe
   return { start: from, step: by, count: MathMax(0, MathCeil((to - from) / by)) };
 }
 
-/** A bound of a slice that runs backwards: it may lie one before the first element. */
+/** A bound of a slice with a negative step, which may lie one before the first element. */
 function backwardBound(name: string, value: unknown, length: number, absent: number): number {
   if (value === undefined) return absent;
   const checked = anyInteger(name, value);
@@ -108,8 +108,8 @@ function gettersOf(prototype: object) {
 }
 
 /**
- * The bytes of a `BytesLike`, not copied. The result is always a plain `Uint8Array` that the engine itself has measured:
- * the properties of a user's own object may lie, and C would believe them.
+ * The bytes of a `BytesLike`, without a copy. Always a new, plain `Uint8Array` with the length that the engine reports: the
+ * properties of the user's object may be overridden, and C would read past its end.
  */
 export function bytesOf(name: string, value: unknown): Uint8Array {
   if (typeof value === "string") return encoder.encode(value);
@@ -117,15 +117,15 @@ export function bytesOf(name: string, value: unknown): Uint8Array {
     if (isView(value)) return viewedBytes(value);
     if (isArrayBuffer(value)) return new Uint8Array(value);
   } catch (error) {
-    // Only a detached buffer makes these throw; its length reads 0 where there is a way to ask.
+    // Only a detached buffer makes these throw.
     throw new TypeError(`${name} must not be detached: got bytes whose buffer was transferred away`, { cause: error });
   }
   throw new TypeError(`${name} must be a string, an ArrayBuffer or a view of one: got ${show(value)}`);
 }
 
 function viewedBytes(view: ArrayBufferView): Uint8Array {
-  // The getter of the type gives undefined for what is no typed array. By `call`, which is faster than `apply`: if it was
-  // replaced, the engine still makes no array but over what a buffer has.
+  // The getter returns undefined for a DataView. `call` is faster than `Reflect.apply`; if it was replaced, the constructor
+  // below still makes no array that is larger than its buffer.
   const { buffer, byteOffset, byteLength } = typedArray.type.call(view) === undefined ? dataView : typedArray;
   return new Uint8Array(buffer.call(view), byteOffset.call(view), byteLength.call(view));
 }
