@@ -1,5 +1,6 @@
 /**
- * The table in the project's README: the rows that most readers look for, of all that a whole run has measured.
+ * The tables of figures in bench/README.md and in the project's README: the rows that most readers look for, out of all
+ * that a whole run has measured.
  *
  * @module
  */
@@ -7,7 +8,7 @@
 import type { Figure } from "./harness.ts";
 import type { Outcome, Results } from "./report.ts";
 
-/** A row: what the README calls it and what it is compared with, and the figure's name and peer. */
+/** A row: what the tables call it and what it is compared with, and the figure's name and peer in the results. */
 type Row = [what: string, against: string, name: string, peer?: string];
 
 const RANDOM = "1000000 reads of 64 bytes by chance, 10 GiB sparse";
@@ -16,7 +17,7 @@ const IMPORT = "a program that imports the library, over an empty one, in";
 const ROWS: readonly Row[] = [
   ["open, read a byte, close, 4 KiB", "CPython", "open, read a byte, close: 4 KiB", "CPython"],
   ["… 1 TiB", "CPython", "open, read a byte, close: 1 TiB", "CPython"],
-  ["… 1 TiB", "the same of 4 KiB", "open, read a byte, close: 1 TiB", "the same of 4 KiB"],
+  ["… 1 TiB", "the same, 4 KiB", "open, read a byte, close: 1 TiB", "the same of 4 KiB"],
   ["… 64 MiB", "mmap-io's `map`", "open, read a byte, close: 64 MiB", "mmap-io"],
   ["… 64 MiB", "`Bun.mmap`", "open, read a byte, close: 64 MiB", "Bun.mmap"],
   ["`find`, a rare letter", "libc's `memchr`", "find absent, English, a rare letter", "libc memchr"],
@@ -47,16 +48,16 @@ const ROWS: readonly Row[] = [
   ["`readline()`", "CPython", "readline() of 20 to 200 bytes", "CPython"],
   ["`mm[i]`", "CPython", "mm[i]", "CPython"],
   [
-    "64 MiB opened, looked through, closed",
+    "open, read through, close, 64 MiB",
     "`fs.readFileSync`",
     "a byte of each 64 of 64 MiB, opened and closed",
     "fs.readFileSync",
   ],
-  ["64 bytes at a place by chance, in a view", "`fs.readSync`", `${RANDOM}, in a view`, "fs.readSync"],
-  ["64 bytes at a place by chance, `slice`", "`fs.readSync`", `${RANDOM}, slice`, "fs.readSync"],
-  ["garbage while 12 GiB are mapped", "nothing mapped", "garbage while 12 GiB are mapped", "nothing mapped"],
+  ["64 bytes at a random offset, in a view", "`fs.readSync`", `${RANDOM}, in a view`, "fs.readSync"],
+  ["64 bytes at a random offset, `slice`", "`fs.readSync`", `${RANDOM}, slice`, "fs.readSync"],
+  ["creating garbage, 12 GiB mapped", "nothing mapped", "garbage while 12 GiB are mapped", "nothing mapped"],
   [
-    "garbage while 12 GiB are viewed",
+    "creating garbage, 12 GiB viewed",
     "nothing mapped",
     "garbage while 12 GiB are viewed in 12 parts",
     "nothing mapped",
@@ -65,41 +66,87 @@ const ROWS: readonly Row[] = [
   ["import in Bun and Deno, ms", "an empty program", `${IMPORT} Bun and Deno`],
 ];
 
-/** Where the table stands in the README. */
+/** The rows of the project's README, by the name of their figure and the peer. */
+const SUMMARY: readonly [name: string, peer: string][] = [
+  ["open, read a byte, close: 4 KiB", "CPython"],
+  ["a byte of each 64 of 64 MiB, opened and closed", "fs.readFileSync"],
+  ["find absent, English, common letters", "CPython"],
+  ["count of matches, fields, 256 MiB", "CPython"],
+  ["lines of a log, 1 GiB", "CPython"],
+  ["loop over bytes", "a plain array"],
+];
+
+/** The columns of the tables. Each shows the lowest and the highest figure of the set-ups whose names begin with it. */
+const ENGINES = [
+  { title: "Node", prefix: "node" },
+  { title: "Bun", prefix: "bun" },
+  { title: "Deno", prefix: "deno" },
+];
+
+/** Where a table begins and ends in its document. */
 const [BEGIN, END] = ["<!-- figures -->", "<!-- end of figures -->"];
 
-function cell(outcome: Outcome | undefined): string {
-  if (outcome === undefined || "missing" in outcome) return "";
-  const { value, target = Number.POSITIVE_INFINITY } = outcome;
-  if (value <= target) return digits(value, 2);
-  // With as many digits as it takes to see that it is more.
-  const said = [2, 3, 4].map((count) => digits(value, count)).find((text) => Number(text) > target);
-  return `**${said ?? value}**`;
+function find(outcomes: readonly Outcome[], name: string, peer: string | undefined): Figure | undefined {
+  return outcomes.find((one) => one.name === name && one.peer === peer && "value" in one) as Figure | undefined;
 }
+
+/** The figures of an engine's set-ups, "0.94 – 1.2"; bold if the highest misses its target. */
+function cell(figures: readonly Figure[]): string {
+  if (figures.length === 0) return "";
+  const values = figures.map(({ value }) => value);
+  const [lowest, highest] = [Math.min(...values), Math.max(...values)];
+  const target = figures[0]?.target ?? Number.POSITIVE_INFINITY;
+  if (highest <= target) return range(digits(lowest, 2), digits(highest, 2));
+  // With as many digits as it takes to see that it is more than the target.
+  const missed = [2, 3, 4].map((count) => digits(highest, count)).find((text) => Number(text) > target);
+  const said = missed ?? `${highest}`;
+  return `**${lowest === highest ? said : range(digits(lowest, 2), said)}**`;
+}
+
+const range = (lowest: string, highest: string) => (lowest === highest ? lowest : `${lowest} – ${highest}`);
 
 function digits(value: number, count: number): string {
   return value >= 10 ? value.toFixed(0) : `${Number(value.toPrecision(count))}`;
 }
 
-function rowOf([what, against, name, peer]: Row, results: Results): string[] {
-  const found = [...results.values()].map((outcomes) =>
-    outcomes.find((outcome) => outcome.name === name && outcome.peer === peer),
-  );
-  const figure = found.find((outcome) => outcome !== undefined && "value" in outcome) as Figure | undefined;
+/** A row's cells, with the target if `withTarget` is set. */
+function rowOf([what, against, name, peer]: Row, results: Results, withTarget: boolean): string[] {
+  const columns = ENGINES.map(({ prefix }) => {
+    const own = [...results].filter(([runtime]) => runtime.startsWith(prefix));
+    return own.flatMap(([, outcomes]) => find(outcomes, name, peer) ?? []);
+  });
+  const [figure] = columns.flat();
   if (figure === undefined) throw new Error(`nothing was measured of ${name} / ${peer}`);
-  return [what, against, `${figure.target ?? ""}`, ...found.map(cell)];
+  return [what, against, ...(withTarget ? [`${figure.target ?? ""}`] : []), ...columns.map(cell)];
 }
 
-/** The README's text with the table of these results in place of the one that it has. */
-export function withTable(readme: string, results: Results): string {
-  const head = ["what", "against", "at most", ...results.keys()];
-  const rows = [head, ...ROWS.map((row) => rowOf(row, results))];
+/** A document's text with a table in place of the one that it has. */
+function replaceTable(document: string, rows: readonly (readonly string[])[]): string {
+  const [head = []] = rows;
   const widths = head.map((_, at) => Math.max(...rows.map((cells) => (cells[at] as string).length)));
   const ruled = [head, widths.map((width) => "-".repeat(width)), ...rows.slice(1)];
-  const line = (cells: string[]) => cells.map((text, at) => text.padEnd(widths[at] as number)).join(" | ");
+  const line = (cells: readonly string[]) => cells.map((text, at) => text.padEnd(widths[at] as number)).join(" | ");
   const table = ruled.map((cells) => `| ${line(cells)} |`).join("\n");
-  const [before, rest = ""] = readme.split(BEGIN);
+  const [before, rest = ""] = document.split(BEGIN);
   const [, after] = rest.split(END);
-  if (after === undefined) throw new Error(`the README has no ${BEGIN} and ${END}`);
+  if (after === undefined) throw new Error(`the document has no ${BEGIN} and ${END}`);
   return `${before}${BEGIN}\n\n${table}\n\n${END}${after}`;
+}
+
+const TITLES = ENGINES.map(({ title }) => title);
+
+/** The text of bench/README.md with all rows of these results. */
+export function withFigures(document: string, results: Results): string {
+  const rows = ROWS.map((row) => rowOf(row, results, true));
+  return replaceTable(document, [["what", "against", "at most", ...TITLES], ...rows]);
+}
+
+/** The text of the project's README with the rows of its summary. */
+export function withSummary(document: string, results: Results): string {
+  const rows = SUMMARY.map(([name, peer]) => {
+    const row = ROWS.find((one) => one[2] === name && one[3] === peer);
+    if (row === undefined) throw new Error(`no row of ${name} / ${peer}`);
+    return rowOf(row, results, false);
+  });
+  return replaceTable(document, [["what", "compared with", ...TITLES], ...rows]);
 }

@@ -17,7 +17,7 @@ import process from "node:process";
 import { ROOT, RUNTIMES, type Runtime } from "../tests/helpers/runtimes.ts";
 import { installedVersion, pinned } from "../tests/runners/machine.ts";
 import { pythonVersion } from "./python.ts";
-import { withTable } from "./readme.ts";
+import { withFigures, withSummary } from "./readme.ts";
 import { type Outcome, tableOf, textOf, write } from "./report.ts";
 
 const TOPICS = ["find", "lines", "regex", "read", "open", "views", "gc", "import"];
@@ -96,6 +96,10 @@ function runAll(folder: string): Map<string, Outcome[]> {
   return results;
 }
 
+function rewrite(file: string, change: (text: string) => string): void {
+  writeFileSync(file, change(readFileSync(file, "utf8")));
+}
+
 // The running topic gets the signal too, and that it ends is an error here: so the folder is removed.
 process.on("SIGINT", () => {});
 const folder = mkdtempSync(join(tmpdir(), "mmap-ffi-bench-"));
@@ -107,8 +111,10 @@ try {
   // A quick run shows that the files can be written, and throws them away.
   const head = { machine: machine(), command: "npm run bench", versions: versions() };
   if (everything) write(quick ? folder : join(ROOT, "bench", "results"), head, TOPICS, results);
-  const readme = join(ROOT, "README.md");
-  if (everything && !quick) writeFileSync(readme, withTable(readFileSync(readme, "utf8"), results));
+  if (everything && !quick) {
+    rewrite(join(ROOT, "README.md"), (text) => withSummary(text, results));
+    rewrite(join(ROOT, "bench", "README.md"), (text) => withFigures(text, results));
+  }
 } finally {
   rmSync(folder, { recursive: true });
 }

@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { withTable } from "../../bench/readme.ts";
+import { withFigures, withSummary } from "../../bench/readme.ts";
 import type { Outcome } from "../../bench/report.ts";
 import { MMap } from "../../lib/mod.ts";
 import { ROOT } from "../helpers/runtimes.ts";
@@ -67,12 +68,45 @@ unless(
   assert.is(printed, "child reads: Hello world!\nfile: from the child\nmemory: Hello parent");
 });
 
-/** The programs in a Markdown file or in doc comments: fenced code that imports the library. */
-function programsIn(content: string): string[] {
-  const plain = content.replace(/^ *\* ?/gm, "");
-  const blocks = [...plain.matchAll(/```(?:ts|js)\n([\s\S]*?)```/g)].map((match) => match[1] as string);
-  return blocks.filter((block) => /from "(mmap-ffi|@mmap-ffi\/mmap|jsr:@mmap-ffi\/mmap)"/.test(block));
+/** Fenced code that imports the library, in a Markdown file or in doc comments. */
+function programsIn(file: string): { file: string; source: string }[] {
+  const plain = readFileSync(join(ROOT, file), "utf8").replace(/^ *\* ?/gm, "");
+  const blocks = [...plain.matchAll(/```(?:ts|js)\r?\n([\s\S]*?)```/g)].map((match) => match[1] as string);
+  return blocks.filter((block) => FROM.test(block)).map((source) => ({ file, source }));
 }
+
+/** How a program imports the library. */
+const FROM = /from "(?:jsr:)?(?:@mmap-ffi\/mmap|mmap-ffi)"/;
+
+/** A statement of a document's program that prints, and the comment that says what: "a, b" if it prints "a" and then "b". */
+const PRINTING = /console\.log\((.*)\); \/\/ (.*)$/gm;
+
+/** A program that runs alone in its folder and compares what it prints with its comments. */
+function runnable({ file, source }: { file: string; source: string }): string {
+  const imported = source.replace(new RegExp(FROM, "g"), `from ${JSON.stringify(LIBRARY)}`);
+  // The comments in doc comments are remarks.
+  if (!file.endsWith(".md")) return `${imported}\nexport {};\n`;
+  const expected: string[] = [];
+  const recording = imported.replace(PRINTING, (_, args: string, said: string) => {
+    return `globalThis.print?.(${expected.push(said) - 1}, ${args});`;
+  });
+  return `${recording}\nglobalThis.compare?.(${JSON.stringify(file)}, ${JSON.stringify(expected)});\nexport {};\n`;
+}
+
+/** Runs the programs one after the other, each in its folder. */
+const RUN_ALL = `
+import { chdir } from "node:process";
+let printed = [];
+const written = (value) => (typeof value === "bigint" ? value + "n" : String(value));
+globalThis.print = (index, ...values) => (printed[index] ??= []).push(values.map(written).join(" "));
+globalThis.compare = (file, expected) => {
+  const said = expected.map((_, index) => (printed[index] ?? []).join(", "));
+  printed = [];
+  for (const [index, text] of expected.entries()) {
+    if (said[index] !== text) throw new Error(file + ": printed " + said[index] + " instead of " + text);
+  }
+};
+`;
 
 /** What programs do that not every system and runtime can, and the reason where they can't. */
 const NOT_HERE: readonly [part: string, reason: string | false | undefined][] = [
@@ -85,31 +119,24 @@ const NOT_HERE: readonly [part: string, reason: string | false | undefined][] = 
   ],
 ];
 
-test("every program in the README and in the doc comments runs", () => {
-  const sources = ["README.md", "lib/mod.ts", "lib/mmap.ts", "lib/errors.ts"].filter((file) =>
-    existsSync(join(ROOT, file)),
-  );
-  const found = sources.flatMap((file) => programsIn(readFileSync(join(ROOT, file), "utf8")));
-  const programs = found.filter((program) =>
-    NOT_HERE.every(([part, reason]) => !program.includes(part) || runs(`the program with ${part}`, reason)),
+test("every program in the README, the documents and the doc comments runs", () => {
+  const documents = readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`);
+  const sources = ["README.md", ...documents.sort(), "lib/mod.ts", "lib/mmap.ts", "lib/errors.ts"];
+  const found = sources.flatMap(programsIn);
+  const programs = found.filter(({ file, source }) =>
+    NOT_HERE.every(([part, reason]) => !source.includes(part) || runs(`the program of ${file} with ${part}`, reason)),
   );
   assert.ok(programs.length >= 10, `${programs.length} programs`);
-  // They run in a folder that has nothing but them, as a newcomer's has.
-  const folder = newPath();
-  mkdirSync(folder);
-  writeFileSync(join(folder, "child.js"), "");
-  for (const [index, program] of programs.entries()) {
-    const runnable = program.replace(
-      /from "(?:jsr:)?(?:@mmap-ffi\/mmap|mmap-ffi)"/g,
-      `from ${JSON.stringify(LIBRARY)}`,
-    );
-    writeFileSync(join(folder, `program-${index}.mts`), `${runnable}\nexport {};\n`);
-  }
-  const names = readdirSync(folder).filter((name) => name.startsWith("program-"));
-  assert.is(names.length, programs.length);
-  const all = join(folder, "all.mts");
-  const imports = names.map((name) => `await import("./${name}");`).join("\n");
-  writeFileSync(all, `process.chdir(${JSON.stringify(folder)});\n${imports}\nconsole.log("all ran");\n`);
+  const all = `${newPath()}.mts`;
+  const steps = programs.map((program) => {
+    // A folder that has nothing but the program, as a newcomer's has.
+    const folder = newPath();
+    mkdirSync(folder);
+    writeFileSync(join(folder, "program.mts"), runnable(program));
+    writeFileSync(join(folder, "child.js"), "");
+    return `chdir(${JSON.stringify(folder)});\nawait import(${JSON.stringify(pathToFileURL(join(folder, "program.mts")).href)});`;
+  });
+  writeFileSync(all, `${RUN_ALL}${steps.join("\n")}\nconsole.log("all ran");\n`);
   const { code, stdout, stderr } = runFile(all);
   assert.ok(code === 0 && stdout.endsWith("all ran\n"), `${stdout}${stderr}`);
 });
@@ -131,11 +158,14 @@ test("every member of MMap has an example", () => {
 const RESULTS = join(ROOT, "bench", "results", "results.json");
 
 unless(!existsSync(RESULTS) && "the results are not here", test)(
-  "the README's figures are those of the results",
+  "the documents' figures are those of the results",
   () => {
-    const { results } = JSON.parse(readFileSync(RESULTS, "utf8")) as { results: Record<string, Outcome[]> };
+    const parsed = JSON.parse(readFileSync(RESULTS, "utf8")) as { results: Record<string, Outcome[]> };
+    const results = new Map(Object.entries(parsed.results));
     const readme = readFileSync(join(ROOT, "README.md"), "utf8");
-    assert.is(withTable(readme, new Map(Object.entries(results))), readme);
+    assert.is(withSummary(readme, results), readme);
+    const figures = readFileSync(join(ROOT, "bench", "README.md"), "utf8");
+    assert.is(withFigures(figures, results), figures);
   },
 );
 

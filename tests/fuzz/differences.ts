@@ -12,7 +12,7 @@ import { type OpenArguments, type Outcome, PAGE, type State, type Step } from ".
 export interface Difference {
   readonly what: string;
   readonly reason: string;
-  /** The rows of the README's table of Python's page that tell of it, by their first column. */
+  /** The rows of the tables in docs/python.md that describe it, by their first column. */
   readonly rows: readonly string[];
   /** The step that Python is asked in the place of this one. */
   asked?(step: Step, before: State, ours: Outcome): Step | undefined;
@@ -58,7 +58,7 @@ const isError = ([status, value]: Outcome, ...kinds: string[]) => status === "er
 export const DIFFERENCES: readonly Difference[] = [
   {
     what: "The classes of errors.",
-    rows: ["empty file, `length` 0: `ValueError`", "closed map: `ValueError`"],
+    rows: ["empty file: `ValueError`", "closed map: `ValueError`"],
     reason: "RangeError is JavaScript's ValueError, IndexError and OverflowError; a closed map has a code of its own.",
     same: (_step, _before, ours, theirs) => ours === (CLASSES[theirs] ?? theirs),
   },
@@ -73,7 +73,7 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     what: "access together with flags or prot is a TypeError, in Python a ValueError.",
-    rows: ["`access` with `flags` or `prot`: `ValueError`"],
+    rows: ["`access` with `flags`: `ValueError`"],
     reason: "Options that contradict each other are a mistake of the call: no value is out of range.",
     same: ({ op, args }, _before, ours, theirs) =>
       op === "open" &&
@@ -102,7 +102,7 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     what: "A carriage return ends a line for ^, $ and the dot of an expression.",
-    rows: ["`re.search(pattern, mm)`, `re.finditer`"],
+    rows: ["`re.search`, `re.finditer`"],
     reason: "Expressions are JavaScript's. The generator makes no such byte.",
   },
   {
@@ -121,7 +121,7 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     what: "An offset may be any, in Python only a multiple of ALLOCATIONGRANULARITY.",
-    rows: ["`mmap.mmap(fileno, length, flags, prot, access, offset, *, trackfd)` (Unix)"],
+    rows: ["`mmap.mmap(fileno, length, …)` (Unix)"],
     reason: "The library aligns the mapping by itself. peer.py takes what lies before the offset out of its file.",
   },
   {
@@ -152,7 +152,7 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     what: "Maps with access read are private pages, in Python shared ones.",
-    rows: ["`ACCESS_READ`, `ACCESS_WRITE`, `ACCESS_COPY`, `ACCESS_DEFAULT`"],
+    rows: ["`ACCESS_READ`, `ACCESS_WRITE`, …"],
     reason: "A stray write through a view must not kill the process. The generator writes through no such view.",
   },
   {
@@ -164,17 +164,17 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     what: "resize moves a position behind the new end to it; Python leaves it.",
-    rows: ["`resize(newsize)` to before the position"],
+    rows: ["`resize` to before the position"],
     reason: "A position is always within the map. peer.py moves Python's.",
   },
   {
     what: "A map can be resized after advice on a part of it; Python is refused with EFAULT by Linux.",
-    rows: ["`resize(newsize)` after advice on a part: `EFAULT`"],
+    rows: ["`resize` after advice on a part"],
     reason: "It is mapped anew then. peer.py does the same.",
   },
   {
     what: "What a private map grows by is zeros; in Python the last page keeps old bytes behind a former end.",
-    rows: ["`resize(newsize)` of private memory"],
+    rows: ["`resize` of private memory"],
     reason: "The same file would give different bytes. peer.py puts zeros there.",
   },
   {
@@ -215,7 +215,7 @@ export const DIFFERENCES: readonly Difference[] = [
 export const NOT_RUN: readonly { readonly reason: string; readonly rows: readonly string[] }[] = [
   {
     reason: "Windows has a constructor of its own, and lengths beyond the file's end; Python is compared elsewhere.",
-    rows: ["`mmap.mmap(fileno, length, tagname, access, offset)` (Windows)", "`length` 0: to the end of the file"],
+    rows: ["`mmap.mmap(…, tagname, …)` (Windows)", "`length` 0: to the file's end"],
   },
   {
     reason: "What backs anonymous memory shows only to other processes, and when it is resized, where Python dies.",
@@ -227,7 +227,7 @@ export const NOT_RUN: readonly { readonly reason: string; readonly rows: readonl
       "audit event `mmap.__new__`",
       "`mm[a:b:c]`, `mm[a:b:c] = …`",
       '`b"a" in mm`, `reversed(mm)`',
-      "a buffer wherever bytes are expected, `memoryview(mm)`",
+      "`memoryview(mm)`",
       "`bytes(mm)`, `bytearray(mm)`",
       "`repr(mm)`",
       "`class Sub(mmap.mmap)`",

@@ -186,6 +186,7 @@ function copyProject(): void {
     "tests",
     "examples",
     "bench",
+    "docs",
     "deno.json",
     "tsconfig.json",
     "README.md",
