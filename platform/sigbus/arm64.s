@@ -1,5 +1,6 @@
-// The SIGBUS handler for arm64, as platform/sigbus/arm64.ts has it in bytes; tests/safety/sigbus.test.ts assembles this file and
-// compares. Position-independent; it is written to the beginning of a page. The twin of x64.s, which has the longer comments.
+// The SIGBUS handler for arm64, as platform/sigbus/arm64.ts has it in bytes;
+// tests/safety/sigbus-handler.test.ts assembles this file and compares. It is
+// position-independent and written to the beginning of a page. The twin of x64.s, which has the longer comments.
 
         .arch   armv8-a
         .text

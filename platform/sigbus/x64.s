@@ -1,5 +1,6 @@
-# The SIGBUS handler for x64, as platform/sigbus/x64.ts has it in bytes; tests/safety/sigbus.test.ts assembles this file and
-# compares. Position-independent; it is written to the beginning of a page.
+# The SIGBUS handler for x64, as platform/sigbus/x64.ts has it in bytes;
+# tests/safety/sigbus-handler.test.ts assembles this file and compares. It is
+# position-independent and written to the beginning of a page.
 #
 # It calls nothing, takes no lock and leaves errno alone, for it may run in the middle of anything. Of a signal that it
 # does not answer, the handler that was there before sees what the kernel would have shown it.

@@ -5,7 +5,6 @@ import { setImmediate } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap, type MMapError, PAGESIZE } from "../../lib/mod.ts";
-import { CODE } from "../../platform/sigbus/mod.ts";
 import { breakableDisk, failingDisk, withoutDevices } from "../helpers/disk.ts";
 import { currentRuntime } from "../helpers/runtimes.ts";
 import {
@@ -22,20 +21,31 @@ import {
   WINDOWS,
   WORKERS,
 } from "../helpers/support.ts";
+import { UNGUARDED } from "../helpers/truncation.ts";
 
-const test = suite("flush");
+const test = suite("api/flush");
 
-const posix = unless(WINDOWS && "it blocks there", test);
-const failing = unless(withoutDevices, test);
+test("flush() takes any range within the map", () => {
+  const path = newFile(new Uint8Array(50_000));
+  using mm = MMap.open(path, { access: "write", offset: 100 });
+  for (const [offset, size] of [
+    [0, 0],
+    [0, 1],
+    [1, 1],
+    [4095, 2],
+    [49_899, 1],
+    [49_900, 0],
+    [10_000, 20_000],
+  ]) {
+    mm.flush(offset, size);
+  }
+  mm.flush(10);
+  refuses(RangeError, () => mm.flush(49_901), "offset", "49901");
+  refuses(RangeError, () => mm.flush(0, 49_901), "size", "49901");
+  refuses(RangeError, () => mm.flush(49_900, 1), "size");
+});
 
-/** How many bytes of a file's mappings in this process are changed and not yet written. */
-function dirty(path: string): number {
-  const [, mapping = ""] = readFileSync("/proc/self/smaps", "latin1").split(`${path}\n`);
-  const numbers = [...mapping.matchAll(/^(?:Shared|Private)_Dirty: +(\d+) kB$/gm)].slice(0, 2);
-  return numbers.reduce((total, [, kibibytes]) => total + 1024 * Number(kibibytes), 0);
-}
-
-test("flushAsync gives a promise that is kept, and the bytes are in the file", async () => {
+test("flushAsync() resolves, and the bytes are in the file", async () => {
   const path = newFile(new Uint8Array(3 * PAGESIZE));
   using mm = MMap.open(path, { access: "write" });
   mm.assign("abc", PAGESIZE, PAGESIZE + 3);
@@ -45,8 +55,17 @@ test("flushAsync gives a promise that is kept, and the bytes are in the file", a
   assert.is(text(readFileSync(path).subarray(PAGESIZE, PAGESIZE + 3)), "abc");
 });
 
+const failing = unless(withoutDevices, test);
+
+/** How many bytes of a file's mappings in this process are changed and not yet written. */
+function dirty(path: string): number {
+  const [, mapping = ""] = readFileSync("/proc/self/smaps", "latin1").split(`${path}\n`);
+  const numbers = [...mapping.matchAll(/^(?:Shared|Private)_Dirty: +(\d+) kB$/gm)].slice(0, 2);
+  return numbers.reduce((total, [, kibibytes]) => total + 1024 * Number(kibibytes), 0);
+}
+
 unless(EMULATED && "QEMU makes up /proc/self/smaps", failing)(
-  "flush and flushAsync leave no changed page unwritten",
+  "flush() and flushAsync() write every changed page to the disk",
   async () => {
     using disk = failingDisk(2 ** 20, 2 ** 20);
     const path = join(disk.folder, "file");
@@ -60,7 +79,9 @@ unless(EMULATED && "QEMU makes up /proc/self/smaps", failing)(
   },
 );
 
-posix("the program goes on while flushAsync runs", async () => {
+const posix = unless(WINDOWS && "it blocks there", test);
+
+posix("flushAsync() does not block the program", async () => {
   using mm = MMap.open(newPath(), { create: true, length: 2 ** 24 });
   mm.bytes.fill(97);
   const events: string[] = [];
@@ -74,7 +95,7 @@ posix("the program goes on while flushAsync runs", async () => {
   assert.is(mm[0], 98);
 });
 
-test("a map may be closed while flushAsync runs, and nothing stays open", async () => {
+test("flushAsync() resolves if the map is closed meanwhile, and nothing stays open", async () => {
   const path = newPath();
   const mm = MMap.open(path, { create: true, length: 2 ** 20 });
   mm.write(new Uint8Array(2 ** 20).fill(97));
@@ -84,7 +105,7 @@ test("a map may be closed while flushAsync runs, and nothing stays open", async 
   holds(path, 0, 0);
 });
 
-test("a map may be resized while flushAsync runs", async () => {
+test("flushAsync() resolves if the map is resized meanwhile", async () => {
   const path = newPath();
   using mm = MMap.open(path, { create: true, length: 2 ** 20 });
   for (const size of [PAGESIZE, 2 ** 21, 10]) {
@@ -97,7 +118,7 @@ test("a map may be resized while flushAsync runs", async () => {
   holds(path, 1, 1);
 });
 
-test("many may run at once", async () => {
+test("flushAsync() may run many times at once", async () => {
   const paths = Array.from({ length: 12 }, newPath);
   const maps = paths.map((path) => MMap.open(path, { create: true, length: PAGESIZE }));
   const running = maps.map((mm) => mm.flushAsync());
@@ -106,7 +127,7 @@ test("many may run at once", async () => {
   for (const path of paths) holds(path, 0, 0);
 });
 
-test("flushAsync breaks its promise where flush throws", async () => {
+test("flushAsync() rejects where flush() throws", async () => {
   const path = newFile("abcdef");
   const mm = MMap.open(path, { access: "write" });
   await rejects(RangeError, mm.flushAsync(7), "offset", "7");
@@ -117,7 +138,7 @@ test("flushAsync breaks its promise where flush throws", async () => {
   await rejects("ERR_MMAP_CLOSED", mm.flushAsync());
 });
 
-test("flushAsync needs the map's descriptor, where there is something to write", async () => {
+test("flushAsync() needs the map's descriptor, if the map writes to a file", async () => {
   const path = newFile("abcdef");
   using untracked = MMap.open(path, { access: "write", trackfd: false });
   await rejects(TypeError, untracked.flushAsync(), "trackfd");
@@ -127,12 +148,10 @@ test("flushAsync needs the map's descriptor, where there is something to write",
   for (const mm of [copy, memory, unsized]) assert.is(await mm.flushAsync(), undefined);
 });
 
-const guarded = unless(
-  (process.platform !== "linux" || !(process.arch in CODE)) && "the guard is not to be had here",
-  test,
-);
+/** A case that needs the guard. */
+const guarded = unless(UNGUARDED, test);
 
-guarded("flushAsync tells of pages that are gone, as flush does", async () => {
+guarded("flushAsync() rejects for lost pages, as flush() throws", async () => {
   const path = newFile(new Uint8Array(4 * PAGESIZE));
   using mm = MMap.open(path, { access: "write" });
   truncateSync(path, PAGESIZE);
@@ -163,12 +182,12 @@ async function reportsLoss(folder: string, code: string, strike: () => void): Pr
   holds(path, 0, 0);
 }
 
-failing("flush and flushAsync report what a disk without room could not take, and nothing stays open", async () => {
+failing("flush() and flushAsync() report a full disk, and nothing stays open", async () => {
   using disk = failingDisk(2 ** 22, 2 ** 20);
   await reportsLoss(disk.folder, "ENOSPC", () => {});
 });
 
-failing("flush and flushAsync report what a broken disk could not take, and nothing stays open", async () => {
+failing("flush() and flushAsync() report a broken disk, and nothing stays open", async () => {
   using disk = breakableDisk(2 ** 22);
   await reportsLoss(disk.folder, "EIO", () => disk.breakDown(2 ** 20));
 });
@@ -189,7 +208,7 @@ function permissionFlags(): string[] | undefined {
 const restricted = unless(permissionFlags() === undefined && "it has no permissions to take away", test);
 
 // node:fs refuses fsync there, whatever is allowed.
-restricted("flushAsync works where the runtime restricts the program", () => {
+restricted("flushAsync() works under Node's permission model", () => {
   const printed = printedBy(
     `const mm = MMap.open(process.argv[2], { create: true, length: 10 });
      mm.write("abc");
@@ -201,7 +220,7 @@ restricted("flushAsync works where the runtime restricts the program", () => {
 });
 
 // The system writes to memory of the request until it is done.
-test("a worker may be terminated while flushAsync runs", () => {
+test("flushAsync() survives the end of its worker", () => {
   const printed = printedBy(
     `${WORKERS}
      if (isMainThread) {

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
 import { bytes, newPath, refuses, runs, text, unless, WINDOWS } from "../helpers/support.ts";
 
-const test = suite("maps larger than any ArrayBuffer");
+const test = suite("api/large");
 
 const GiB = 2 ** 30;
 
@@ -43,7 +43,7 @@ for (const [name, size] of [
   ["16 GiB", 16 * GiB],
   ["1 TiB", 1024 * GiB],
 ] as const) {
-  sparse(`${name}: reads, seeks and slices at the far end`, () => {
+  sparse(`read(), seek() and slice() work at the end of ${name}`, () => {
     const path = sparseFile(size);
     using mm = MMap.open(path);
     assert.is(mm.length, size);
@@ -62,7 +62,7 @@ for (const [name, size] of [
     assert.is(text(mm.readline()), "start\n");
   });
 
-  sparse(`${name}: views work at the far end`, () => {
+  sparse(`view() works at the end of ${name}`, () => {
     using mm = MMap.open(sparseFile(size));
     assert.is(text(mm.view(Uint8Array, size - 7)), "far end");
     assert.is(mm.view(Float64Array, size - 80, 10).length, 10);
@@ -72,7 +72,7 @@ for (const [name, size] of [
     bytesRefused(mm);
   });
 
-  sparse(`${name}: finds at the far end`, () => {
+  sparse(`find(), rfind(), search() and lines() work at the end of ${name}`, () => {
     using mm = MMap.open(sparseFile(size));
     assert.is(mm.rfind("far"), size - 7);
     assert.is(mm.rfind("d"), size - 1);
@@ -83,7 +83,7 @@ for (const [name, size] of [
     assert.equal([...mm.lines(-8)].map(text), ["\n", "far end"]);
   });
 
-  sparse(`${name}: writes reach the far end of the file`, () => {
+  sparse(`write(), assign() and move() reach the end of a file of ${name}`, () => {
     const path = sparseFile(size);
     {
       using mm = MMap.open(path, { access: "write" });
@@ -102,7 +102,7 @@ for (const [name, size] of [
   });
 }
 
-test("an anonymous map of 8 GiB is used at its end, and resizes", () => {
+test("anonymous() maps 8 GiB to their end, and resize() changes the length", () => {
   using mm = MMap.anonymous(8 * GiB);
   mm[-1] = 7;
   mm[1000] = 8;
@@ -120,7 +120,7 @@ test("an anonymous map of 8 GiB is used at its end, and resizes", () => {
   assert.is(mm[1000], 8);
 });
 
-sparse("bytes is refused where the runtime cannot make it", () => {
+sparse("bytes throws where the runtime has no ArrayBuffer of that length", () => {
   const limit = process.versions.bun !== undefined || process.versions.node.startsWith("20.") ? 4 * GiB : 1024 * GiB;
   if (!runs("bytes of 4 GiB and one byte", limit > 4 * GiB && "this runtime has ArrayBuffers of 1 TiB")) return;
   using mm = MMap.open(sparseFile(16 * GiB), { length: 4 * GiB + 1 });

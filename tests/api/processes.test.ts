@@ -1,11 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
-import { currentRuntime, RUNTIMES, type Runtime } from "../helpers/runtimes.ts";
+import { RUNTIMES, type Runtime } from "../helpers/runtimes.ts";
 import {
   commandFor,
   newFile,
@@ -19,12 +18,7 @@ import {
   WORKERS,
 } from "../helpers/support.ts";
 
-const test = suite("exchange between processes");
-
-const inherited = unless(
-  WINDOWS && "a child inherits no descriptors there; named maps are in systems/windows.test.ts",
-  test,
-);
+const test = suite("api/processes");
 
 /** One of each kind, on the other side. */
 const PEERS = ["node20", "node26", "bun", "deno"];
@@ -35,7 +29,7 @@ function peers(): Runtime[] {
   );
 }
 
-test("a child of each runtime sees the parent's writes to a file, and the parent the child's", () => {
+test("open() in a child of each runtime shares the file's bytes in both directions", () => {
   for (const runtime of peers()) {
     const path = newFile("parent's bytes  ");
     using mm = MMap.open(path, { access: "write" });
@@ -52,13 +46,18 @@ test("a child of each runtime sees the parent's writes to a file, and the parent
   }
 });
 
+const inherited = unless(
+  WINDOWS && "a child inherits no descriptors there; named maps are in systems/windows.test.ts",
+  test,
+);
+
 /** Starts a child that inherits the map's descriptor as its descriptor 3. */
 function childWith(mm: MMap, source: string, runtime: Runtime) {
   const { program, args, env } = commandFor(newProgram(source), { runtime });
   return spawn(program, args, { env, stdio: ["pipe", "pipe", "inherit", mm.fd] });
 }
 
-inherited("a child of each runtime maps inherited anonymous memory", async () => {
+inherited("new MMap() in a child of each runtime maps anonymous memory by its inherited descriptor", async () => {
   for (const runtime of peers()) {
     using mm = MMap.anonymous(13);
     mm.write("Hello world!");
@@ -81,7 +80,7 @@ inherited("a child of each runtime maps inherited anonymous memory", async () =>
   }
 });
 
-inherited("both sides see each other's writes while they run", async () => {
+inherited("view() shows each side the other's writes while both run", async () => {
   // The child adds one to the number that the parent writes, as soon as it sees it.
   const source = `
     const mm = new MMap(3, 0);
@@ -108,7 +107,7 @@ inherited("both sides see each other's writes while they run", async () => {
   }
 });
 
-inherited("children do not inherit what they are not given", () => {
+inherited("fd is not inherited by children unless it is passed", () => {
   using mm = MMap.open(newFile("x"));
   using anonymous = MMap.anonymous(10);
   const printed = printedBy(
@@ -122,7 +121,7 @@ inherited("children do not inherit what they are not given", () => {
   assert.not.ok(printed.split("\n").includes(newPath().replace(/\d+$/, "0")), printed);
 });
 
-test("workers of one process map the same file", async () => {
+test("open() in several workers maps the same file", async () => {
   const path = newFile(new Uint8Array(16));
   using mm = MMap.open(path, { access: "write" });
   const printed = printedBy(
@@ -142,12 +141,6 @@ test("workers of one process map the same file", async () => {
   assert.is(printed, "joined");
   assert.is(mm.view(Int32Array, 0, 1)[0], 4000);
   assert.equal([...mm.slice(4, 8)], [1, 2, 3, 4]);
-});
-
-test("this suite knows which runtime it runs in", () => {
-  assert.is(currentRuntime().missing, undefined);
-  const own = process.versions.bun ? "bun" : process.versions.deno ? "deno" : "node";
-  assert.ok(currentRuntime().name.startsWith(own));
 });
 
 test.run();

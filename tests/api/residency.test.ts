@@ -11,21 +11,14 @@ import * as assert from "uvu/assert";
 import { MAP_PRIVATE, MMap, type OpenOptions, PAGESIZE, PROT_NONE } from "../../lib/mod.ts";
 import { EMULATED, newFile, newPath, refuses, unless, WINDOWS } from "../helpers/support.ts";
 
-const test = suite("pages in memory");
+const test = suite("api/residency");
+
 const emulated =
   EMULATED && "QEMU makes up /proc/self/smaps, refuses MLOCK_ONFAULT and does nothing for MADV_POPULATE_READ";
-const real = unless(emulated, test);
-const linux = unless(process.platform !== "linux" && "it reads Linux's /proc", real);
-const posix = unless(WINDOWS && "Windows has no mincore, and no PROT_*", test);
 
-/** A file of which no page is in memory yet. */
-function sparseFile(pages: number): string {
-  const path = newPath();
-  const fd = openSync(path, "w");
-  ftruncateSync(fd, pages * PAGESIZE);
-  closeSync(fd);
-  return path;
-}
+const real = unless(emulated, test);
+
+const linux = unless(process.platform !== "linux" && "it reads Linux's /proc", real);
 
 /** What the system counts of a file's mappings, in pages. */
 function counted(path: string, name: "Rss" | "Anonymous" | "Locked"): number {
@@ -37,7 +30,7 @@ function counted(path: string, name: "Rss" | "Anonymous" | "Locked"): number {
 
 const EACH: OpenOptions[] = [{ access: "read" }, { access: "write" }, { access: "copy" }];
 
-linux("lock keeps the pages of a range in memory until unlock, and copies none", () => {
+linux("lock() keeps the pages of a range in memory until unlock(), and copies none", () => {
   for (const options of EACH) {
     const path = newFile(new Uint8Array(20 * PAGESIZE));
     using mm = MMap.open(path, options);
@@ -57,7 +50,7 @@ linux("lock keeps the pages of a range in memory until unlock, and copies none",
   }
 });
 
-linux("a range of no bytes locks nothing; an odd offset locks the page on which it lies", () => {
+linux("lock() locks the pages that contain the range, none for a range of no bytes", () => {
   const path = newFile(new Uint8Array(4 * PAGESIZE));
   using mm = MMap.open(path, { offset: PAGESIZE + 100 });
   mm.lock(0, 0);
@@ -70,7 +63,7 @@ linux("a range of no bytes locks nothing; an odd offset locks the page on which 
   assert.is(counted(path, "Locked"), 2);
 });
 
-linux("a locked map resizes, and resize and close end the lock", () => {
+linux("lock() ends with resize() and close()", () => {
   const path = newFile(new Uint8Array(4 * PAGESIZE).fill(7));
   const mm = MMap.open(path, { access: "write" });
   mm.lock(PAGESIZE, PAGESIZE);
@@ -85,7 +78,7 @@ linux("a locked map resizes, and resize and close end the lock", () => {
   assert.is(counted(path, "Locked"), 0);
 });
 
-real("anonymous memory can be locked and unlocked", () => {
+real("lock() and unlock() work on anonymous memory", () => {
   for (const access of ["copy", "write"] as const) {
     using mm = MMap.anonymous(3 * PAGESIZE, { access });
     mm.write("hello");
@@ -97,7 +90,18 @@ real("anonymous memory can be locked and unlocked", () => {
   }
 });
 
-unless(emulated, posix)("residency tells of each page whether it is in memory", () => {
+const posix = unless(WINDOWS && "Windows has no mincore, and no PROT_*", test);
+
+/** A file of which no page is in memory yet. */
+function sparseFile(pages: number): string {
+  const path = newPath();
+  const fd = openSync(path, "w");
+  ftruncateSync(fd, pages * PAGESIZE);
+  closeSync(fd);
+  return path;
+}
+
+unless(emulated, posix)("residency() tells for each page whether it is in memory", () => {
   const path = sparseFile(64);
   using mm = MMap.open(path, { access: "write" });
   assert.equal(mm.residency(), { pages: new Uint8Array(64), resident: 0 });
@@ -111,7 +115,7 @@ unless(emulated, posix)("residency tells of each page whether it is in memory", 
   assert.equal(mm.residency(), { pages: new Uint8Array(64).fill(1), resident: 64 });
 });
 
-posix("residency's range is rounded out to pages", () => {
+posix("residency() rounds its range out to pages", () => {
   using mm = MMap.open(newFile(new Uint8Array(8 * PAGESIZE)), { offset: 10 });
   const spans = (start: number, length?: number) => mm.residency(start, length).pages.length;
   assert.is(spans(0), 8);
@@ -124,14 +128,14 @@ posix("residency's range is rounded out to pages", () => {
   assert.is(spans(mm.length - 1), 1);
 });
 
-posix("residency of a terabyte is asked for in parts", () => {
+posix("residency() refuses a terabyte at once, and tells of parts", () => {
   using mm = MMap.open(sparseFile(2 ** 40 / PAGESIZE));
   refuses(RangeError, () => mm.residency(), "start", "length", String(2 ** 26), String(2 ** 40 / PAGESIZE));
   const last = mm.residency(2 ** 40 - 100 * PAGESIZE);
   assert.equal(last, { pages: new Uint8Array(100), resident: 0 });
 });
 
-linux("prefault brings pages in for reading, and copies none", () => {
+linux("prefault() brings pages in for reading, and copies none", () => {
   for (const options of EACH) {
     const path = sparseFile(100);
     using mm = MMap.open(path, options);
@@ -147,7 +151,7 @@ linux("prefault brings pages in for reading, and copies none", () => {
   }
 });
 
-linux("prefault with write readies pages to be written: private ones get their copies, shared ones do not", () => {
+linux("prefault() with write makes the copies of private pages, and none of shared ones", () => {
   const path = newFile(new Uint8Array(10 * PAGESIZE).fill(5));
   {
     using mm = MMap.open(path, { access: "copy" });
@@ -164,7 +168,7 @@ linux("prefault with write readies pages to be written: private ones get their c
   assert.equal(new Uint8Array(readFileSync(path)), new Uint8Array(10 * PAGESIZE).fill(5));
 });
 
-test("prefault reads, and readies nothing that may not be written", () => {
+test("prefault() with write is refused on a map that is only for reading", () => {
   const path = newFile(new Uint8Array(3 * PAGESIZE).fill(9));
   using mm = MMap.open(path);
   mm.seek(7);
@@ -173,14 +177,14 @@ test("prefault reads, and readies nothing that may not be written", () => {
   assert.equal([mm.tell(), mm[0]], [7, 9]);
 });
 
-posix("what cannot be read is neither locked nor brought in", () => {
+posix("lock() and prefault() are refused without PROT_READ", () => {
   using mm = MMap.anonymous(PAGESIZE, { prot: PROT_NONE, flags: MAP_PRIVATE });
   refuses(TypeError, () => mm.lock(), "cannot be read");
   refuses(TypeError, () => mm.prefault(), "cannot be read");
   assert.is(mm.residency().pages.length, 1);
 });
 
-test("options that close the map while they are read are survived", () => {
+test("prefault() throws if reading its options closes the map", () => {
   const mm = MMap.anonymous(PAGESIZE);
   const options = {
     get write() {
@@ -191,7 +195,7 @@ test("options that close the map while they are read are survived", () => {
   refuses("ERR_MMAP_CLOSED", () => mm.prefault(0, undefined, options));
 });
 
-linux("a file that shrank makes lock and prefault throw, and nothing is locked", () => {
+linux("lock() and prefault() throw if the file shrank, and nothing is locked", () => {
   for (const options of [{}, { access: "write" }, { access: "copy" }, { guard: false }] as OpenOptions[]) {
     const path = newFile(new Uint8Array(10 * PAGESIZE).fill(1));
     const mm = MMap.open(path, options);
@@ -208,7 +212,7 @@ linux("a file that shrank makes lock and prefault throw, and nothing is locked",
   }
 });
 
-linux("pages that were replaced by zeros are not taken for the file's", () => {
+linux("lock() and prefault() throw for pages that were replaced by zeros", () => {
   const path = newFile(new Uint8Array(10 * PAGESIZE).fill(1));
   using mm = MMap.open(path);
   truncateSync(path, 5 * PAGESIZE);

@@ -5,7 +5,7 @@ import { preparePattern } from "../../lib/search/windowed-regexp.ts";
 import { Random } from "../fuzz/random.ts";
 import { bytes, newFile, refuses, text } from "../helpers/support.ts";
 
-const test = suite("searching");
+const test = suite("api/search");
 
 test("find and rfind give the first and the last occurrence, or -1", () => {
   using mm = MMap.open(newFile("one two one two"));

@@ -6,9 +6,9 @@ import * as assert from "uvu/assert";
 import { MMap, type ViewConstructor } from "../../lib/mod.ts";
 import { newFile, newPath, refuses, text, unless } from "../helpers/support.ts";
 
-const test = suite("views");
+const test = suite("api/views");
 
-test("bytes is the map itself, and the same array each time", () => {
+test("bytes is the map's memory, and the same array each time", () => {
   const path = newFile("abcdef");
   using mm = MMap.open(path, { access: "write" });
   const { bytes } = mm;
@@ -24,7 +24,7 @@ test("bytes is the map itself, and the same array each time", () => {
   assert.is(readFileSync(path, "latin1"), "XYcdef");
 });
 
-test("a map with an odd offset has views that begin at its first byte", () => {
+test("bytes and buffer begin at the map's first byte when its offset is odd", () => {
   using mm = MMap.open(newFile("0123456789abcdefghij"), { offset: 3 });
   assert.is(text(mm.bytes), "3456789abcdefghij");
   assert.is(mm.buffer.byteLength, 17);
@@ -46,7 +46,7 @@ const TYPES: ViewConstructor[] = [
   DataView,
 ];
 
-test("view makes every kind of typed array over a part", () => {
+test("view() makes every kind of typed array over a part", () => {
   const content = Uint8Array.from({ length: 64 }, (_, index) => index);
   using mm = MMap.open(newFile(content));
   for (const type of TYPES) {
@@ -68,7 +68,7 @@ test("view makes every kind of typed array over a part", () => {
 
 const { Float16Array: HalfFloats } = globalThis as unknown as { Float16Array?: typeof Float32Array };
 
-unless(HalfFloats === undefined && "this runtime has none", test)("view makes a Float16Array", () => {
+unless(HalfFloats === undefined && "this runtime has none", test)("view() makes a Float16Array", () => {
   using mm = MMap.anonymous(8);
   const view = mm.view(HalfFloats as typeof Float32Array, 2, 3);
   view[0] = 1;
@@ -76,7 +76,7 @@ unless(HalfFloats === undefined && "this runtime has none", test)("view makes a 
   refuses(RangeError, () => mm.view(HalfFloats as typeof Float32Array, 1, 1), "multiple of 2");
 });
 
-test("views share the map's memory", () => {
+test("view() shares the map's memory", () => {
   const path = newFile(new Uint8Array(100));
   using mm = MMap.open(path, { access: "write" });
   mm.view(Float64Array, 8, 2).set([1.5, -2.25]);
@@ -86,7 +86,7 @@ test("views share the map's memory", () => {
   assert.equal([file.readDoubleLE(8), file.readDoubleLE(16), file.readInt32LE(24)], [1.5, -2.25, 7]);
 });
 
-test("an unaligned view is refused with the reason, a DataView is not", () => {
+test("view() refuses an unaligned typed array with the reason, and makes an unaligned DataView", () => {
   using mm = MMap.open(newFile(new Uint8Array(100)), { access: "copy" });
   refuses(RangeError, () => mm.view(Float64Array, 4, 1), "byteOffset", "8", "Float64Array", "4", "DataView");
   refuses(RangeError, () => mm.view(Uint16Array, 1), "byteOffset", "2", "Uint16Array");
@@ -99,7 +99,7 @@ test("an unaligned view is refused with the reason, a DataView is not", () => {
   assert.is(odd.view(Uint32Array, 1, 24).length, 24);
 });
 
-test("a view must lie within the map", () => {
+test("view() must lie within the map", () => {
   using mm = MMap.open(newFile(new Uint8Array(100)));
   refuses(RangeError, () => mm.view(Uint8Array, 101), "byteOffset", "100", "101");
   refuses(RangeError, () => mm.view(Uint8Array, 90, 11), "length", "10", "11");
@@ -109,7 +109,7 @@ test("a view must lie within the map", () => {
   assert.is(mm.view(Float64Array, 0, 12).length, 12);
 });
 
-test("views of parts stay right however many are made", () => {
+test("view() returns the right bytes however many views are made", () => {
   const content = Uint8Array.from({ length: 1_000_000 }, (_, index) => (index * 31) % 251);
   using mm = MMap.open(newFile(content), { access: "copy" });
   for (let start = 0; start + 5000 < content.length; start += 3001) {
@@ -125,7 +125,7 @@ test("views of parts stay right however many are made", () => {
   assert.is(mm.view(Uint8Array, 399_999, 2)[1], content[400_000]);
 });
 
-test("a part whose buffer was transferred away gets another one", () => {
+test("view() makes a new buffer after the one before was transferred", () => {
   using mm = MMap.anonymous(100);
   mm[9] = 97;
   const { buffer } = mm.view(Uint8Array, 8, 10);
@@ -135,14 +135,14 @@ test("a part whose buffer was transferred away gets another one", () => {
   assert.is(mm.view(Uint8Array, 8, 10)[1], 97);
 });
 
-test("many small views of one place share one buffer", () => {
+test("view() gives many small views near one another the same buffer", () => {
   using mm = MMap.anonymous(10_000_000);
   const buffers = new Set<ArrayBufferLike>();
   for (let start = 0; start < 100_000; start += 64) buffers.add(mm.view(DataView, start, 64).buffer);
   assert.ok(buffers.size <= 4, `${buffers.size} buffers`);
 });
 
-test("TextDecoder, Buffer, TypedArray methods and copies take bytes", () => {
+test("bytes can be passed to TextDecoder, Buffer and the methods of typed arrays", () => {
   using mm = MMap.open(newFile("grüße\n"));
   assert.is(new TextDecoder().decode(mm.bytes), "grüße\n");
   assert.is(Buffer.from(mm.buffer).toString("utf8"), "grüße\n");
@@ -152,7 +152,7 @@ test("TextDecoder, Buffer, TypedArray methods and copies take bytes", () => {
   assert.is(mm.bytes.slice().buffer === mm.buffer, false);
 });
 
-test("fs.writeSync takes bytes", () => {
+test("bytes can be passed to fs.writeSync()", () => {
   using mm = MMap.open(newFile("content"));
   const path = newPath();
   const fd = openSync(path, "w");
@@ -161,7 +161,7 @@ test("fs.writeSync takes bytes", () => {
   assert.is(readFileSync(path, "latin1"), "content");
 });
 
-test("crypto takes bytes", async () => {
+test("bytes can be passed to node:crypto and crypto.subtle", async () => {
   const content = new Uint8Array(100_000).fill(7);
   using mm = MMap.open(newFile(content));
   const expected = createHash("sha256").update(content).digest("hex");
@@ -170,7 +170,7 @@ test("crypto takes bytes", async () => {
   assert.is(Buffer.from(digest).toString("hex"), expected);
 });
 
-test("WebAssembly takes bytes", async () => {
+test("bytes can be passed to WebAssembly", async () => {
   // (module (func (export "f") (result i32) i32.const 42))
   const module = "0061736d0100000001050160000 17f03020100070501016600000a06010400412a0b".replace(" ", "");
   using mm = MMap.open(newFile(Buffer.from(module, "hex")));
@@ -178,14 +178,14 @@ test("WebAssembly takes bytes", async () => {
   assert.is((instance.exports.f as () => number)(), 42);
 });
 
-test("bodies of requests and responses, and blobs, take bytes", async () => {
+test("bytes can be the body of a request, a response or a blob", async () => {
   using mm = MMap.open(newFile("body"));
   assert.is(await new Response(mm.bytes).text(), "body");
   assert.is(await new Request("http://localhost/", { method: "POST", body: mm.bytes }).text(), "body");
   assert.is(await new Blob([mm.bytes]).text(), "body");
 });
 
-test("structuredClone copies", () => {
+test("bytes are copied by structuredClone()", () => {
   using mm = MMap.open(newFile("abcdef"), { access: "copy" });
   const clone = structuredClone(mm.bytes);
   mm.bytes[0] = 88;
@@ -194,7 +194,7 @@ test("structuredClone copies", () => {
   assert.is(text(mm.bytes), "Xbcdef");
 });
 
-test("no view is made before it is asked for", () => {
+test("bytes is not made before it is asked for", () => {
   // The engine counts a view as memory: reading byte by byte must not make one of the whole map.
   using mm = MMap.open(newFile(new Uint8Array(50_000_000)));
   const before = process.memoryUsage().arrayBuffers;

@@ -20,15 +20,8 @@ import {
   withoutDescriptors,
 } from "../helpers/support.ts";
 
-const test = suite("examples");
+const test = suite("docs/examples");
 
-const deleting = unless(
-  WINDOWS &&
-    !("transfer" in ArrayBuffer.prototype) &&
-    "this runtime cannot detach a view, and Windows deletes no file that has one",
-  test,
-);
-const inherited = unless(WINDOWS && "a child inherits no descriptors there", test);
 const described = unless(withoutDescriptors, test);
 
 function printedByExample(name: string, args: string[] = []): string {
@@ -37,22 +30,29 @@ function printedByExample(name: string, args: string[] = []): string {
   return stdout.trim();
 }
 
-described("the Python page's first example", () => {
+described("examples/python-page.ts prints what Python's page says", () => {
   assert.is(printedByExample("python-page.ts"), "Hello Python!\nHello\nHello  world!\nHello  world!");
 });
 
-test("grep over a file", () => {
+test("examples/grep.ts prints the lines that match", () => {
   const path = newFile("one fish\ntwo fish\nred\n\nblue fish fish");
   assert.is(printedByExample("grep.ts", ["f[a-z]sh$", path]), "1: one fish\n2: two fish\n5: blue fish fish");
   assert.is(printedByExample("grep.ts", ["^$", path]), "4:");
   assert.is(printedByExample("grep.ts", ["nothing", path]), "");
 });
 
-deleting("columns of a binary file", () => {
+const deleting = unless(
+  WINDOWS &&
+    !("transfer" in ArrayBuffer.prototype) &&
+    "this runtime cannot detach a view, and Windows deletes no file that has one",
+  test,
+);
+
+deleting("examples/columns.ts sums the columns of a binary file", () => {
   assert.is(printedByExample("columns.ts"), "1000000 rows\nx: 499999500000\ny: 249999750000");
 });
 
-test("huge pages, where the system has them and lets this process use them", () => {
+test("examples/huge-pages.ts measures huge pages or says why there are none", () => {
   const lines = printedByExample("huge-pages.ts", ["8"]).split("\n");
   const [plain, ...others] = lines;
   assert.match(plain ?? "", /^ordinary pages: \d+ ns a read$/);
@@ -60,10 +60,12 @@ test("huge pages, where the system has them and lets this process use them", () 
   for (const line of others) assert.match(line, /^(MADV_HUGEPAGE|MAP_HUGETLB): (\d+ ns a read|not here: .+)$/);
 });
 
+const inherited = unless(WINDOWS && "a child inherits no descriptors there", test);
+
 unless(
   EMULATED && "it starts a child by process.execPath, and this machine's system can't run that without the emulator",
   inherited,
-)("parent and child", () => {
+)("examples/parent-and-child.ts exchanges bytes in both directions", () => {
   const printed = printedByExample("parent-and-child.ts");
   assert.is(printed, "child reads: Hello world!\nfile: from the child\nmemory: Hello parent");
 });

@@ -10,7 +10,7 @@ import { Peer, pythonMissing } from "./peer.ts";
 import { shrink } from "./shrink.ts";
 import type { Outcome } from "./steps.ts";
 
-const test = suite("fuzzing against CPython");
+const test = suite("fuzz/fuzz");
 
 const compared = unless(pythonMissing(), test);
 
@@ -20,7 +20,7 @@ test.before(() => {
 });
 test.after(() => peer.close());
 
-compared("the library and CPython's mmap agree about many random steps", async () => {
+compared("differential(): the library and CPython's mmap agree on many random steps", async () => {
   const wanted = repetitions(4000);
   const { steps, failure } = await differential(peer, FOLDER, { steps: wanted, seed: 20_260 });
   assert.is(failure, undefined, failure);
@@ -51,7 +51,7 @@ const LIES: [what: string, kind: string, lie: (outcome: Outcome) => Outcome][] =
 const stepsOf = (report: string): string[] => report.split("let mm, view, first;\n")[1]?.match(/^[^/\n].*$/gm) ?? [];
 
 for (const [what, kind, lie] of LIES) {
-  compared(`a wrong ${what} after ${kind} is found, and reported by few steps, the same each time`, async () => {
+  compared(`differential() finds a wrong ${what} after ${kind}, and reports the same few steps each time`, async () => {
     const { failure = "nothing found" } = await differential(liar(kind, lie), FOLDER, { steps: 4000, seed: 1 });
     const found = stepsOf(failure);
     assert.ok(found.length >= 1 && found.length <= 4, failure);
@@ -62,7 +62,7 @@ for (const [what, kind, lie] of LIES) {
   });
 }
 
-compared("a sequence of which nothing can be left out is reported, too", async () => {
+compared("differential() reports a sequence of which no step can be left out", async () => {
   const late: Asked = {
     async run(sequence) {
       const outcomes = await peer.run(sequence);
@@ -74,7 +74,7 @@ compared("a sequence of which nothing can be left out is reported, too", async (
   assert.match(failure, "found with --seed 1)");
 });
 
-compared("a Python that ends is reported with what it said and the seed, and started again", async () => {
+compared("differential() reports a Python that ends, with its error and the seed, and starts another", async () => {
   const mortal: Asked = {
     run: ({ content, steps }) =>
       // A division by zero, outside of any step.
@@ -88,7 +88,7 @@ compared("a Python that ends is reported with what it said and the seed, and sta
 
 const content = { chunk: "a", length: 100_000, marks: [] };
 
-test("a failing sequence is made shorter by halves, not one by one", async () => {
+test("shrink() removes halves of a failing sequence before single steps", async () => {
   let tries = 0;
   const steps = [...Array(50).fill({ op: "tell", args: [] }), { op: "seek", args: [65_537] }];
   const short = await shrink({ content, steps }, async ({ content: { length }, steps }) => {
@@ -100,7 +100,7 @@ test("a failing sequence is made shorter by halves, not one by one", async () =>
   assert.ok(tries < 200, `${tries} tries`);
 });
 
-test("a failing sequence that is not soon short is left as it is", async () => {
+test("shrink() gives up on a sequence that stays long", async () => {
   let ran = 0;
   const long = { content, steps: Array(2000).fill({ op: "tell", args: [] }) };
   const short = await shrink(long, async ({ steps }) => {
@@ -113,7 +113,7 @@ test("a failing sequence that is not soon short is left as it is", async () => {
 
 // --- The deliberate differences --------------------------------------------------------------------------------------
 
-test("each deliberate difference has its reason", () => {
+test("DIFFERENCES each have a reason", () => {
   for (const { what, reason } of DIFFERENCES) assert.ok(what.endsWith(".") && reason.endsWith("."), what);
 });
 

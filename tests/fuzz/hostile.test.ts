@@ -3,11 +3,11 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { repetitions, runFile, unless, WINDOWS } from "../helpers/support.ts";
 
-const test = suite("hostile calls");
+const test = suite("fuzz/hostile");
 
 const posix = unless(WINDOWS && "the fuzzer expects a stray write to a read map to be seen through the map", test);
 
-posix("no call ends the process, gives a wrong answer or throws what is not documented", () => {
+posix("hostile calls: none ends the process, gives a wrong answer or throws what is not documented", () => {
   const main = fileURLToPath(new URL("main.ts", import.meta.url));
   const steps = repetitions(2000);
   const args = ["--hostile", "--seed", "20260", "--steps", String(steps)];

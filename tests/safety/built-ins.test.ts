@@ -10,7 +10,7 @@ import * as assert from "uvu/assert";
 import { FFI } from "../helpers/calls.ts";
 import { newFile, newPath, printedBy, repetitions, unless, WINDOWS } from "../helpers/support.ts";
 
-const test = suite("attacks");
+const test = suite("safety/built-ins");
 
 const posix = unless(WINDOWS && "it needs POSIX's flags, or a file that shrinks while it is mapped", test);
 
@@ -33,7 +33,7 @@ const printed = (source: string, args: string[] = []): string => printedBy(PRELU
 
 // --- Honest objects ----------------------------------------------------------------------------------------------------
 
-test("a length or offset that a program gives a map of its own is not believed", () => {
+test("every method ignores a length or an offset that a subclass or an own property claims", () => {
   const program = `
     class Bits extends MMap {
       get length() { return 8 * super.length; }
@@ -61,7 +61,7 @@ test("a length or offset that a program gives a map of its own is not believed",
   assert.is(printed(program), `${line}\n${line}\nabc`);
 });
 
-test("what is read of a map that nobody holds goes on to its end", () => {
+test("lines(), matchAll() and [Symbol.iterator]() keep their map until they end", () => {
   const path = newFile("a line of bytes\n".repeat(5000));
   const program = `
     const kinds = { lines: (mm) => mm.lines(), matches: (mm) => mm.matchAll(/line/), bytes: (mm) => mm[Symbol.iterator]() };
@@ -93,7 +93,7 @@ const DEEP = `
 
 const TIMES = repetitions(700);
 
-test("a resize for which the stack is too short changes nothing", () => {
+test("resize() for which the stack is too short changes nothing", () => {
   const program = `${DEEP}
     const first = MMap.anonymous(4096);
     first.resize(8192);
@@ -118,7 +118,7 @@ test("a resize for which the stack is too short changes nothing", () => {
   assert.is(printed(program), "true");
 });
 
-test("a close for which the stack is too short ends no process", () => {
+test("close() for which the stack is too short does not end the process", () => {
   const program = `${DEEP}
     const make = (_, index) => {
       const mm = MMap.anonymous(4096);
@@ -138,7 +138,7 @@ test("a close for which the stack is too short ends no process", () => {
 
 const guarded = unless(process.platform !== "linux" && "the guard is Linux's alone", test);
 
-guarded("a stack that runs over while the first map is made does not end the guard", () => {
+guarded("open() guards maps though the stack overflowed while the first map was made", () => {
   const program = `${DEEP}
     const path = process.argv[2];
     writeFileSync(path, new Uint8Array(100_000).fill(97));
@@ -158,7 +158,7 @@ guarded("a stack that runs over while the first map is made does not end the gua
 
 // --- Built-in classes that are not as they were ------------------------------------------------------------------------
 
-posix("what other code puts into Object.prototype is not taken for the system's", () => {
+posix("open(), find(), resize() and view() ignore properties of Object.prototype", () => {
   const program = `
     const path = process.argv[2];
     writeFileSync(path, "abc".repeat(5000));
@@ -188,7 +188,7 @@ posix("what other code puts into Object.prototype is not taken for the system's"
 
 const linux = unless(process.platform !== "linux" && "it needs Linux's mremap, memfd or /proc", test);
 
-test("a resize is not entered again by code that an error is made with", () => {
+test("resize() is not entered again by code that runs while its error is made", () => {
   const program = `
     const mm = MMap.anonymous(65_536, { access: "default" });
     mm.write("abc");
@@ -207,7 +207,7 @@ test("a resize is not entered again by code that an error is made with", () => {
   assert.is(printed(program), `true ${refused} 65536 97 0`);
 });
 
-linux("a file that may not be cut leaves its map as long as it was, whatever was unlocked of it", () => {
+linux("resize() of a file that may not be cut leaves the map as long as it was, after unlock() of a part", () => {
   const program = `
     import { openSync, readlinkSync } from "node:fs";
     const { openFfi } = await import(process.argv[2]);
@@ -230,7 +230,7 @@ linux("a file that may not be cut leaves its map as long as it was, whatever was
   assert.is(printed(program, [FFI]), "EPERM 1048576 97\n2097152 97 0");
 });
 
-test("the first map is made by the engine's own functions too, though they were replaced before it", () => {
+test("open() uses the engine's own functions for the first map too, though they were replaced before", () => {
   const program = `
     const path = process.argv[2];
     writeFileSync(path, "abc".repeat(50_000));
@@ -262,7 +262,7 @@ test("the first map is made by the engine's own functions too, though they were 
   assert.is(printed(program, [newPath()]), "150000 99 2 0");
 });
 
-test("the length of the stack that a resize needs is nobody's to shorten", () => {
+test("resize() checks the stack though Array.from was replaced", () => {
   const program = `${DEEP}
     const { from } = Array;
     Array.from = () => [];
@@ -276,7 +276,7 @@ test("the length of the stack that a resize needs is nobody's to shorten", () =>
   assert.is(printed(program), "true");
 });
 
-test("a class that views are made of does not say how large its elements are", () => {
+test("view() does not ask the class for the size of its elements", () => {
   const program = `
     const mm = MMap.anonymous(1_000_000);
     let asked = 0;
@@ -367,7 +367,7 @@ const REPLACED: [name: string, act: string, outcome: string][] = [
   ["BigInt", `put(globalThis, "BigInt", () => 8n); mm.resize(1 << 22); return mm[0];`, "0"],
 ];
 
-test("what replaces a built-in function has no hand in where memory begins and ends", () => {
+test("replaced built-in functions do not decide where memory begins and ends", () => {
   const cases = REPLACED.map(([name, act]) => `[${JSON.stringify(name)}, async (mm) => { ${act} }]`);
   const program = `
     const Bytes = Uint8Array;

@@ -4,11 +4,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap, type MMapError, PAGESIZE } from "../../lib/mod.ts";
 import { type Disk, fill, smallDisk, withoutMounts } from "../helpers/disk.ts";
-import { newFile, newPath, printedBy, refuses, text, thrown, unless, WINDOWS } from "../helpers/support.ts";
+import { printedBy, refuses, thrown, unless } from "../helpers/support.ts";
 
-const test = suite("full disks");
+const test = suite("safety/full-disk");
 
-const posix = unless(WINDOWS && "files that grow have their clusters there", test);
 const mounted = unless(withoutMounts, test);
 
 /** Runs `use` with a disk of 64 pages. */
@@ -32,43 +31,7 @@ function held(folder: string): { descriptors: number; maps: number } {
   return { descriptors: links.filter(inFolder).length, maps: lines.filter(inFolder).length };
 }
 
-const allocated = (path: string) => statSync(path).blocks * 512;
-
-posix("reserve gives a new file all of its blocks, and without it a file has none", () => {
-  const [reserved, sparse] = [newPath(), newPath()];
-  MMap.open(reserved, { create: true, length: 40_000, reserve: true }).close();
-  MMap.open(sparse, { create: true, length: 40_000 }).close();
-  assert.is(statSync(reserved).size, 40_000);
-  assert.ok(allocated(reserved) >= 40_000, `${allocated(reserved)} bytes are allocated`);
-  assert.is(allocated(sparse), 0);
-});
-
-posix("reserve fills the holes of a file that is there, and keeps its bytes", () => {
-  const path = newFile("abc");
-  {
-    using mm = MMap.open(path, { create: true, length: 50_000 });
-    mm[49_999] = 100;
-  }
-  using mm = MMap.open(path, { access: "write", reserve: true });
-  assert.ok(allocated(path) >= 50_000);
-  assert.is(text(mm.slice(0, 4)), "abc\0");
-  assert.is(mm[-1], 100);
-});
-
-posix("resize reserves what the map is to have", () => {
-  using mm = MMap.open(newPath(), { create: true, length: 10 });
-  const path = `/proc/self/fd/${mm.fd}`;
-  mm.resize(40_000, { reserve: true });
-  assert.is(mm.size(), 40_000);
-  assert.ok(allocated(path) >= 40_000);
-  mm.resize(80_000);
-  assert.ok(allocated(path) < 80_000);
-  mm.resize(60_000, { reserve: true });
-  assert.is(mm.size(), 60_000);
-  assert.ok(allocated(path) >= 60_000);
-});
-
-mounted("a disk that has not the blocks refuses to make a file, and keeps nothing of it", () => {
+mounted("open() with reserve throws on a full disk, and leaves no new file", () => {
   onDisk(({ folder }) => {
     const path = join(folder, "new");
     const before = held(folder);
@@ -81,7 +44,7 @@ mounted("a disk that has not the blocks refuses to make a file, and keeps nothin
   });
 });
 
-mounted("a disk that has not the blocks refuses to extend a file, which stays as it was", () => {
+mounted("open() with reserve throws on a full disk, and leaves an existing file as it was", () => {
   onDisk(({ folder }) => {
     const path = join(folder, "old");
     writeFileSync(path, "abc");
@@ -90,7 +53,7 @@ mounted("a disk that has not the blocks refuses to extend a file, which stays as
   });
 });
 
-mounted("a disk that has not the blocks refuses to resize a map, which stays as it was", () => {
+mounted("resize() with reserve throws on a full disk, and leaves the map as it was", () => {
   onDisk(({ folder }) => {
     const path = join(folder, "file");
     using mm = MMap.open(path, { create: true, length: 2 * PAGESIZE, reserve: true });
@@ -112,7 +75,7 @@ mounted("a disk that has not the blocks refuses to resize a map, which stays as 
   });
 });
 
-mounted("what was reserved can be written when the disk is full", () => {
+mounted("open() with reserve makes a file that can be written when the disk is full", () => {
   onDisk((disk) => {
     using mm = MMap.open(join(disk.folder, "file"), { create: true, length: 30 * PAGESIZE, reserve: true });
     fill(disk);
@@ -123,7 +86,7 @@ mounted("what was reserved can be written when the disk is full", () => {
   });
 });
 
-mounted("without reserve, the process survives writes to a full disk, and is told of them", () => {
+mounted("flush(), write() and close() report writes to a full disk, which the process survives", () => {
   onDisk(({ folder }) => {
     const printed = printedBy(
       `const failure = (act) => { try { return act() ?? "done"; } catch (error) { return error.code + ": " + error.message; } };
@@ -152,23 +115,6 @@ mounted("without reserve, the process survives writes to a full disk, and is tol
     assert.is(close, `${told} writes may be lost, and the map is closed; resize the map, or make a new one`);
     assert.equal(readFileSync(join(folder, "file")).subarray(0, at), Buffer.alloc(at, 98));
   });
-});
-
-test("reserve is for files that are written, and is true or false", () => {
-  const path = newFile("abc");
-  refuses(TypeError, () => MMap.open(path, { reserve: true }), "reserve");
-  refuses(TypeError, () => MMap.open(path, { access: "copy", reserve: true }), "reserve");
-  refuses(TypeError, () => MMap.open(path, { access: "write", reserve: 1 as never }), "reserve", "1");
-  using mm = MMap.open(path, { access: "write" });
-  refuses(TypeError, () => mm.resize(5, { reserve: "yes" as never }), "reserve", '"yes"');
-  refuses(TypeError, () => mm.resize(5, 1 as never), "options", "1");
-  assert.is(mm.length, 3);
-});
-
-posix("reserve refuses memory that belongs to no file", () => {
-  using memory = MMap.anonymous(10, { flags: 2 });
-  refuses(TypeError, () => memory.resize(20, { reserve: true }), "reserve");
-  assert.is(memory.length, 10);
 });
 
 test.run();

@@ -3,14 +3,14 @@ import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
 import { newFile, printedBy, refuses, text } from "../helpers/support.ts";
 
-const test = suite("objects that lie about themselves");
+const test = suite("safety/lies");
 
 function lying<T extends object>(object: T, properties: Record<string, unknown>): T {
   for (const [name, value] of Object.entries(properties)) Object.defineProperty(object, name, { get: () => value });
   return object;
 }
 
-test("bytes are what the engine has measured, and their own properties are not asked", () => {
+test("write() and find() measure bytes by the engine's own getters, not by the object's properties", () => {
   using mm = MMap.anonymous(8);
   const other = Uint8Array.of(120, 120, 120, 120).buffer;
   const lies = { length: 1, byteLength: 1, byteOffset: 1, buffer: other };
@@ -20,13 +20,13 @@ test("bytes are what the engine has measured, and their own properties are not a
   assert.is(mm.find(lying(Uint8Array.of(99, 100), lies)), 2);
 });
 
-test("an object that only claims to be an ArrayBuffer holds no bytes", () => {
+test("write() and find() refuse an object that only inherits from ArrayBuffer", () => {
   using mm = MMap.anonymous(8);
   refuses(TypeError, () => mm.write(Object.create(ArrayBuffer.prototype)), "bytes");
   refuses(TypeError, () => mm.find(Object.create(Uint8Array.prototype)), "sub");
 });
 
-test("an expression is what the engine knows of it, and its own properties are not asked", () => {
+test("matchAll() reads an expression by the engine's own getters, not by the object's properties", () => {
   using mm = MMap.anonymous(8);
   mm.write("abcabc");
   const hostile = lying(/b/, { source: "\\", flags: "y", exec: () => null });
@@ -36,7 +36,7 @@ test("an expression is what the engine knows of it, and its own properties are n
   );
 });
 
-test("matches of a map that was resized meanwhile lie within it", () => {
+test("matchAll() of a map that is resized meanwhile stays within the map", () => {
   using mm = MMap.anonymous(8);
   mm.write("aaaaaaaa");
   const indices: number[] = [];
@@ -47,7 +47,7 @@ test("matches of a map that was resized meanwhile lie within it", () => {
   assert.equal(indices, [0, 1, 2, 3]);
 });
 
-test("methods of a map work on maps alone", () => {
+test("flush() on another object throws a TypeError", () => {
   const { flush } = MMap.prototype;
   assert.throws(
     () => flush.call(new Uint8Array(3) as never, 0, 0),
@@ -56,7 +56,7 @@ test("methods of a map work on maps alone", () => {
 });
 
 // Reading asked the class of the library's own window what to make, and code that answered could unmap it.
-test("built-in classes that were replaced do not lead the library out of its memory", () => {
+test("read(), write(), search() and lines() survive replaced built-in classes", () => {
   const program = `
     import { Buffer } from "node:buffer";
     const mm = MMap.anonymous(100_000);
@@ -94,7 +94,7 @@ test("built-in classes that were replaced do not lead the library out of its mem
 });
 
 // A line longer than what is copied at once is looked for behind it, after code that was put in place has run.
-test("a map that closes while a line is made into text is not read on", () => {
+test("lines() stops if a replaced toString() closes the map", () => {
   const program = `
     const mm = MMap.anonymous(50_000_000);
     Buffer.prototype.toString = () => { mm.close(); return ""; };
@@ -104,7 +104,7 @@ test("a map that closes while a line is made into text is not read on", () => {
 });
 
 // Code that answers in the middle of a resize could resize the map once more, and pages would be unmapped twice.
-test("no property that user code can replace is asked while a map is made or resized", () => {
+test("anonymous() and resize() read no property that user code can replace", () => {
   const path = newFile(new Uint8Array(10_000));
   const program = `
     const path = process.argv[2];
@@ -121,7 +121,7 @@ test("no property that user code can replace is asked while a map is made or res
   assert.is(printedBy(program, { args: [path] }), "0");
 });
 
-test("the system's errors have their names, though other code answers for the table of them", () => {
+test("MMapError has the system's code though Map.prototype.get was replaced", () => {
   const program = `
     const mm = MMap.anonymous(5000, { access: "copy" });
     Map.prototype.get = () => { mm.close(); return ["EHOSTILE", "nothing of the kind"]; };

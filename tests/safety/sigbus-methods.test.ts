@@ -1,6 +1,6 @@
 /**
- * What maps make of pages that were replaced, call by call; and what the guard's parts leave to each other. That nothing
- * crashes is in `sigbus.test.ts`, by child processes.
+ * What each method does with pages that were replaced because the file lost them. Programs that would crash without the guard
+ * are in `sigbus.test.ts`.
  *
  * @module
  */
@@ -9,23 +9,16 @@ import { closeSync, openSync, readFileSync, truncateSync, writeFileSync } from "
 import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Ffi } from "../../ffi/types.ts";
 import { usePlatform } from "../../lib/mapping.ts";
 import { MAP_PRIVATE, MMap, type MMapOptions, PAGESIZE as PAGE, PROT_READ } from "../../lib/mod.ts";
-import { CODE } from "../../platform/sigbus/mod.ts";
-import { Table } from "../../platform/sigbus/table.ts";
 import type { Platform } from "../../platform/types.ts";
-import { CALLS, FFI } from "../helpers/calls.ts";
-import { newFile, printedBy, refuses, runChild, thrown, unless } from "../helpers/support.ts";
+import { newFile, refuses, thrown, unless } from "../helpers/support.ts";
+import { TRUNCATED, UNGUARDED } from "../helpers/truncation.ts";
 
-const test = suite("replaced pages");
+const test = suite("safety/sigbus-methods");
 
-const guarded = unless(
-  (process.platform !== "linux" || !(process.arch in CODE)) && "the guard is not to be had here",
-  test,
-);
-
-const TRUNCATED = "ERR_MMAP_TRUNCATED";
+/** A case that needs the guard. */
+const guarded = unless(UNGUARDED, test);
 
 /** A map of a file of so many pages of 97s, by a descriptor where `flags` or `prot` say how, and the file's path. */
 function mapped(pages: number, options: MMapOptions = { access: "write" }): { mm: MMap; path: string } {
@@ -36,7 +29,7 @@ function mapped(pages: number, options: MMapOptions = { access: "write" }): { mm
   return { mm, path };
 }
 
-guarded("an expression matches no zeros that are not the file's", () => {
+guarded("search() and matchAll() throw instead of matching replaced pages", () => {
   for (const match of [(mm: MMap) => mm.search(/[^]/), (mm: MMap) => mm.matchAll(/[^b]+/).next()]) {
     const { mm, path } = mapped(20);
     truncateSync(path, 0);
@@ -45,7 +38,7 @@ guarded("an expression matches no zeros that are not the file's", () => {
   }
 });
 
-guarded("nor are they found", () => {
+guarded("find() and rfind() throw instead of finding replaced pages", () => {
   const { mm, path } = mapped(4);
   truncateSync(path, PAGE);
   refuses(TRUNCATED, () => mm.find("\0"));
@@ -54,7 +47,7 @@ guarded("nor are they found", () => {
   mm.close();
 });
 
-guarded("move tells when either end of it is gone", () => {
+guarded("move() throws if its source or its destination is lost", () => {
   const { mm, path } = mapped(4);
   truncateSync(path, PAGE);
   refuses(TRUNCATED, () => mm.move(2 * PAGE, 0, 5));
@@ -62,7 +55,7 @@ guarded("move tells when either end of it is gone", () => {
   mm.close();
 });
 
-guarded("flush tells of its own range alone, and of maps that were written alone", () => {
+guarded("flush() throws for lost pages of its own range, on maps for writing only", () => {
   const { mm, path } = mapped(4);
   truncateSync(path, PAGE);
   mm.bytes[2 * PAGE] = 1;
@@ -75,87 +68,6 @@ guarded("flush tells of its own range alone, and of maps that were written alone
   read.flush();
   read.close();
 });
-
-guarded("flush brings what the file still has to the disk, and then tells", () => {
-  const calls: string[] = [];
-  withPlatform(
-    (real) => ({ flush: told(calls, "flush", real.flush) }),
-    () => {
-      const { mm, path } = mapped(4);
-      truncateSync(path, PAGE);
-      mm.bytes[2 * PAGE] = 1;
-      refuses(TRUNCATED, () => mm.flush());
-      mm.close();
-    },
-  );
-  // `refuses` calls once.
-  assert.equal(calls, ["flush"]);
-});
-
-guarded("flushAsync that began before a close which throws keeps its promise", async () => {
-  const { mm, path } = mapped(4);
-  truncateSync(path, PAGE);
-  mm.bytes[2 * PAGE] = 1;
-  const flushed = mm.flushAsync();
-  refuses(TRUNCATED, () => mm.close());
-  assert.is(await flushed, undefined);
-});
-
-guarded("a close that throws leaves no memory, and no view of it", () => {
-  const { mm, path } = mapped(4);
-  truncateSync(path, PAGE);
-  const { bytes } = mm;
-  bytes[2 * PAGE] = 1;
-  refuses(TRUNCATED, () => mm.close());
-  if (process.versions.node.startsWith("20.")) return;
-  assert.is(bytes.length, 0);
-  assert.not.ok(readFileSync("/proc/self/maps", "latin1").includes(path));
-});
-
-guarded("close says nothing of maps whose writes reach no file", () => {
-  for (const options of [{ access: "read" }, { access: "copy" }, { flags: MAP_PRIVATE }] as const) {
-    const { mm, path } = mapped(4, options);
-    truncateSync(path, PAGE);
-    assert.is(mm.bytes[2 * PAGE], 0);
-    mm.close();
-  }
-});
-
-guarded("resize has pages of the file again where some were replaced", () => {
-  for (const pages of [8, 30]) {
-    const { mm, path } = mapped(20);
-    truncateSync(path, 5 * PAGE);
-    refuses(TRUNCATED, () => mm.at(-1));
-    refuses(TRUNCATED, () => mm.at(6 * PAGE));
-    mm.resize(pages * PAGE);
-    mm[6 * PAGE] = 98;
-    assert.is(readFileSync(path)[6 * PAGE], 98);
-    assert.is(mm.faults, 0);
-    mm.close();
-  }
-});
-
-guarded("a private map keeps its own changes then, and no zeros", () => {
-  const { mm, path } = mapped(4, { flags: MAP_PRIVATE });
-  mm[0] = 99;
-  mm.bytes;
-  truncateSync(path, PAGE);
-  refuses(TRUNCATED, () => mm.at(-1));
-  writeFileSync(path, new Uint8Array(4 * PAGE).fill(98), { flag: "r+" });
-  mm.resize(4 * PAGE);
-  assert.equal([mm[0], mm[-1]], [99, 98]);
-  mm.close();
-});
-
-guarded("the first byte that is gone is told to the byte, with an odd offset too", () => {
-  const { mm, path } = mapped(10, { offset: 5 });
-  truncateSync(path, 4 * PAGE);
-  refuses(TRUNCATED, () => mm.at(4 * PAGE - 5), `index ${4 * PAGE - 5}`);
-  assert.is(mm.at(4 * PAGE - 6), 97);
-  mm.close();
-});
-
-// --- Guards and mappings, in order -------------------------------------------------------------------------------------
 
 /** Runs `act` with a platform of which some functions are others. */
 function withPlatform(change: (real: Platform) => Partial<Platform>, act: () => void): void {
@@ -183,7 +95,86 @@ function told<P extends unknown[], R>(
   };
 }
 
-guarded("a guard goes before its addresses do, and is there again after a refusal", () => {
+guarded("flush() writes the remaining pages to the disk before it throws", () => {
+  const calls: string[] = [];
+  withPlatform(
+    (real) => ({ flush: told(calls, "flush", real.flush) }),
+    () => {
+      const { mm, path } = mapped(4);
+      truncateSync(path, PAGE);
+      mm.bytes[2 * PAGE] = 1;
+      refuses(TRUNCATED, () => mm.flush());
+      mm.close();
+    },
+  );
+  // `refuses` calls once.
+  assert.equal(calls, ["flush"]);
+});
+
+guarded("flushAsync() from before a close() that throws resolves", async () => {
+  const { mm, path } = mapped(4);
+  truncateSync(path, PAGE);
+  mm.bytes[2 * PAGE] = 1;
+  const flushed = mm.flushAsync();
+  refuses(TRUNCATED, () => mm.close());
+  assert.is(await flushed, undefined);
+});
+
+guarded("close() that throws has unmapped the memory and detached the views", () => {
+  const { mm, path } = mapped(4);
+  truncateSync(path, PAGE);
+  const { bytes } = mm;
+  bytes[2 * PAGE] = 1;
+  refuses(TRUNCATED, () => mm.close());
+  if (process.versions.node.startsWith("20.")) return;
+  assert.is(bytes.length, 0);
+  assert.not.ok(readFileSync("/proc/self/maps", "latin1").includes(path));
+});
+
+guarded("close() does not throw for maps whose writes reach no file", () => {
+  for (const options of [{ access: "read" }, { access: "copy" }, { flags: MAP_PRIVATE }] as const) {
+    const { mm, path } = mapped(4, options);
+    truncateSync(path, PAGE);
+    assert.is(mm.bytes[2 * PAGE], 0);
+    mm.close();
+  }
+});
+
+guarded("resize() maps the file's pages again where they were replaced", () => {
+  for (const pages of [8, 30]) {
+    const { mm, path } = mapped(20);
+    truncateSync(path, 5 * PAGE);
+    refuses(TRUNCATED, () => mm.at(-1));
+    refuses(TRUNCATED, () => mm.at(6 * PAGE));
+    mm.resize(pages * PAGE);
+    mm[6 * PAGE] = 98;
+    assert.is(readFileSync(path)[6 * PAGE], 98);
+    assert.is(mm.faults, 0);
+    mm.close();
+  }
+});
+
+guarded("resize() of a private map with replaced pages keeps its changes, and no zeros", () => {
+  const { mm, path } = mapped(4, { flags: MAP_PRIVATE });
+  mm[0] = 99;
+  mm.bytes;
+  truncateSync(path, PAGE);
+  refuses(TRUNCATED, () => mm.at(-1));
+  writeFileSync(path, new Uint8Array(4 * PAGE).fill(98), { flag: "r+" });
+  mm.resize(4 * PAGE);
+  assert.equal([mm[0], mm[-1]], [99, 98]);
+  mm.close();
+});
+
+guarded("at() names the first lost byte exactly, also with an odd offset", () => {
+  const { mm, path } = mapped(10, { offset: 5 });
+  truncateSync(path, 4 * PAGE);
+  refuses(TRUNCATED, () => mm.at(4 * PAGE - 5), `index ${4 * PAGE - 5}`);
+  assert.is(mm.at(4 * PAGE - 6), 97);
+  mm.close();
+});
+
+guarded("resize() and close() release the guard before the addresses, and restore it after a refusal", () => {
   const calls: string[] = [];
   const refused = new Set<string>();
   const change = (real: Platform): Partial<Platform> => ({
@@ -225,90 +216,6 @@ guarded("a guard goes before its addresses do, and is there again after a refusa
     assert.equal([viewed.guarded, viewed.length, viewed.bytes[4 * PAGE - 1]], [true, 4 * PAGE, 97]);
     viewed.close();
   });
-});
-
-guarded("an anonymous map whose memory cannot be sized leaves no descriptor", () => {
-  const calls: string[] = [];
-  const change = (real: Platform): Partial<Platform> => ({
-    truncate: told(calls, "truncate", real.truncate, new Set(["truncate"])),
-    closeDescriptor: told(calls, "closeDescriptor", real.closeDescriptor),
-  });
-  withPlatform(change, () => thrown(() => MMap.anonymous(10)));
-  assert.equal(calls, ["truncate", "closeDescriptor"]);
-});
-
-// --- The table ---------------------------------------------------------------------------------------------------------
-
-/** A table in memory that is nobody's, as two threads see it. */
-function twoTables(): [Table, Table] {
-  const memory = new ArrayBuffer(Table.size(4096));
-  const ffi = { view: () => memory } as unknown as Ffi;
-  return [new Table(ffi, 0, 4096), new Table(ffi, 0)];
-}
-
-test("two threads that look for a slot at once get two", () => {
-  const [one, other] = twoTables();
-  const [first, second, third] = [one.claim(4096, 4096), other.claim(8192, 4096), one.claim(12_288, 4096)];
-  assert.is(new Set([first?.index, second?.index, third?.index]).size, 3);
-});
-
-test("a slot that is used again is not the one that it was", () => {
-  const [one] = twoTables();
-  const first = one.claim(4096, 4096);
-  const { faults, index } = first as { faults: Int32Array; index: number };
-  const before = faults[index - 1] as number;
-  first?.release();
-  assert.is((faults[index - 1] as number) & 3, 0);
-  const again = one.claim(8192, 8192);
-  assert.is(again?.index, index);
-  assert.ok((faults[index - 1] as number) > before);
-  assert.is(again?.lowest(), 16_384);
-});
-
-// --- The installed handler ---------------------------------------------------------------------------------------------
-
-/** What the programs begin with: `installed`, the flags and mask of the current handler; `returning`, machine code that returns. */
-const PRELUDE = `
-  import { spawnSync } from "node:child_process";
-  import process from "node:process";
-  import { setTimeout } from "node:timers/promises";
-  ${CALLS}
-  function installed() {
-    const action = new Uint8Array(152);
-    c.current(7, 0, action);
-    // Without SA_RESTORER, which libc adds on x64.
-    return ((new Uint32Array(action.buffer)[34] & ~0x04000000) >>> 0).toString(16) + " " + action[8];
-  }
-  function returning() {
-    const address = c.mmap(0, 4096, 7, 0x22, -1, 0);
-    new Uint8Array(ffi.view(address, 4096)).set(process.arch === "x64" ? [0xc3] : [0xc0, 0x03, 0x5f, 0xd6]);
-    return address;
-  }
-`;
-
-guarded("the handler uses signal stacks, restarts calls, and runs under the mask of the one before", () => {
-  const program = `${PRELUDE}
-    install(returning(), 0x40000000, 5);
-    const mm = MMap.open(process.argv[2]);
-    console.log(installed());
-    install(0, 0, 0);
-    const other = MMap.open(process.argv[2]);
-    console.log(installed());`;
-  // SA_SIGINFO is 4, SA_ONSTACK 0x08000000, SA_RESTART 0x10000000, SA_NODEFER 0x40000000.
-  assert.is(printedBy(program, { args: [newFile("abc"), FFI] }), "48000004 5\n18000004 0");
-});
-
-guarded("a handler that wants to be called once is called once", () => {
-  const program = `${PRELUDE}
-    install(returning(), 0x80000000, 0);
-    const mm = MMap.open(process.argv[2]);
-    for (const time of ["once", "twice"]) {
-      spawnSync("sh", ["-c", "kill -s BUS " + process.pid]);
-      await setTimeout(50);
-      console.log(time);
-    }`;
-  const { signal, stdout } = runChild(program, { args: [newFile("abc"), FFI] });
-  assert.equal([signal, stdout.trim()], ["SIGBUS", "once"]);
 });
 
 test.run();

@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { runFile, runs, WINDOWS } from "../helpers/support.ts";
 
-const test = suite("stress, small");
+const test = suite("stress/stress");
 
 /** The programs, each with sizes for a few seconds, and the last line that it prints. */
 const PROGRAMS: [name: string, sizes: string[], last: RegExp][] = [

@@ -18,7 +18,7 @@ import { openPlatform } from "../../platform/mod.ts";
 import type { MapRequest, Platform } from "../../platform/types.ts";
 import { newFile, refuses, runs, text } from "../helpers/support.ts";
 
-const test = suite("pages");
+const test = suite("systems/page-sizes");
 
 const MMAP = { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" } as const;
 
@@ -114,7 +114,7 @@ function onPages(page: number, name: string, act: () => void): void {
 const reason = process.platform !== "linux" && "it makes Linux's mmap begin where it wants";
 
 for (const page of runs("pages of 16 and 64 KiB", reason) ? [16_384, 65_536] : []) {
-  onPages(page, "any offset maps the bytes from there on", () => {
+  onPages(page, "new MMap() maps from any offset", () => {
     const fd = openSync(newFile(content), "r");
     for (const offset of [0, 1, 4096, 5000, page - 1, page, page + 1, 2 * page + 4096, 299_999]) {
       using mm = new MMap(fd, 0, { access: "read", offset });
@@ -127,7 +127,7 @@ for (const page of runs("pages of 16 and 64 KiB", reason) ? [16_384, 65_536] : [
     closeSync(fd);
   });
 
-  onPages(page, "flush rounds out to pages, and what it flushed is in the file", () => {
+  onPages(page, "flush() rounds out to pages, and what it flushed is in the file", () => {
     const path = newFile(content);
     using mm = MMap.open(path, { access: "write", offset: 5000 });
     for (const at of [0, 1, 4096, page - 5001, page - 5000, 2 * page, mm.length - 1]) {
@@ -139,7 +139,7 @@ for (const page of runs("pages of 16 and 64 KiB", reason) ? [16_384, 65_536] : [
     mm.flush(4096, 4096);
   });
 
-  onPages(page, "madvise wants a start where a page begins", () => {
+  onPages(page, "madvise() wants a start where a page begins", () => {
     using mm = MMap.open(newFile(content));
     mm.madvise(MADV_WILLNEED);
     mm.madvise(MADV_WILLNEED, page, 1);
@@ -150,7 +150,7 @@ for (const page of runs("pages of 16 and 64 KiB", reason) ? [16_384, 65_536] : [
     refuses(RangeError, () => odd.madvise(MADV_WILLNEED, page), "start", String(page));
   });
 
-  onPages(page, "resize keeps the contents, with and without views", () => {
+  onPages(page, "resize() keeps the bytes, with and without views", () => {
     const path = newFile(content.slice(0, 10_000));
     using mm = MMap.open(path, { access: "write" });
     for (const length of [page + 1, 4096, 3 * page, 10_000]) {
@@ -168,7 +168,7 @@ for (const page of runs("pages of 16 and 64 KiB", reason) ? [16_384, 65_536] : [
     assert.equal([...readFileSync(path)], [78]);
   });
 
-  onPages(page, "private and anonymous maps keep their changes", () => {
+  onPages(page, "resize() keeps the changes of private and anonymous maps", () => {
     const fd = openSync(newFile(content), "r+");
     using privately = new MMap(fd, 0, { flags: MAP_PRIVATE });
     closeSync(fd);
@@ -186,7 +186,7 @@ for (const page of runs("pages of 16 and 64 KiB", reason) ? [16_384, 65_536] : [
     }
   });
 
-  onPages(page, "what an escaped view loses is put out in whole pages", () => {
+  onPages(page, "resize() replaces whole pages under a transferred buffer", () => {
     using mm = MMap.open(newFile(content), { access: "write" });
     const { buffer } = mm;
     // Node 20 can neither move a buffer nor detach one: the view itself stays.

@@ -14,16 +14,19 @@ import type { Platform, ProtectionRequest } from "../../platform/types.ts";
 import { windowsPlatform } from "../../platform/windows.ts";
 import { newFile, thrown } from "../helpers/support.ts";
 
-const test = suite("calls to Windows");
+const test = suite("systems/windows-calls");
 
 type Value = number | Uint8Array;
+
 type Behaviour = (...parameters: Value[]) => number | undefined;
 
 const FILE = 0x44;
+
 const OBJECT = 0x88;
+
 const COPY = 0xcc;
+
 const ADDRESS = 0x7ff0_0000_0000;
-const GIB = 2 ** 30;
 
 const setLow = (buffer: Value | undefined, offset: number, value: number): number => {
   new DataView((buffer as Uint8Array).buffer).setUint32(offset, value, true);
@@ -95,25 +98,14 @@ function shown(value: Value): unknown {
   return text.length > 1 && text.endsWith("\0") && !text.slice(0, -1).includes("\0") ? text.slice(0, -1) : "buffer";
 }
 
-function requestFor(
-  platform: Platform,
-  descriptor: number,
-  length: number,
-  asked: Partial<ProtectionRequest> = {},
-  offset = 0,
-) {
-  const plain = { access: "default", prot: undefined, flags: undefined, tagname: undefined, descriptor } as const;
-  return { descriptor, length, offset, protection: platform.protection({ ...plain, ...asked }) };
-}
-
-test("pages and granularity are GetSystemInfo's", () => {
+test("pageSize and allocationGranularity are GetSystemInfo's", () => {
   const { platform } = recorded();
   assert.is(platform.pageSize, 4096);
   // "dwAllocationGranularity: The granularity for the starting address at which virtual memory can be allocated."
   assert.is(platform.allocationGranularity, 65_536);
 });
 
-test("a descriptor is duplicated, for this process alone", () => {
+test("duplicate() makes a handle that no child inherits", () => {
   const { platform, calls } = recorded();
   const own = platform.duplicate(7);
   // "bInheritHandle: … If FALSE, the new handle cannot be inherited." DUPLICATE_SAME_ACCESS (2) "Ignores the
@@ -127,7 +119,18 @@ test("a descriptor is duplicated, for this process alone", () => {
   assert.equal(calls, [["CloseHandle", COPY]]);
 });
 
-test("each access has its page protection and its kind of view", () => {
+function requestFor(
+  platform: Platform,
+  descriptor: number,
+  length: number,
+  asked: Partial<ProtectionRequest> = {},
+  offset = 0,
+) {
+  const plain = { access: "default", prot: undefined, flags: undefined, tagname: undefined, descriptor } as const;
+  return { descriptor, length, offset, protection: platform.protection({ ...plain, ...asked }) };
+}
+
+test("map() passes the page protection and the kind of view of each access", () => {
   // "PAGE_READONLY (0x02): Specifies that views can be mapped for read-only or copy-on-write access.", "PAGE_READWRITE
   // (0x04): … for read-only, copy-on-write, or read/write access.", "PAGE_WRITECOPY (0x08): … for read-only or
   // copy-on-write access." FILE_MAP_READ is 4, FILE_MAP_WRITE 2, FILE_MAP_COPY 1.
@@ -150,7 +153,9 @@ test("each access has its page protection and its kind of view", () => {
   }
 });
 
-test("offsets and sizes of 4 GiB and more come in two halves", () => {
+const GIB = 2 ** 30;
+
+test("map() passes offsets and sizes of 4 GiB and more in two halves", () => {
   const { platform, calls } = recorded();
   platform.map(requestFor(platform, 7, 6 * GIB, {}, 5 * GIB + 65_536));
   // "dwMaximumSizeHigh: The high-order DWORD of the maximum size of the file mapping object."
@@ -161,7 +166,7 @@ test("offsets and sizes of 4 GiB and more come in two halves", () => {
   ]);
 });
 
-test("anonymous memory is the paging file's", () => {
+test("map() without a descriptor maps the paging file", () => {
   const { platform, calls } = recorded();
   // "If hFile is INVALID_HANDLE_VALUE, the calling process must also specify a size for the file mapping object … In this
   // scenario, CreateFileMapping creates a file mapping object of a specified size that is backed by the system paging
@@ -174,7 +179,7 @@ test("anonymous memory is the paging file's", () => {
   ]);
 });
 
-test("a name is passed on, and its object is kept as long as the view", () => {
+test("map() with a tagname keeps the mapping object as long as the view", () => {
   const { platform, calls } = recorded();
   platform.map(requestFor(platform, -1, 1000, { tagname: "Local\\żółć" }));
   platform.unmap(ADDRESS, 1000);
@@ -186,7 +191,7 @@ test("a name is passed on, and its object is kept as long as the view", () => {
   ]);
 });
 
-test("a view that is refused leaves no object behind", () => {
+test("map() closes its object if the view is refused", () => {
   const { platform, calls } = recorded({ MapViewOfFile: () => 0 });
   const error = thrown(() => platform.map(requestFor(platform, -1, 1000, { tagname: "n" }))) as MMapError;
   assert.equal(
@@ -202,7 +207,7 @@ test("a view that is refused leaves no object behind", () => {
   assert.equal(calls[3], ["FormatMessageW", 0x1200, 0, 5, 0, "buffer", 512, 0]);
 });
 
-test("what the user sees of a map for reading is a copy-on-write view of the same object", () => {
+test("mapCopy() maps a copy-on-write view of the same object", () => {
   let address = ADDRESS;
   const { platform, calls } = recorded({ MapViewOfFile: () => (address += 0x10000) });
   const map = platform.map(requestFor(platform, 7, 500_000, { access: "read" }, 65_536));
@@ -222,7 +227,7 @@ test("what the user sees of a map for reading is a copy-on-write view of the sam
   ]);
 });
 
-test("resizing a file's mapping makes a new one before the old one goes", () => {
+test("remap() of a file maps anew before it unmaps", () => {
   let address = ADDRESS;
   const { platform, calls } = recorded({ MapViewOfFile: () => (address += 0x10000) });
   const old = platform.map(requestFor(platform, 7, 1000));
@@ -238,7 +243,7 @@ test("resizing a file's mapping makes a new one before the old one goes", () => 
   ]);
 });
 
-test("resizing anonymous memory copies it", () => {
+test("remap() of anonymous memory copies it", () => {
   for (const [before, length, copied] of [
     [1000, 2000, 1000],
     [1000, 10, 10],
@@ -257,7 +262,7 @@ test("resizing anonymous memory copies it", () => {
   }
 });
 
-test("bytes are written by memmove, for their source may be a view of the same memory", () => {
+test("store() calls memmove, because the source may be a view of the same memory", () => {
   const { platform, calls } = recorded();
   platform.store(ADDRESS, Uint8Array.of(1, 2, 3), 3);
   // On memcpy: "If the source and destination regions overlap, the behavior of memcpy is undefined. Use memmove to handle
@@ -265,7 +270,7 @@ test("bytes are written by memmove, for their source may be a view of the same m
   assert.equal(calls, [["memmove", ADDRESS, "buffer", 3]]);
 });
 
-test("a name is free for a new mapping once nobody else has it", () => {
+test("freeName() closes the object of a tagname that nobody else has", () => {
   const { platform, calls } = recorded();
   platform.map(requestFor(platform, -1, 1000, { tagname: "name" }));
   calls.length = 0;
@@ -276,7 +281,7 @@ test("a name is free for a new mapping once nobody else has it", () => {
   ]);
 });
 
-test("a name that somebody else takes before the new mapping has it is not joined", () => {
+test("remap() does not join an object that somebody else gave the tagname meanwhile", () => {
   let last = 0;
   const { platform, calls } = recorded({ GetLastError: () => last });
   const request = requestFor(platform, -1, 1000, { tagname: "name" });
@@ -294,7 +299,7 @@ test("a name that somebody else takes before the new mapping has it is not joine
   platform.map(request);
 });
 
-test("a name that somebody else has is taken back", () => {
+test("freeName() takes back a tagname that somebody else has", () => {
   const { platform, calls } = recorded({ OpenFileMappingW: () => 0x99 });
   platform.map(requestFor(platform, -1, 1000, { tagname: "name" }));
   const error = thrown(() => platform.releaseName?.(ADDRESS, "name")) as MMapError;
@@ -307,7 +312,7 @@ test("a name that somebody else has is taken back", () => {
   ]);
 });
 
-test("the file's size is set without moving the position that the user's descriptor shares", () => {
+test("truncate() sets the size without moving the position of the user's descriptor", () => {
   const sizes: number[] = [];
   const { platform, calls } = recorded({
     SetFileInformationByHandle: (_handle, _class, info) => {
@@ -324,7 +329,7 @@ test("the file's size is set without moving the position that the user's descrip
   assert.equal(sizes, [5 * GIB]);
 });
 
-test("a file's blocks are reserved by its size alone", () => {
+test("reserve() needs no call, because a file has the blocks of its size", () => {
   // SetEndOfFile: "If the file is extended, the contents of the file between the old end of the file and the new end of the
   // file are not defined": they are allocated; FSCTL_SET_SPARSE is what makes a file otherwise.
   const { platform, calls } = recorded();
@@ -333,7 +338,7 @@ test("a file's blocks are reserved by its size alone", () => {
   assert.equal(calls, []);
 });
 
-test("size asks for 64 bits, of a file on disk only", () => {
+test("status() asks for 64 bits, of files on disk only", () => {
   const { platform, calls } = recorded();
   assert.equal(platform.status(platform.duplicate(7)), { regular: true, size: 3 * 2 ** 32 + 5 });
   // "FILE_TYPE_DISK (0x0001): The specified file is a disk file." "PLARGE_INTEGER lpFileSize"
@@ -345,7 +350,7 @@ test("size asks for 64 bits, of a file on disk only", () => {
   assert.equal(pipe.platform.status(7), { regular: false, size: 0 });
 });
 
-test("flush waits for the disk", () => {
+test("flush() waits for the disk", () => {
   const { platform, calls } = recorded();
   const own = platform.duplicate(7);
   calls.length = 0;
@@ -363,7 +368,7 @@ test("flush waits for the disk", () => {
   assert.equal(calls, [["FlushViewOfFile", ADDRESS, 4096]]);
 });
 
-test("a map that does not write to its file flushes no descriptor: it may be one for reading", () => {
+test("flush() of a map that does not write to its file flushes no descriptor", () => {
   // "FlushFileBuffers … hFile: A handle to the open file. The file handle must have the GENERIC_WRITE access right."
   for (const [access, flushed] of [
     ["read", ["FlushViewOfFile"]],
@@ -386,7 +391,7 @@ test("a map that does not write to its file flushes no descriptor: it may be one
   }
 });
 
-test("a flush that is refused for a moment is tried again, and any other refusal is an error at once", () => {
+test("flush() tries again if it is refused for a moment, and throws at once otherwise", () => {
   const refusing = (number: number, times: number) => {
     const made = recorded({ FlushViewOfFile: () => (times-- > 0 ? 0 : 1), GetLastError: () => number });
     return { ...made, names: () => made.calls.map(([name]) => name) };
@@ -413,7 +418,7 @@ test("a flush that is refused for a moment is tried again, and any other refusal
   assert.not.ok(broken.names().includes("Sleep"));
 });
 
-test("the advice is a list of one range", () => {
+test("advise() passes a list of one range", () => {
   let range: bigint[] = [];
   const { platform, calls } = recorded({
     PrefetchVirtualMemory: (_process, _count, entries) => {
@@ -435,7 +440,7 @@ test("the advice is a list of one range", () => {
   );
 });
 
-test("pages are locked, and to unlock what is not locked is no error", () => {
+test("lock() and unlock() call VirtualLock and VirtualUnlock, which may find nothing locked", () => {
   const { platform, calls } = recorded({ VirtualLock: () => 1, VirtualUnlock: () => 1 });
   platform.lock(ADDRESS, 8192, true);
   platform.unlock(ADDRESS, 8192);
@@ -458,7 +463,7 @@ test("pages are locked, and to unlock what is not locked is no error", () => {
   }
 });
 
-test("what is no descriptor is refused before any call is made with it", () => {
+test("duplicate() refuses an invalid descriptor before any call with it", () => {
   // -2: "_NO_CONSOLE_FILENO", a standard stream that leads nowhere.
   for (const answer of [-1, -2]) {
     const { platform, calls } = recorded({ uv_get_osfhandle: () => answer });
@@ -486,7 +491,7 @@ function identity(fd: number, change = 0n): Behaviour {
   };
 }
 
-test("where descriptors can't be read, a path is opened once more, and must lead to the same file", () => {
+test("knownByPath() opens the path again where descriptors have no handle, and checks that it is the same file", () => {
   const fd = openSync(newFile("content"), "r");
   const { platform, calls } = recorded({ GetFileInformationByHandle: identity(fd) }, false);
   const copy = platform.withPath?.(fd, "C:\\data.bin", true, () => platform.duplicate(fd));
@@ -508,7 +513,7 @@ test("where descriptors can't be read, a path is opened once more, and must lead
   closeSync(fd);
 });
 
-test("a path that leads to another file by now is refused: the runtime did not allow that one", () => {
+test("knownByPath() refuses a path that leads to another file by now", () => {
   const fd = openSync(newFile("content"), "r");
   const { platform, calls } = recorded({ GetFileInformationByHandle: identity(fd, 1n) }, false);
   const error = thrown(() => platform.withPath?.(fd, "C:\\data.bin", true, () => assert.unreachable())) as MMapError;
@@ -517,7 +522,7 @@ test("a path that leads to another file by now is refused: the runtime did not a
   closeSync(fd);
 });
 
-test("where descriptors can be read, no path is opened", () => {
+test("knownByPath() opens no path where descriptors have handles", () => {
   const { platform, calls } = recorded();
   assert.is(
     platform.withPath?.(7, "C:\\data.bin", true, () => 5),
@@ -526,7 +531,7 @@ test("where descriptors can be read, no path is opened", () => {
   assert.equal(calls, []);
 });
 
-test("Win32's numbers have POSIX's names", () => {
+test("system errors have POSIX's names for Win32's numbers", () => {
   for (const [number, code] of [
     [2, "ENOENT"],
     [5, "EACCES"],

@@ -28,20 +28,9 @@ import {
   withoutDescriptors,
 } from "../helpers/support.ts";
 
-const test = suite("Windows");
+const test = suite("systems/windows");
 
-/** Node 20 cannot detach a view, so one keeps its memory mapped. */
-const DETACHES = "transfer" in ArrayBuffer.prototype;
-
-let names = 0;
-
-/** A name that no other mapping object has. */
-const newName = (): string => `Local\\mmap-ffi-${process.pid}-${names++}`;
-
-/** The error that the system's refusal became. */
-const refusal = (act: () => unknown): MMapError => thrown(act) as MMapError;
-
-test("views begin at multiples of 64 KiB in the file, and the library aligns them", () => {
+test("open() takes any offset, though views begin at multiples of 64 KiB", () => {
   assert.is(ALLOCATIONGRANULARITY, 65_536);
   assert.is(PAGESIZE, 4096);
   const content = Uint8Array.from({ length: 300_000 }, (_, index) => (index * 7) % 251);
@@ -55,7 +44,7 @@ test("views begin at multiples of 64 KiB in the file, and the library aligns the
   }
 });
 
-test("a length larger than the file extends it with zeros", () => {
+test("open() with a length larger than the file extends it with zeros", () => {
   const path = newFile("abc");
   {
     using mm = MMap.open(path, { access: "write", length: 100_000 });
@@ -72,14 +61,22 @@ test("a length larger than the file extends it with zeros", () => {
   assert.equal(behind.read(), new Uint8Array(10));
 });
 
-test("a map whose writes do not reach the file does not extend it either", () => {
+test("open() does not extend the file of a map whose writes do not reach it", () => {
   const path = newFile("abc");
   refuses(RangeError, () => MMap.open(path, { length: 4 }), "length", "3", "4");
   refuses(RangeError, () => MMap.open(path, { access: "copy", length: 4 }), "length", "3", "4");
   assert.is(statSync(path).size, 3);
 });
 
-test("a file that cannot be mapped is not extended", () => {
+let names = 0;
+
+/** A name that no other mapping object has. */
+const newName = (): string => `Local\\mmap-ffi-${process.pid}-${names++}`;
+
+/** The error that the system's refusal became. */
+const refusal = (act: () => unknown): MMapError => thrown(act) as MMapError;
+
+test("open() does not extend a file that cannot be mapped", () => {
   const path = newFile("abc");
   const name = newName();
   using held = MMap.anonymous(10, { tagname: name });
@@ -90,14 +87,14 @@ test("a file that cannot be mapped is not extended", () => {
   assert.is(held.length, 10);
 });
 
-test("an empty file is refused", () => {
+test("open() refuses an empty file", () => {
   const path = newFile("");
   refuses(RangeError, () => MMap.open(path), "empty");
   refuses(RangeError, () => MMap.open(path, { access: "write" }), "empty");
   assert.is(statSync(path).size, 0);
 });
 
-test("flags and prot are refused, and leave no file behind", () => {
+test("open() refuses flags and prot, and leaves no new file", () => {
   const path = newPath();
   refuses(TypeError, () => MMap.open(path, { create: true, length: 10, flags: 1 }), "flags", "1", "access");
   refuses(TypeError, () => MMap.open(path, { create: true, length: 10, prot: 3 }), "prot", "3", "access");
@@ -105,7 +102,7 @@ test("flags and prot are refused, and leave no file behind", () => {
   refuses(TypeError, () => MMap.anonymous(10, { prot: 1 }), "prot");
 });
 
-test("create makes a file", () => {
+test("open() with create makes a file", () => {
   const path = newPath();
   using mm = MMap.open(path, { create: true, length: 5000 });
   mm.write("made");
@@ -114,7 +111,7 @@ test("create makes a file", () => {
   assert.is(statSync(path).size, 5000);
 });
 
-test("maps with the same tagname share their memory", () => {
+test("anonymous() with the same tagname shares its memory", () => {
   const tagname = newName();
   using first = MMap.anonymous(100, { tagname });
   using second = MMap.anonymous(50, { tagname });
@@ -129,7 +126,7 @@ test("maps with the same tagname share their memory", () => {
   refuses(TypeError, () => MMap.anonymous(10, { tagname: 3 as never }), "tagname", "3");
 });
 
-test("a name is free once its maps are closed", () => {
+test("close() frees the tagname", () => {
   const tagname = newName();
   const first = MMap.anonymous(10, { tagname });
   first[0] = 1;
@@ -139,7 +136,7 @@ test("a name is free once its maps are closed", () => {
   assert.is(second[99_999], 0);
 });
 
-test("another process shares the memory by its name", () => {
+test("anonymous() with a tagname shares its memory with another process", () => {
   const tagname = newName();
   using mm = MMap.anonymous(20, { tagname });
   mm.write("parent");
@@ -152,7 +149,7 @@ test("another process shares the memory by its name", () => {
   assert.is(text(mm.slice(0, 12)), "parentchild!");
 });
 
-test("resize is refused while another map has the name, and changes nothing", () => {
+test("resize() is refused while another map has the tagname, and changes nothing", () => {
   const tagname = newName();
   using mm = MMap.anonymous(100, { tagname });
   mm.write("kept");
@@ -170,7 +167,7 @@ test("resize is refused while another map has the name, and changes nothing", ()
   assert.is(again[4], 33);
 });
 
-test("a named map is resized once it is the only one, and keeps its name", () => {
+test("resize() of the only map with a tagname keeps the tagname", () => {
   const tagname = newName();
   using mm = MMap.anonymous(100, { tagname });
   mm.write("kept");
@@ -182,7 +179,7 @@ test("a named map is resized once it is the only one, and keeps its name", () =>
   assert.is(text(other.slice(0, 4)), "kept");
 });
 
-test("a named map of a file is resized", () => {
+test("resize() of a map of a file with a tagname works", () => {
   const path = newFile("0123456789");
   const tagname = newName();
   using mm = MMap.open(path, { access: "write", tagname });
@@ -199,7 +196,10 @@ test("a named map of a file is resized", () => {
   assert.is(statSync(path).size, 70_000);
 });
 
-test("an anonymous map gets a new mapping with the old contents", () => {
+/** Node 20 cannot detach a view, so one keeps its memory mapped. */
+const DETACHES = "transfer" in ArrayBuffer.prototype;
+
+test("resize() of an anonymous map keeps the bytes", () => {
   for (const access of ["default", "write"] as const) {
     using mm = MMap.anonymous(70_000, { access });
     mm.write("kept");
@@ -217,7 +217,7 @@ test("an anonymous map gets a new mapping with the old contents", () => {
   }
 });
 
-test("a map of a file grows and shrinks with it", () => {
+test("resize() grows and shrinks the file", () => {
   const path = newFile("0123456789");
   using mm = MMap.open(path, { access: "write", offset: 3 });
   mm.resize(100_000);
@@ -231,7 +231,7 @@ test("a map of a file grows and shrinks with it", () => {
   assert.is(mm.size(), 7);
 });
 
-test("a file that another map has does not shrink, and the map stays as it is", () => {
+test("resize() does not shrink a file that another map has, and the map stays as it is", () => {
   const path = newFile("0123456789");
   using other = MMap.open(path);
   using mm = MMap.open(path, { access: "write" });
@@ -247,7 +247,7 @@ test("a file that another map has does not shrink, and the map stays as it is", 
   assert.is(statSync(path).size, 20);
 });
 
-test("nobody cuts a file that is mapped, and everybody may once it is not", () => {
+test("open() keeps others from cutting the file until close()", () => {
   const path = newFile("0123456789");
   const mm = MMap.open(path);
   // Win32 error 1224, for which libuv has no name.
@@ -264,7 +264,7 @@ test("nobody cuts a file that is mapped, and everybody may once it is not", () =
 });
 
 if (runs("a view that cannot be detached", WINDOWS && DETACHES && "this runtime detaches views"))
-  test("a view that cannot be detached keeps the file from shrinking", () => {
+  test("resize() does not shrink a file with a view that cannot be detached", () => {
     const path = newFile("0123456789");
     using mm = MMap.open(path, { access: "write" });
     const view = mm.bytes;
@@ -274,7 +274,7 @@ if (runs("a view that cannot be detached", WINDOWS && DETACHES && "this runtime 
     assert.is(text(mm.slice()), "0123456789");
   });
 
-test("a stray write to a map for reading stays in this process", () => {
+test("bytes of a read map can be written, and the file does not change", () => {
   const path = newFile("a".repeat(200_000));
   const printed = printedBy(
     `for (const offset of [0, 70_001]) {
@@ -293,7 +293,7 @@ test("a stray write to a map for reading stays in this process", () => {
   assert.is(readFileSync(path, "latin1"), "a".repeat(200_000));
 });
 
-test("what the user sees of a map for reading follows the file", () => {
+test("bytes of a read map follow the file", () => {
   const path = newFile("before");
   using reader = MMap.open(path);
   using writer = MMap.open(path, { access: "write" });
@@ -304,7 +304,7 @@ test("what the user sees of a map for reading follows the file", () => {
   assert.is(text(reader.slice()), "after!");
 });
 
-test("a private copy does not reach the file", () => {
+test("write() with access copy does not reach the file", () => {
   const path = newFile("file");
   using mm = MMap.open(path, { access: "copy" });
   mm.write("copy");
@@ -313,7 +313,7 @@ test("a private copy does not reach the file", () => {
   assert.is(readFileSync(path, "latin1"), "file");
 });
 
-test("flush takes any range", () => {
+test("flush() takes any range", () => {
   const path = newFile(new Uint8Array(200_000));
   using mm = MMap.open(path, { access: "write", offset: 5 });
   using untracked = MMap.open(path, { access: "write", trackfd: false });
@@ -323,7 +323,7 @@ test("flush takes any range", () => {
   assert.is(readFileSync(path)[100_005], 1);
 });
 
-test("madvise has one advice", () => {
+test("madvise() takes MADV_WILLNEED only", () => {
   using mm = MMap.open(newFile(new Uint8Array(100_000)));
   mm.madvise(MADV_WILLNEED);
   mm.madvise(MADV_WILLNEED, 4096, 100);
@@ -336,7 +336,7 @@ test("madvise has one advice", () => {
   assert.equal(known, [["MADV_WILLNEED", 3]]);
 });
 
-test("errors have POSIX's names, and Win32's numbers and words", () => {
+test("MMapError has POSIX's names, and Win32's numbers and words", () => {
   const huge = refusal(() => MMap.anonymous(2 ** 46));
   assert.is(huge.code, "ENOMEM");
   assert.is(huge.syscall, "CreateFileMappingW");
@@ -346,7 +346,7 @@ test("errors have POSIX's names, and Win32's numbers and words", () => {
   assert.is(missing.code, "ENOENT");
 });
 
-test("paths may be long, relative, and in any script", () => {
+test("open() takes long paths, relative paths, and paths in any script", () => {
   const path = newPath();
   for (const name of [`${path}-żółć-文件-🎉`, `${path}/../${"n".repeat(200)}`]) {
     writeFileSync(name, "content");
@@ -355,13 +355,13 @@ test("paths may be long, relative, and in any script", () => {
   }
 });
 
-test("a map has no descriptor for others", () => {
+test("fd is -1", () => {
   using mm = MMap.open(newFile("abc"));
   assert.is(mm.fd, -1);
 });
 
 if (runs("descriptors", withoutDescriptors)) {
-  test("the user's descriptor stays open, where it was", () => {
+  test("new MMap(), resize() and close() leave the user's descriptor open and its position unchanged", () => {
     const path = newFile("0123456789");
     const fd = openSync(path, "r+");
     const two = new Uint8Array(2);
@@ -376,7 +376,7 @@ if (runs("descriptors", withoutDescriptors)) {
     closeSync(fd);
   });
 
-  test("a map lives longer than the user's descriptor", () => {
+  test("new MMap() outlives the user's descriptor", () => {
     const fd = openSync(newFile("0123456789"), "r+");
     using mm = new MMap(fd, 0);
     closeSync(fd);
@@ -386,7 +386,7 @@ if (runs("descriptors", withoutDescriptors)) {
     assert.is(mm.size(), 5);
   });
 
-  test("what is no descriptor is refused, and one that may not be written", () => {
+  test("new MMap() refuses an invalid descriptor, and a read-only one for writing", () => {
     const bad = refusal(() => new MMap(9999, 10));
     assert.equal([bad.code, bad.errno, bad.syscall], ["EBADF", 6, "uv_get_osfhandle"]);
     const fd = openSync(newFile("abc"), "r");
@@ -398,7 +398,7 @@ if (runs("descriptors", withoutDescriptors)) {
 }
 
 if (runs("descriptors that cannot be read", WINDOWS && !withoutDescriptors && "descriptors can be read here"))
-  test("where descriptors can't be read, the error says to map by path", () => {
+  test("new MMap() says to map by path where descriptors have no handle", () => {
     const fd = openSync(newFile("abc"), "r");
     const error = refusal(() => new MMap(fd, 0, { access: "read" }));
     assert.equal([error.code, error.errno], ["ENOTSUP", 50]);
@@ -406,7 +406,7 @@ if (runs("descriptors that cannot be read", WINDOWS && !withoutDescriptors && "d
     closeSync(fd);
   });
 
-test("maps leave no view and no handle behind", () => {
+test("open(), resize() and close() leave no view and no handle", () => {
   const path = newFile("x".repeat(100_000));
   const tagname = newName();
   const round = () => {
@@ -430,7 +430,7 @@ test("maps leave no view and no handle behind", () => {
   );
 });
 
-test("maps that are garbage give their views and handles back", () => {
+test("maps that were garbage collected leave no view and no handle", () => {
   const printed = printedBy(
     `import { windowsResources } from ${JSON.stringify(new URL("../helpers/windows-resources.ts", import.meta.url).href)};
      import { setImmediate, setTimeout } from "node:timers/promises";

@@ -1,3 +1,9 @@
+/**
+ * Which way to call C the library takes, and what it says where there is none.
+ *
+ * @module
+ */
+
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -6,13 +12,21 @@ import * as assert from "uvu/assert";
 import { openFfi } from "../../ffi/mod.ts";
 import { FfiUnavailable, type Signatures } from "../../ffi/types.ts";
 import { librariesFor } from "../../platform/linux.ts";
-import { currentRuntime, ROOT } from "../helpers/runtimes.ts";
+import { currentRuntime, MACHINE, ROOT } from "../helpers/runtimes.ts";
 import { LIBRARY, newPath, runFile, runs, thrown, WINDOWS } from "../helpers/support.ts";
 
-const test = suite("no way to call C");
+const test = suite("units/backend");
 
-const isNode = process.versions.bun === undefined && process.versions.deno === undefined;
-const hasNodeFfi = isNode && Number.parseInt(process.versions.node, 10) >= 26;
+test("currentRuntime() is the runtime that runs the suite", () => {
+  assert.is(currentRuntime().missing, undefined);
+  const own = process.versions.bun ? "bun" : process.versions.deno ? "deno" : "node";
+  assert.ok(currentRuntime().name.startsWith(own));
+});
+
+test("process.platform and process.arch are those of the emulated machine", () => {
+  const running = `${process.platform}-${process.arch}`;
+  if (MACHINE !== undefined) assert.ok(MACHINE.system.startsWith(running), `${running} instead of ${MACHINE.system}`);
+});
 
 /** Imports the library after `before` has run, then maps something, and prints what came of it. */
 const TRY = (before: string, library: string) => `
@@ -40,7 +54,7 @@ function tryWith(before: string): string[] {
   return (stdout + stderr).trim().split("\n");
 }
 
-test("a 32-bit process is told to run a 64-bit build, when it maps and not when it imports", () => {
+test("anonymous() in a 32-bit process says to run a 64-bit build; the import does not throw", () => {
   const [imported, first, second] = tryWith(PRETEND("arch", "ia32"));
   assert.match(imported as string, /^imported/);
   assert.match(first as string, /^true ERR_MMAP_FFI .*32-bit.*ia32.*64-bit/);
@@ -49,13 +63,17 @@ test("a 32-bit process is told to run a 64-bit build, when it maps and not when 
   assert.is(second, first);
 });
 
-test("an unknown system is told which are known, and its constants are undefined", () => {
+test("anonymous() on an unknown system names the supported ones; its constants are undefined", () => {
   const [imported, first] = tryWith(PRETEND("platform", "plan9"));
   assert.match(imported as string, /^imported (true|false) undefined$/);
   assert.match(first as string, /^true ERR_MMAP_FFI .*plan9.*linux/);
 });
 
-test("without koffi and without node:ffi, Node is told to install koffi", () => {
+const isNode = process.versions.bun === undefined && process.versions.deno === undefined;
+
+const hasNodeFfi = isNode && Number.parseInt(process.versions.node, 10) >= 26;
+
+test("anonymous() in Node without koffi and node:ffi says to install koffi", () => {
   if (!runs("koffi is not installed", !isNode && "only Node needs koffi")) return;
   // A copy of the library where no koffi is to be found.
   const folder = newPath();
@@ -71,7 +89,7 @@ test("without koffi and without node:ffi, Node is told to install koffi", () => 
   else assert.match(first as string, /^true ERR_MMAP_FFI .*npm install koffi.* cause: Cannot find module 'koffi'/);
 });
 
-test("MMAP_FFI=node where there is no node:ffi is told so", () => {
+test("anonymous() with MMAP_FFI=node says so where there is no node:ffi", () => {
   if (!runs("MMAP_FFI=node", !isNode && "only Node reads MMAP_FFI")) return;
   const path = `${newPath()}.mts`;
   writeFileSync(path, TRY("", LIBRARY));
@@ -81,7 +99,7 @@ test("MMAP_FFI=node where there is no node:ffi is told so", () => {
   else assert.match(first, /^true ERR_MMAP_FFI .*node:ffi.*MMAP_FFI/);
 });
 
-test("a library or a function that is not there leaves no way to call C", () => {
+test("openFfi().open() throws FfiUnavailable if the library or a function is missing", () => {
   const ffi = openFfi();
   const abs = { abs: { parameters: ["i32"], result: "i32" } } as const;
   const libraries = WINDOWS ? ["ucrtbase.dll"] : librariesFor(process.arch);
@@ -95,13 +113,13 @@ test("a library or a function that is not there leaves no way to call C", () => 
   assert.match(refused(libraries, { ...abs, no_such_function: abs.abs }), new RegExp(libraries[0] as string));
 });
 
-test("a mistake that shows while the system is opened stays what it is", () => {
+test("anonymous() rethrows unchanged an unexpected error of opening the platform", () => {
   if (!runs("a mistake in the system's file", WINDOWS && "it is about POSIX's file")) return;
   const [, first] = tryWith("Array.prototype.flatMap = () => { throw new RangeError('a mistake'); };");
   assert.is(first, "false undefined a mistake");
 });
 
-test("the suite runs with the way to call C that it is named for", () => {
+test("MMAP_FFI is what the runtime's name says", () => {
   const wanted = currentRuntime().env.MMAP_FFI;
   assert.is(process.env.MMAP_FFI, wanted);
 });

@@ -12,10 +12,11 @@ import { constants as openbsd } from "../../platform/openbsd.ts";
 import type { Constants } from "../../platform/types.ts";
 import { runs } from "../helpers/support.ts";
 
-const test = suite("constants");
+const test = suite("units/constants");
 
 /** The systems' values, taken from each system's own headers. */
 const FIXTURE = new URL("constants.json", import.meta.url);
+
 const expected = JSON.parse(readFileSync(FIXTURE, "utf8")) as Record<string, Record<string, number>>;
 
 const SYSTEMS: Record<string, Constants> = {
@@ -30,7 +31,7 @@ const SYSTEMS: Record<string, Constants> = {
 const isPublic = (name: string) => /^(PROT|MAP|MADV|MS)_/.test(name);
 
 for (const [system, constants] of Object.entries(SYSTEMS)) {
-  test(`${system} has the values of its headers, and no constant more or less`, () => {
+  test(`constants of ${system} are exactly those of its headers`, () => {
     const wanted = expected[system] as Record<string, number>;
     const names = Object.keys(wanted).filter((name) => isPublic(name) || name === "_SC_PAGESIZE");
     assert.equal(Object.keys(constants).sort(), names.sort());
@@ -38,7 +39,7 @@ for (const [system, constants] of Object.entries(SYSTEMS)) {
   });
 }
 
-test("each constant of any system is exported, with the running system's value or undefined", () => {
+test("constants of every system are exported, with the running system's value or undefined", () => {
   const exported = library as unknown as Record<string, unknown>;
   const names = new Set(Object.values(expected).flatMap((values) => Object.keys(values).filter(isPublic)));
   assert.is(names.size, 79);
@@ -50,7 +51,7 @@ test("each constant of any system is exported, with the running system's value o
   assert.equal(more, [], "exported, but of no system");
 });
 
-test("the running system's constants are those of its headers", () => {
+test("constants of the running system are those of its headers", () => {
   const { platform, arch } = process;
   const wanted = expected[platform === "linux" ? `linux-${arch}` : platform];
   if (!runs("the running system's constants", wanted === undefined && `no values are known for ${platform}-${arch}`)) {
@@ -89,7 +90,7 @@ function preprocessed(program: string, names: string[]): Map<string, number> | s
   return new Map(found.map(([, name, value]) => [name as string, Number(value)]));
 }
 
-test("the machine's own headers agree", () => {
+test("constants agree with the machine's own headers", () => {
   const found = compiler();
   const name = "the machine's own headers";
   if (!runs(name, typeof found === "string" && found)) return;

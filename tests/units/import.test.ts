@@ -13,10 +13,11 @@ import { arch, platform } from "../../ffi/builtins.ts";
 import { ROOT } from "../helpers/runtimes.ts";
 import { LIBRARY, newPath, runFile, unless, WINDOWS } from "../helpers/support.ts";
 
-const test = suite("import");
+const test = suite("units/import");
 
 /** Where a kernel must be asked for its page size, C is called when the library is imported. */
 const asks = process.arch !== "x64" && !WINDOWS && process.platform !== "darwin";
+
 const known = unless(asks && "the size of a page, which the library exports, is to be had through C alone", test);
 
 /** Prints what was asked of the runtime when the library was imported, and then, when something was mapped. */
@@ -35,7 +36,7 @@ const PROGRAM = `
   MMap.anonymous(10).close();
   console.log("mapped:", ...new Set(asked));`;
 
-known("nothing of the runtime's is loaded before something is mapped", () => {
+known("importing loads no module of the runtime before something is mapped", () => {
   const path = `${newPath()}.mts`;
   writeFileSync(path, PROGRAM);
   const { stdout, stderr } = runFile(path);
@@ -62,14 +63,14 @@ const SUBSCRIBERS = `
   MMap.anonymous(10).close();
   console.log(...heard, kept.length);`;
 
-test("who subscribed to mmap:open before the library was imported is told of the first map, and so is who did after", () => {
+test("mmap:open has the subscribers from before the import and from after it", () => {
   const path = `${newPath()}.mts`;
   writeFileSync(path, SUBSCRIBERS);
   const { stdout, stderr } = runFile(path);
   assert.match(stdout, /^before after [02]$/m, stderr);
 });
 
-test("no file of the library imports anything but others of its files", () => {
+test("files of the library import only one another", () => {
   const files = ["lib", "ffi", "platform"].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" }).map((file) => join(ROOT, folder, file)),
   );
@@ -81,7 +82,7 @@ test("no file of the library imports anything but others of its files", () => {
   }
 });
 
-test("the machine is the one that the runtime's process says", () => {
+test("arch and platform are those of the runtime's process", () => {
   assert.is(platform, process.platform);
   assert.is(arch, process.arch);
 });

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { List } from "../../ffi/list.ts";
 
-const test = suite("List");
+const test = suite("units/list");
 
 function elements<T>(list: List<T>): T[] {
   const seen: T[] = [];

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { findBytes, findLastBytes, type SearchPrimitives, twoWay } from "../../platform/memmem.ts";
 
-const test = suite("searching with what C has");
+const test = suite("units/memmem");
 
 /** Mapped memory that is none, and how much was asked of it; with memmem and memrchr, or without. */
 function memoryOf(text: Uint8Array, complete = false) {

@@ -2,11 +2,13 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap, type MMapOptions, type OpenOptions } from "../../lib/mod.ts";
-import { holds, newFile, newPath, refuses, text, unless, WINDOWS } from "../helpers/support.ts";
+import { holds, newFile, newPath, refuses, text, thrown, unless, WINDOWS } from "../helpers/support.ts";
+import { UNGUARDED } from "../helpers/truncation.ts";
 
-const test = suite("wrong arguments");
+const test = suite("api/errors");
 
 type Kind = typeof TypeError | typeof RangeError;
+
 type Wrong = [value: unknown, kind: Kind, shown: string];
 
 /** An object that no conversion may be tried on. */
@@ -30,8 +32,11 @@ const NOT_INTEGERS: Wrong[] = [
   [Number.POSITIVE_INFINITY, TypeError, "Infinity"],
   [Number.NEGATIVE_INFINITY, TypeError, "-Infinity"],
 ];
+
 const MISSING: Wrong = [undefined, TypeError, "undefined"];
+
 const outOfRange = (...values: number[]): Wrong[] => values.map((value) => [value, RangeError, String(value)]);
+
 const HUGE = outOfRange(2 ** 53, 1e300, -(2 ** 53), -1e300);
 
 function detached(): ArrayBuffer {
@@ -40,9 +45,11 @@ function detached(): ArrayBuffer {
   return buffer;
 }
 
-const shortLived = detached();
-const emptied = new Uint8Array(8);
-structuredClone(emptied.buffer, { transfer: [emptied.buffer] });
+function detachedView(): Uint8Array {
+  const view = new Uint8Array(8);
+  structuredClone(view.buffer, { transfer: [view.buffer] });
+  return view;
+}
 
 const NOT_BYTES: Wrong[] = [
   MISSING,
@@ -54,11 +61,12 @@ const NOT_BYTES: Wrong[] = [
   [{ length: 1, 0: 1 }, TypeError, "an object"],
   [[1, 2], TypeError, "an array"],
   [trap, TypeError, "an object"],
-  [shortLived, TypeError, "transferred"],
-  [emptied, TypeError, "transferred"],
+  [detached(), TypeError, "transferred"],
+  [detachedView(), TypeError, "transferred"],
 ];
 
 const CONTENT = "content of the map\nand more";
+
 const LENGTH = CONTENT.length;
 
 /** Each method's argument: its name, how to pass a value for it, and what is wrong. */
@@ -180,7 +188,7 @@ const CASES: [method: string, argument: string, call: (mm: MMap, value: never) =
 ];
 
 for (const [method, argument, call, wrong] of CASES) {
-  test(`${method}: ${argument}`, () => {
+  test(`${method}() refuses a wrong ${argument}, and changes nothing`, () => {
     const path = newFile(CONTENT);
     using mm = MMap.open(path, { access: "write" });
     mm.seek(5);
@@ -228,7 +236,7 @@ const OPTIONS: [option: keyof MMapOptions, wrong: Wrong[]][] = [
 const posix = unless(WINDOWS && "it is about POSIX's flags, prot, tagname or errors", test);
 
 for (const [option, wrong] of OPTIONS) {
-  posix(`options: ${option}`, () => {
+  posix(`new MMap() and open() refuse a wrong option ${option}`, () => {
     const path = newFile(CONTENT);
     const fd = openSync(path, "r+");
     for (const [value, kind, shown] of wrong) {
@@ -241,7 +249,7 @@ for (const [option, wrong] of OPTIONS) {
   });
 }
 
-posix("the constructor's fd and length", () => {
+posix("new MMap() and anonymous() refuse a wrong fd, length or options", () => {
   const path = newFile(CONTENT);
   const fd = openSync(path, "r+");
   for (const [value, kind, shown] of [MISSING, ...NOT_INTEGERS, ...HUGE, ...outOfRange(-2, 2 ** 31)]) {
@@ -261,7 +269,7 @@ posix("the constructor's fd and length", () => {
   closeSync(fd);
 });
 
-posix("open's path, length, create and mode", () => {
+posix("open() refuses a wrong path, length, create, mode or options", () => {
   const path = newFile(CONTENT);
   for (const value of [undefined, null, 1, {}, trap, ["x"], Symbol("x"), new Uint8Array(3)]) {
     refuses(TypeError, () => MMap.open(value as string), "path");
@@ -291,7 +299,7 @@ posix("open's path, length, create and mode", () => {
   refuses("ENOENT", () => MMap.open(missing), missing);
 });
 
-test("huge but valid numbers are clamped where slices clamp", () => {
+test("slice(), find() and read() clamp huge numbers", () => {
   using mm = MMap.open(newFile(CONTENT));
   assert.is(text(mm.slice(-1e300, 1e300)), CONTENT);
   assert.is(mm.find("more", -(2 ** 60), 2 ** 60), LENGTH - 4);
@@ -300,7 +308,7 @@ test("huge but valid numbers are clamped where slices clamp", () => {
   assert.is(mm.read(Number.MAX_SAFE_INTEGER).length, LENGTH);
 });
 
-test("resizable and shared buffers, and liars, are measured by the engine", () => {
+test("write() and find() take resizable and shared buffers, and measure arrays that lie about their length", () => {
   using mm = MMap.anonymous(100);
   const resizable = new ArrayBuffer(4, { maxByteLength: 100 } as never);
   assert.is(mm.write(resizable), 4);
@@ -313,6 +321,35 @@ test("resizable and shared buffers, and liars, are measured by the engine", () =
   assert.is(mm.write(liar), 3);
   assert.is(mm.find(liar), 9);
   assert.is(mm.tell(), 15);
+});
+
+test("MMapError has no property whose value is unknown", () => {
+  const mm = MMap.anonymous(1);
+  mm.close();
+  assert.equal(Object.keys(thrown(() => mm.length)).sort(), ["code", "name"]);
+});
+
+test("open() and resize() refuse reserve unless it is a boolean and the map is for writing", () => {
+  const path = newFile("abc");
+  refuses(TypeError, () => MMap.open(path, { reserve: true }), "reserve");
+  refuses(TypeError, () => MMap.open(path, { access: "copy", reserve: true }), "reserve");
+  refuses(TypeError, () => MMap.open(path, { access: "write", reserve: 1 as never }), "reserve", "1");
+  using mm = MMap.open(path, { access: "write" });
+  refuses(TypeError, () => mm.resize(5, { reserve: "yes" as never }), "reserve", '"yes"');
+  refuses(TypeError, () => mm.resize(5, 1 as never), "options", "1");
+  assert.is(mm.length, 3);
+});
+
+/** A case that needs the guard. */
+const _guarded = unless(UNGUARDED, test);
+
+test("open() refuses a guard that is not a boolean; guarded and faults throw after close()", () => {
+  // @ts-expect-error
+  refuses(TypeError, () => MMap.open(newFile("abc"), { guard: "yes" }), "guard", "yes");
+  const mm = MMap.open(newFile("abc"));
+  mm.close();
+  refuses("ERR_MMAP_CLOSED", () => mm.guarded);
+  refuses("ERR_MMAP_CLOSED", () => mm.faults);
 });
 
 test.run();

@@ -1,0 +1,111 @@
+/**
+ * Linux, call by call, against its headers and manual pages.
+ *
+ * @module
+ */
+
+import { existsSync, readFileSync } from "node:fs";
+import process from "node:process";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { openFirst } from "../../ffi/open-library.ts";
+import { errorFactory } from "../../lib/errors.ts";
+import { MMap } from "../../lib/mod.ts";
+import { librariesFor, linuxPlatform } from "../../platform/linux.ts";
+import { over } from "../helpers/recorder.ts";
+import { refuses, unless } from "../helpers/support.ts";
+import { assertCalls, linux, MAPPED, played, type System } from "../helpers/systems.ts";
+
+const test = suite("systems/linux");
+
+test("Linux: the calls of open, flush, madvise, resize, size and close", () => {
+  assertCalls(linux, {
+    start: ["__errno_location()", "sysconf(30)"],
+    open: [
+      // statx(2): AT_EMPTY_PATH is 0x1000; STATX_TYPE | STATX_SIZE is 0x201.
+      "statx(9, &memory[1], 4096, 513, &memory[256])",
+      // fcntl(2), F_DUPFD_CLOEXEC: 1030.
+      "fcntl(9, 1030, 0)",
+      "mmap(0, 20480, 3, 1, 20, 0)",
+    ],
+    flush: ["msync(0x100004000, 626, 4)"],
+    advise: ["madvise(0x100001000, 15904, 3)"],
+    // mremap(2), EFAULT: "you specified ... an address range that spans several mappings". Advice on a part may have made
+    // several of it.
+    grow: [
+      "statx(20, &memory[1], 4096, 513, &memory[256])",
+      "ftruncate(20, 40000)",
+      "mmap(0, 40960, 3, 1, 20, 0)",
+      "munmap(0x100000000, 20480)",
+    ],
+    // mremap(2): MREMAP_MAYMOVE is 1.
+    shrink: [
+      "statx(20, &memory[1], 4096, 513, &memory[256])",
+      "ftruncate(20, 10000)",
+      "mremap(0x100100000, 40960, 12288, 1)",
+    ],
+    size: ["statx(20, &memory[1], 4096, 513, &memory[256])"],
+    close: ["munmap(0x100200000, 12288)", "close(20)"],
+  });
+});
+
+const limit = existsSync("/proc/sys/vm/max_map_count")
+  ? Number(readFileSync("/proc/sys/vm/max_map_count", "latin1"))
+  : Number.POSITIVE_INFINITY;
+
+unless(limit > 1_000_000 && "the system's limit is too far away", test)(
+  "map() leaves 4,096 of the mappings of a process to the runtime",
+  () => {
+    // Documentation/admin-guide/sysctl/vm.rst: max_map_count "contains the maximum number of memory map areas a process may
+    // have".
+    const platform = linuxPlatform(played(linux, 4096), errorFactory);
+    const request = { descriptor: 9, access: "read", prot: undefined, flags: undefined, tagname: undefined } as const;
+    const page = { descriptor: 9, length: 4096, offset: 0, protection: platform.protection(request) };
+    for (let made = 0; made < limit - 4096; made++) platform.map(page);
+    refuses("ENOMEM", () => platform.map(page), "vm.max_map_count", String(limit));
+    platform.unmap(MAPPED, 4096);
+    platform.map(page);
+    refuses("ENOMEM", () => platform.map(page));
+  },
+);
+
+test("librariesFor() names glibc first and then musl", () => {
+  assert.equal(librariesFor("x64"), ["libc.so.6", "libc.musl-x86_64.so.1", "/lib/ld-musl-x86_64.so.1"]);
+  assert.equal(librariesFor("arm64"), ["libc.so.6", "libc.musl-aarch64.so.1", "/lib/ld-musl-aarch64.so.1"]);
+  for (const present of librariesFor("x64")) {
+    const tried: string[] = [];
+    const opened = openFirst(librariesFor("x64"), (library) => {
+      tried.push(library);
+      if (library !== present) throw new Error(`${library}: cannot open shared object file`);
+      return library;
+    });
+    assert.is(opened, present);
+    assert.equal(tried, librariesFor("x64").slice(0, librariesFor("x64").indexOf(present) + 1));
+  }
+});
+
+test("size() calls fstat where the C library has no statx", () => {
+  // bits/stat.h in Debian's musl-dev 1.2.3. For x86_64: dev_t, ino_t, nlink_t (8 bytes each), mode_t (4, at 24), uid_t, gid_t,
+  // __pad0 (4 each), dev_t (8), off_t st_size (at 48): 144 in all. For aarch64: dev_t, ino_t (8 each), mode_t (4, at 16),
+  // nlink_t, uid_t, gid_t (4 each), dev_t, __pad (8 each), off_t st_size (at 48): 128 in all.
+  const musl: System = { ...linux, stat: "fstat", modeAt: process.arch === "x64" ? 24 : 16, sizeAt: 48 };
+  const ffi = played(musl, 20_000);
+  const { open } = ffi;
+  ffi.open = (libraries, signatures) => {
+    if ("statx" in signatures) throw new Error("Symbol not found: statx");
+    return open(libraries, signatures);
+  };
+  over(musl.open, ffi, () => {
+    ffi.take();
+    using mm = new MMap(9, 0, { access: "read", guard: false });
+    assert.is(mm.size(), 20_000);
+    assert.equal(ffi.take(), [
+      "fstat(9, &memory[144])",
+      "fcntl(9, 1030, 0)",
+      "mmap(0, 20480, 3, 16386, 20, 0)",
+      "fstat(20, &memory[144])",
+    ]);
+  });
+});
+
+test.run();
