@@ -13,6 +13,7 @@ export const {
   BigInt64Array,
   BigUint64Array,
   Int32Array,
+  Map,
   Number,
   Uint8Array,
   Uint16Array,
@@ -39,11 +40,34 @@ export const {
 
 export const { apply: ReflectApply } = globalThis.Reflect;
 
-const {
-  defineProperty: ObjectDefineProperty,
-  getOwnPropertyDescriptor: ObjectGetOwnPropertyDescriptor,
-  keys: ObjectKeys,
-} = globalThis.Object;
+const { bind, call } = globalThis.Function.prototype;
+
+/** A method as a function that takes `this` as its first argument. */
+const uncurryThis = bind.bind(call) as <This, Arguments extends unknown[], Result>(
+  method: (this: This, ...values: Arguments) => Result,
+) => (self: This, ...values: Arguments) => Result;
+
+const mapPrototype = globalThis.Map.prototype as globalThis.Map<unknown, unknown>;
+export const MapPrototypeDelete = uncurryThis(mapPrototype.delete);
+export const MapPrototypeGet = uncurryThis(mapPrototype.get) as <K, V>(
+  map: globalThis.Map<K, V>,
+  key: K,
+) => V | undefined;
+export const MapPrototypeSet = uncurryThis(mapPrototype.set) as <K, V>(
+  map: globalThis.Map<K, V>,
+  key: K,
+  value: V,
+) => void;
+
+export const RegExpPrototypeExec = uncurryThis(globalThis.RegExp.prototype.exec);
+export const { fromCharCode: StringFromCharCode } = globalThis.String;
+export const StringPrototypeCharCodeAt = uncurryThis(globalThis.String.prototype.charCodeAt);
+export const StringPrototypeIncludes = uncurryThis(globalThis.String.prototype.includes);
+export const StringPrototypeStartsWith = uncurryThis(globalThis.String.prototype.startsWith);
+
+export const { keys: ObjectKeys } = globalThis.Object;
+const { defineProperty: ObjectDefineProperty, getOwnPropertyDescriptor: ObjectGetOwnPropertyDescriptor } =
+  globalThis.Object;
 
 /** The arguments of a getter that is called by `ReflectApply`. */
 export const NO_ARGUMENTS: never[] = [];

@@ -11,7 +11,7 @@
 import { builtins } from "../ffi/builtins.ts";
 import { ArrayBuffer, Int32Array, MathMin, Uint8Array } from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
-import type { Fail } from "./posix.ts";
+import type { Fail } from "./errno.ts";
 
 /** What a system's headers say. */
 export interface Aio {

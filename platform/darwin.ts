@@ -10,43 +10,31 @@
 
 import { arch as runningArch } from "../ffi/builtins.ts";
 import type { Ffi } from "../ffi/types.ts";
-import { errnoReader, type Fail, posixPlatform, residencyReader, statusMemory } from "./posix.ts";
+import { BSD_AIO, BSD_CONSTANTS } from "./bsd.ts";
+import { errnoReader } from "./errno.ts";
+import { posixPlatform, residencyReader, SHARED_SIGNATURES, statusReader } from "./posix.ts";
 import type { Constants, ErrorFactory, Platform } from "./types.ts";
 
 /** From the kernel's sys/mman.h and the C library's unistd.h. */
 export const constants: Constants = {
-  PROT_NONE: 0x0,
-  PROT_READ: 0x1,
-  PROT_WRITE: 0x2,
-  PROT_EXEC: 0x4,
-  MAP_SHARED: 0x1,
-  MAP_PRIVATE: 0x2,
-  MAP_FIXED: 0x10,
+  ...BSD_CONSTANTS,
   MAP_NORESERVE: 0x40,
   MAP_NOEXTEND: 0x100,
   MAP_HASSEMAPHORE: 0x200,
   MAP_NOCACHE: 0x400,
   MAP_JIT: 0x800,
-  MAP_ANON: 0x1000,
-  MAP_ANONYMOUS: 0x1000,
   MAP_RESILIENT_CODESIGN: 0x2000,
   MAP_RESILIENT_MEDIA: 0x4000,
   MAP_32BIT: 0x8000,
   MAP_TRANSLATED_ALLOW_EXECUTE: 0x20000,
   MAP_UNIX03: 0x40000,
   MAP_TPRO: 0x80000,
-  MADV_NORMAL: 0,
-  MADV_RANDOM: 1,
-  MADV_SEQUENTIAL: 2,
-  MADV_WILLNEED: 3,
-  MADV_DONTNEED: 4,
   MADV_FREE: 5,
   MADV_ZERO_WIRED_PAGES: 6,
   MADV_FREE_REUSABLE: 7,
   MADV_FREE_REUSE: 8,
   MADV_CAN_REUSE: 9,
   MADV_ZERO: 11,
-  MS_ASYNC: 0x1,
   MS_INVALIDATE: 0x2,
   MS_KILLPAGES: 0x4,
   MS_DEACTIVATE: 0x8,
@@ -60,8 +48,8 @@ const FIOCLEX = 0x20006601;
 
 const LIBRARIES = ["/usr/lib/libSystem.B.dylib"];
 
-/** From the kernel's sys/aio.h, sys/fcntl.h, sys/errno.h and sys/signal.h. */
-const AIO = { libraries: LIBRARIES, O_SYNC: 0x80, EINPROGRESS: 36, SIGEV_NONE: 0, notifyAt: 40 };
+/** From the kernel's sys/aio.h. */
+const AIO = { ...BSD_AIO, libraries: LIBRARIES, notifyAt: 40 };
 
 const SIGNATURES = {
   // int *__error(void);
@@ -72,8 +60,7 @@ const SIGNATURES = {
   ioctl: { parameters: ["i32", "usize"], result: "i32" },
   // int dup(int fildes);
   dup: { parameters: ["i32"], result: "i32" },
-  // int mincore(caddr_t addr, size_t len, char *vec);
-  mincore: { parameters: ["pointer", "usize", "bytes"], result: "i32" },
+  mincore: SHARED_SIGNATURES.mincore,
 } as const;
 
 // int fstat(int fildes, struct stat *buf);
@@ -81,34 +68,40 @@ const FSTAT = { parameters: ["i32", "bytes"], result: "i32" } as const;
 
 export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = runningArch): Platform {
   const c = ffi.open(LIBRARIES, SIGNATURES);
-  // Intel's plain fstat fills the struct of the time before inode numbers had 64 bits.
+  // Intel's plain fstat fills the older struct, from before inode numbers had 64 bits.
   const name = arch === "x64" ? "fstat$INODE64" : "fstat";
   const fstat = ffi.open(LIBRARIES, { [name]: FSTAT })[name] as (descriptor: number, status: Uint8Array) => number;
-  const fail: Fail = errnoReader(ffi, c.__error(), errors);
-  // struct stat with 64-bit inode numbers: st_mode is 16 bits at byte 4, st_size 64 bits at byte 96.
-  const stat = statusMemory(144, 4, 96);
-
-  const refusedFlags = ["MAP_JIT", "MAP_TPRO"];
-  // Its memmem compares at every byte that is the needle's first, and there is no memrchr.
+  const fail = errnoReader(ffi, c.__error(), errors);
   const posix = posixPlatform(
     ffi,
-    { libraries: LIBRARIES, constants, hasFastMemmem: false, refusedFlags, aio: AIO },
+    {
+      libraries: LIBRARIES,
+      constants,
+      // Its memmem compares at every byte that equals the needle's first, and there is no memrchr.
+      hasFastMemmem: false,
+      refusedFlags: ["MAP_JIT", "MAP_TPRO"],
+      aio: AIO,
+    },
     fail,
   );
+
+  /** Writes the file to the disk: macOS may map it wrongly otherwise. Some file systems cannot: the map is made anyway. */
+  function syncFile(descriptor: number): void {
+    if (descriptor !== -1) c.fcntl(descriptor, F_FULLFSYNC);
+  }
+
   return {
     ...posix,
     map(request) {
-      synchronize(request.descriptor);
+      syncFile(request.descriptor);
       return posix.map(request);
     },
     remap(address, length, request) {
-      if (request.length > length) synchronize(request.descriptor);
+      if (request.length > length) syncFile(request.descriptor);
       return posix.remap(address, length, request);
     },
-    status(descriptor) {
-      if (fstat(descriptor, stat.memory) !== 0) fail("fstat");
-      return stat.read();
-    },
+    // struct stat with 64-bit inode numbers: st_mode is 16 bits at byte 4, st_size 64 bits at byte 96.
+    status: statusReader(fstat, { name: "fstat", length: 144, modeAt: 4, sizeAt: 96 }, fail),
     duplicate(descriptor) {
       const copy = c.dup(descriptor);
       if (copy === -1) fail("dup");
@@ -123,9 +116,4 @@ export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = ru
     anonymousFile: () => -1,
     residency: residencyReader(c.mincore, fail),
   };
-
-  /** Brings a file to its disk, without which macOS may map it wrongly. Not each file system can: map it all the same. */
-  function synchronize(descriptor: number): void {
-    if (descriptor !== -1) c.fcntl(descriptor, F_FULLFSYNC);
-  }
 }

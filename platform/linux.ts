@@ -6,18 +6,20 @@
  */
 
 import { arch, builtins } from "../ffi/builtins.ts";
+import { Number, RegExpPrototypeExec, Uint8Array } from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
+import { errnoReader, type Fail } from "./errno.ts";
+import { cString } from "./libc.ts";
 import {
   blockAllocator,
   duplicator,
-  errnoReader,
-  type Fail,
   posixPlatform,
   residencyReader,
-  statusMemory,
+  SHARED_SIGNATURES,
+  statusReader,
 } from "./posix.ts";
 import { sigbusGuard } from "./sigbus/mod.ts";
-import type { Constants, ErrorFactory, FileStatus, Platform } from "./types.ts";
+import type { Constants, ErrorFactory, Platform } from "./types.ts";
 
 /** From the kernel's uapi headers: asm-generic/mman.h, asm-generic/mman-common.h and linux/mman.h. */
 const COMMON = {
@@ -83,6 +85,8 @@ export function constantsFor(arch: string): Constants {
 /** The running architecture's constants. */
 export const constants: Constants = constantsFor(arch);
 
+const { MADV_POPULATE_READ, MADV_POPULATE_WRITE, MAP_HUGE_SHIFT, MAP_HUGETLB, MAP_NORESERVE } = COMMON;
+
 const ENOMEM = 12;
 const MREMAP_MAYMOVE = 1;
 const MFD_CLOEXEC = 1;
@@ -92,7 +96,7 @@ const AT_EMPTY_PATH = 0x1000;
 const STATX_TYPE = 0x1;
 const STATX_SIZE = 0x200;
 
-/** From glibc's and musl's aio.h, fcntl.h and bits/siginfo.h; older glibc has the functions in a library of their own. */
+/** From glibc's and musl's aio.h, fcntl.h and bits/siginfo.h. Older glibc has the functions in librt. */
 const AIO = { O_SYNC: 0x101000, EINPROGRESS: 115, SIGEV_NONE: 1, notifyAt: 44 };
 
 const SIGNATURES = {
@@ -100,14 +104,12 @@ const SIGNATURES = {
   __errno_location: { parameters: [], result: "pointer" },
   // void *mremap(void *old_address, size_t old_size, size_t new_size, int flags, ... /* void *new_address */);
   mremap: { parameters: ["pointer", "usize", "usize", "i32"], result: "pointer" },
-  // int fcntl(int fd, int cmd, ... /* int arg */);
-  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  fcntl: SHARED_SIGNATURES.fcntl,
   // int memfd_create(const char *name, unsigned int flags);
   memfd_create: { parameters: ["bytes", "u32"], result: "i32" },
   // int mlock2(const void *addr, size_t len, unsigned int flags);
   mlock2: { parameters: ["pointer", "usize", "u32"], result: "i32" },
-  // int mincore(void *addr, size_t length, unsigned char *vec);
-  mincore: { parameters: ["pointer", "usize", "bytes"], result: "i32" },
+  mincore: SHARED_SIGNATURES.mincore,
 } as const;
 
 const STATX = {
@@ -115,58 +117,49 @@ const STATX = {
   statx: { parameters: ["i32", "bytes", "i32", "u32", "bytes"], result: "i32" },
 } as const;
 
-const FSTAT = {
-  // int fstat(int fd, struct stat *statbuf);
-  fstat: { parameters: ["i32", "bytes"], result: "i32" },
-} as const;
+const FSTAT = { fstat: SHARED_SIGNATURES.fstat } as const;
 
-/** The architectures as musl names its library's file. */
+/** The names of architectures in the file names of musl's library. */
 const MUSL_ARCHITECTURES: Record<string, string> = { x64: "x86_64", arm64: "aarch64" };
 
-/** glibc's file name, then musl's: as Alpine calls it, and its loader, which is the library and lies there on every system. */
+/** glibc's file name, then musl's: Alpine's, and that of musl's loader, which is the library and is at this path everywhere. */
 export function librariesFor(arch: string): string[] {
   const musl = MUSL_ARCHITECTURES[arch] ?? arch;
   return ["libc.so.6", `libc.musl-${musl}.so.1`, `/lib/ld-musl-${musl}.so.1`];
 }
 
-/** Makes the function that asks for a descriptor's status. */
-function statusReader(ffi: Ffi, libraries: string[], fail: Fail): (descriptor: number) => FileStatus {
+/** Makes `Platform.status`. */
+function linuxStatusReader(ffi: Ffi, libraries: readonly string[], fail: Fail): Platform["status"] {
   try {
-    const c = ffi.open(libraries, STATX);
-    const noPath = Uint8Array.of(0);
+    const { statx } = ffi.open(libraries, STATX);
+    const noPath = new Uint8Array(1);
+    const fill = (descriptor: number, status: Uint8Array) =>
+      statx(descriptor, noPath, AT_EMPTY_PATH, STATX_TYPE | STATX_SIZE, status);
     // struct statx is the same on every architecture: stx_mode is 16 bits at byte 28, stx_size 64 bits at byte 40.
-    const statx = statusMemory(256, 28, 40);
-    return (descriptor) => {
-      if (c.statx(descriptor, noPath, AT_EMPTY_PATH, STATX_TYPE | STATX_SIZE, statx.memory) !== 0) fail("statx");
-      return statx.read();
-    };
+    return statusReader(fill, { name: "statx", length: 256, modeAt: 28, sizeAt: 40 }, fail);
   } catch {
-    // musl before 1.2.5 lacks statx; glibc before 2.33 lacks fstat.
-    const c = ffi.open(libraries, FSTAT);
+    // musl before 1.2.5 has no statx, and glibc before 2.33 no fstat.
+    const { fstat } = ffi.open(libraries, FSTAT);
     // struct stat: st_mode is 32 bits at byte 24 on x64, at byte 16 on arm64; st_size 64 bits at byte 48 on both.
-    const stat = statusMemory(144, arch === "x64" ? 24 : 16, 48);
-    return (descriptor) => {
-      if (c.fstat(descriptor, stat.memory) !== 0) fail("fstat");
-      return stat.read();
-    };
+    return statusReader(fstat, { name: "fstat", length: 144, modeAt: arch === "x64" ? 24 : 16, sizeAt: 48 }, fail);
   }
 }
 
 /**
- * How many of the mappings that the system allows a process are left to the runtime. One that is refused memory of its own
- * ends the process.
+ * How many of the mappings that the system allows a process are left to the runtime, which ends the process when it is
+ * refused memory.
  */
 const HEADROOM = 4096;
 
-/** With fewer mappings than this the limit is far: nobody sets it so low. */
-const MANY = 16_384;
+/** With fewer mappings than this, the limit is not read: nobody sets it so low. */
+const FEW_MAPPINGS = 16_384;
 
-/** How many mappings the system allows a process. No limit where it may not be read: the system then refuses by itself. */
-function mostMappings(): number | undefined {
+/** How many mappings the system allows a process; `Infinity` if that may not be read, so that the system alone decides. */
+function mappingLimit(): number | undefined {
   try {
     return Number(builtins().readFileSync("/proc/sys/vm/max_map_count", "latin1"));
   } catch (error) {
-    // Without a descriptor for it, another time: there may be one then.
+    // No descriptor is free to read it with. Try again at the next map.
     return (error as { code?: string }).code === "EMFILE" ? undefined : Number.POSITIVE_INFINITY;
   }
 }
@@ -174,8 +167,7 @@ function mostMappings(): number | undefined {
 export function linuxPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   const libraries = librariesFor(arch);
   const c = ffi.open(libraries, SIGNATURES);
-  const fail: Fail = errnoReader(ffi, c.__errno_location(), errors);
-
+  const fail = errnoReader(ffi, c.__errno_location(), errors);
   const posix = posixPlatform(
     ffi,
     {
@@ -187,15 +179,15 @@ export function linuxPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
     },
     fail,
   );
-  let most: number | undefined;
+  let limit: number | undefined;
   let mappings = 0;
   return {
     ...posix,
     map(request) {
-      // Not asked before there are many: a runtime may ask its user whether it may be read.
-      if (mappings >= MANY) most ??= mostMappings();
-      if (most !== undefined && mappings >= most - HEADROOM) {
-        const meaning = `vm.max_map_count allows the process ${most} mappings, and this thread has ${mappings}`;
+      // Not read before there are many mappings: a runtime may ask its user for the permission.
+      if (mappings >= FEW_MAPPINGS) limit ??= mappingLimit();
+      if (limit !== undefined && mappings >= limit - HEADROOM) {
+        const meaning = `vm.max_map_count allows the process ${limit} mappings, and this thread has ${mappings}`;
         throw errors.system("mmap", ENOMEM, "ENOMEM", meaning);
       }
       const address = posix.map(request);
@@ -208,18 +200,18 @@ export function linuxPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
     },
     protection(request) {
       const protection = posix.protection(request);
-      if ((protection.flags & (constants.MAP_HUGETLB as number)) === 0) return protection;
-      // The pool would be asked at the first touch, and an empty one answers that by SIGBUS.
-      if ((protection.flags & (constants.MAP_NORESERVE as number)) !== 0) {
+      if ((protection.flags & MAP_HUGETLB) === 0) return protection;
+      // The pages would be taken from the pool at the first access, which is SIGBUS if the pool is empty.
+      if ((protection.flags & MAP_NORESERVE) !== 0) {
         throw new RangeError(
-          `flags must not have MAP_NORESERVE with MAP_HUGETLB, which makes memory that may kill the process: got ${protection.flags}`,
+          `flags must not have MAP_NORESERVE with MAP_HUGETLB, because such memory may kill the process: got ${protection.flags}`,
         );
       }
       return { ...protection, unit: hugePageSize(protection.flags) };
     },
     guard: sigbusGuard(ffi, libraries, posix.pageSize),
     remap(address, length, request) {
-      // Shared memory without a file does not grow with its mapping: a touch of what is new would kill the process.
+      // Shared memory without a file does not grow with its mapping: accessing the new part would kill the process.
       if (request.descriptor === -1 && request.protection.shared) return posix.remap(address, length, request);
       const moved = c.mremap(address, length, request.length, MREMAP_MAYMOVE);
       if (moved === -1) fail("mremap");
@@ -231,22 +223,21 @@ export function linuxPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
     },
     residency: residencyReader(c.mincore, fail),
     populate(address, length, write) {
-      const { MADV_POPULATE_READ, MADV_POPULATE_WRITE } = constants as Record<string, number>;
       try {
-        posix.advise(address, length, (write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) as number);
+        posix.advise(address, length, write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
         return true;
       } catch (error) {
-        // A kernel before 5.14 does not know them.
+        // A kernel before 5.14 does not know the advice.
         if ((error as { code?: string }).code === "EINVAL") return false;
         throw error;
       }
     },
-    status: statusReader(ffi, libraries, fail),
+    status: linuxStatusReader(ffi, libraries, fail),
     allocateBlocks: blockAllocator(ffi, libraries, fail),
     duplicate: duplicator(c.fcntl, F_DUPFD_CLOEXEC, fail),
     anonymousFile(protection) {
-      // Huge pages come from a pool of their own, which a memfd made here would not draw from.
-      if ((protection.flags & (constants.MAP_HUGETLB as number)) !== 0) return -1;
+      // Huge pages come from a separate pool, which a memfd made here would not use.
+      if ((protection.flags & MAP_HUGETLB) !== 0) return -1;
       const descriptor = c.memfd_create(MEMFD_NAME, MFD_CLOEXEC);
       if (descriptor === -1) fail("memfd_create");
       return descriptor;
@@ -254,12 +245,13 @@ export function linuxPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   };
 }
 
-const MEMFD_NAME = new TextEncoder().encode("mmap-ffi\0");
+const MEMFD_NAME = cString("mmap-ffi");
 
-/** The size in bytes of the huge pages that `flags` ask for: its power of two is in them, or they want the default. */
+/** The size in bytes of the huge pages that `flags` ask for: the power of two that is in them, or else the default size. */
 function hugePageSize(flags: number): number {
-  const power = (flags >>> (constants.MAP_HUGE_SHIFT as number)) & 0x3f;
+  const power = (flags >>> MAP_HUGE_SHIFT) & 0x3f;
   if (power !== 0) return 2 ** power;
-  const kibibytes = /^Hugepagesize:\s+(\d+) kB$/m.exec(builtins().readFileSync("/proc/meminfo", "latin1"))?.[1];
+  const meminfo = builtins().readFileSync("/proc/meminfo", "latin1");
+  const kibibytes = RegExpPrototypeExec(/^Hugepagesize:\s+(\d+) kB$/m, meminfo)?.[1];
   return kibibytes === undefined ? 2 ** 21 : Number(kibibytes) * 1024;
 }

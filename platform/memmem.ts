@@ -25,8 +25,8 @@ export interface SearchPrimitives {
   load(address: number, target: Uint8Array, length: number): void;
 }
 
-/** Turns the address that C's search functions give, NULL for nothing, into an index. */
-export function found(address: number, result: number): number {
+/** Turns what C's search functions return, an address or NULL, into an index from `address`, or -1. */
+export function indexOfResult(address: number, result: number): number {
   return result === 0 ? -1 : result - address;
 }
 

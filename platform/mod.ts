@@ -12,7 +12,7 @@ import { constants as freebsdConstants, freebsdPlatform } from "./freebsd.ts";
 import { constants as linuxConstants, linuxPlatform } from "./linux.ts";
 import { constants as openbsdConstants, openbsdPlatform } from "./openbsd.ts";
 import { type Constants, type ErrorFactory, type Platform, PlatformUnavailable } from "./types.ts";
-import { constants as windowsConstants, granularity as windowsGranularity, windowsPlatform } from "./windows.ts";
+import { constants as windowsConstants, granularity as windowsGranularity, windowsPlatform } from "./windows/mod.ts";
 
 interface System {
   constants: Constants;

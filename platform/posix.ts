@@ -4,40 +4,41 @@
  * @module
  */
 
-import { lengthOf } from "../ffi/array-buffer.ts";
-import { builtins } from "../ffi/builtins.ts";
 import {
   ArrayBuffer,
   BigInt64Array,
-  Int32Array,
+  Map,
+  MapPrototypeGet,
+  MapPrototypeSet,
   Number,
-  ReflectApply,
+  ObjectKeys,
+  StringPrototypeStartsWith,
   Uint8Array,
   Uint16Array,
 } from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { type Aio, backgroundSync } from "./aio.ts";
-import { findBytes, findLastBytes, found, type SearchPrimitives } from "./memmem.ts";
-import type {
-  Constants,
-  ErrorFactory,
-  FileStatus,
-  MapRequest,
-  Platform,
-  Protection,
-  ProtectionRequest,
+import type { Fail } from "./errno.ts";
+import { memoryFunctions } from "./libc.ts";
+import {
+  type Constants,
+  isUnbacked,
+  type MapRequest,
+  type Platform,
+  type Protection,
+  type ProtectionRequest,
 } from "./types.ts";
 
-/** What a POSIX system's own file says of it. */
+/** What a POSIX system's own file says about it. */
 export interface PosixSystem {
   /** The C library's file names, the likeliest first. */
   readonly libraries: readonly string[];
   readonly constants: Constants;
-  /** Has the C library memrchr, and a memmem whose time is linear? */
+  /** Whether the C library has memrchr, and a memmem that takes linear time. */
   readonly hasFastMemmem: boolean;
-  /** The flags that make memory which a read or a write of may kill the process. */
+  /** The flags that are refused, because reading or writing such memory may kill the process. */
   readonly refusedFlags: readonly string[];
-  /** Its asynchronous I/O, where it has one. */
+  /** Its asynchronous I/O; `undefined` if it has none. */
   readonly aio: Aio | undefined;
 }
 
@@ -61,27 +62,16 @@ const SIGNATURES = {
   close: { parameters: ["i32"], result: "i32" },
   // long sysconf(int name);
   sysconf: { parameters: ["i32"], result: "i64" },
-  // void *memchr(const void *s, int c, size_t n);
-  memchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
-  // int memcmp(const void *s1, const void *s2, size_t n);
-  memcmp: { parameters: ["pointer", "bytes", "usize"], result: "i32" },
-  // void *memmove(void *dest, const void *src, size_t n);
-  memmove: { parameters: ["pointer", "pointer", "usize"], result: "pointer" },
-  // void *memcpy(void *dest, const void *src, size_t n); here out of mapped memory
-  memcpy: { parameters: ["bytes", "pointer", "usize"], result: "pointer" },
 } as const;
 
-const SEARCH_SIGNATURES = {
-  // void *memrchr(const void *s, int c, size_t n);
-  memrchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
-  // void *memmem(const void *haystack, size_t haystacklen, const void *needle, size_t needlelen);
-  memmem: { parameters: ["pointer", "usize", "bytes", "usize"], result: "pointer" },
-} as const;
-
-// The same functions with other types, for which the library is opened a second time.
-const STORE_SIGNATURES = {
-  // void *memmove(void *dest, const void *src, size_t n); here into mapped memory, of which the source may be a view
-  memmove: { parameters: ["pointer", "bytes", "usize"], result: "pointer" },
+/** Functions that several systems' own tables have. */
+export const SHARED_SIGNATURES = {
+  // int fstat(int fd, struct stat *statbuf);
+  fstat: { parameters: ["i32", "bytes"], result: "i32" },
+  // int fcntl(int fd, int cmd, ... /* int arg */);
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  // int mincore(void *addr, size_t length, unsigned char *vec);
+  mincore: { parameters: ["pointer", "usize", "bytes"], result: "i32" },
 } as const;
 
 const ALLOCATE_SIGNATURES = {
@@ -91,31 +81,10 @@ const ALLOCATE_SIGNATURES = {
 
 const EINTR = 4;
 
-/** The advice that makes memory unusable: a later read of it would kill the process. */
-const DEADLY_ADVICE = ["MADV_HWPOISON", "MADV_SOFT_OFFLINE"] as const;
-
 /** What `posixPlatform` leaves to the system's own file. */
 type SystemsOwn = "status" | "duplicate" | "anonymousFile";
 
-/** Throws what the thread's errno, or the given number of an error, says about the call `syscall`. */
-export type Fail = (syscall: string, number?: number) => never;
-
-// The engine's own functions, taken before any code could replace them.
-const { get } = Map.prototype;
-
-/** Makes the function that reads errno, which is at `address`, right after a call that failed. */
-export function errnoReader(ffi: Ffi, address: number, errors: ErrorFactory): Fail {
-  // One view for good: the address is the thread's, and each thread has its own instance of this module.
-  const errno = new Int32Array(ffi.view(address, 4));
-  return (syscall, number = errno[0] as number) => {
-    const known = ReflectApply(get, builtins().getSystemErrorMap(), [-number]) as
-      | [code: string, meaning: string]
-      | undefined;
-    throw errors.system(syscall, number, known?.[0] ?? `E${number}`, known?.[1] ?? "unknown error");
-  };
-}
-
-/** Makes `Platform.allocateBlocks` for the systems that have `posix_fallocate`, which returns its error and leaves errno alone. */
+/** Makes `Platform.allocateBlocks` for the systems with `posix_fallocate`, which returns its error and does not set errno. */
 export function blockAllocator(
   ffi: Ffi,
   libraries: readonly string[],
@@ -130,7 +99,7 @@ export function blockAllocator(
   };
 }
 
-/** Makes `Platform.residency` of the system's mincore. */
+/** Makes `Platform.residency` from the system's mincore. */
 export function residencyReader(
   mincore: (address: number, length: number, pages: Uint8Array) => number,
   fail: Fail,
@@ -140,7 +109,7 @@ export function residencyReader(
   };
 }
 
-/** Makes `Platform.duplicate` of the system's fcntl, and of its number for `F_DUPFD_CLOEXEC`. */
+/** Makes `Platform.duplicate` from the system's fcntl and its number for `F_DUPFD_CLOEXEC`. */
 export function duplicator(
   fcntl: (descriptor: number, command: number, lowest: number) => number,
   command: number,
@@ -153,20 +122,50 @@ export function duplicator(
   };
 }
 
+/** Where a system's status structure has what is read of it, in bytes. */
+interface StatusLayout {
+  /** The name of the function that fills it, for errors. */
+  readonly name: string;
+  /** How many bytes the function may write. */
+  readonly length: number;
+  /** The offset of `st_mode`, whose lowest 16 bits are the file's type on every system. */
+  readonly modeAt: number;
+  /** The offset of the 64 bits of `st_size`. */
+  readonly sizeAt: number;
+}
+
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
+
+/** Makes `Platform.status` from the function that fills the system's status structure. */
+export function statusReader(
+  fill: (descriptor: number, status: Uint8Array) => number,
+  { name, length, modeAt, sizeAt }: StatusLayout,
+  fail: Fail,
+): Platform["status"] {
+  const buffer = new ArrayBuffer(length);
+  const status = new Uint8Array(buffer);
+  const halves = new Uint16Array(buffer);
+  const longs = new BigInt64Array(buffer);
+  return (descriptor) => {
+    if (fill(descriptor, status) !== 0) fail(name);
+    const mode = halves[modeAt / 2] as number;
+    return { regular: (mode & S_IFMT) === S_IFREG, size: Number(longs[sizeAt / 8]) };
+  };
+}
+
 /** The part of a platform that is the same on every POSIX system. */
 export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<Platform, SystemsOwn> {
-  const { constants } = system;
-  const c = ffi.open(system.libraries, SIGNATURES);
-  const store = ffi.open(system.libraries, STORE_SIGNATURES);
+  const { libraries, constants } = system;
+  const c = ffi.open(libraries, SIGNATURES);
+  const memory = memoryFunctions(ffi, libraries, system.hasFastMemmem);
   const pageSize = c.sysconf(constants._SC_PAGESIZE as number);
-  const advices = new Map(
-    Object.entries(constants).flatMap(([name, value]) => (/^MADV_/.test(name) ? [[value, name]] : [])),
-  );
-  const synchronize = system.aio && backgroundSync(ffi, system.aio, fail);
-  const zeros = flags(constants, "MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_FIXED", "MAP_NORESERVE");
+  const advices = adviceNames(constants);
+  const syncFile = system.aio && backgroundSync(ffi, system.aio, fail);
+  const zeros = flags(constants, ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_FIXED", "MAP_NORESERVE"]);
 
   function map({ length, protection, descriptor, offset }: MapRequest): number {
-    const anonymous = descriptor === -1 ? flags(constants, "MAP_ANONYMOUS") : 0;
+    const anonymous = descriptor === -1 ? flags(constants, ["MAP_ANONYMOUS"]) : 0;
     const address = c.mmap(0, length, protection.prot, protection.flags | anonymous, descriptor, offset);
     if (address === -1) fail("mmap");
     return address;
@@ -175,17 +174,6 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
   function unmap(address: number, length: number): void {
     if (c.munmap(address, length) !== 0) fail("munmap");
   }
-
-  const memory: SearchPrimitives = {
-    findByte: (address, length, byte) => found(address, c.memchr(address, byte, length)),
-    equals: (address, bytes) => c.memcmp(address, bytes, lengthOf(bytes)) === 0,
-    load(address, target, length) {
-      if (length > 0) c.memcpy(target, address, length);
-    },
-    findLastByte: undefined,
-    findSequence: undefined,
-    ...(system.hasFastMemmem ? searchFunctions(ffi, system) : undefined),
-  };
 
   function flush(address: number, length: number, way: "MS_ASYNC" | "MS_SYNC"): void {
     if (c.msync(address, length, constants[way] as number) !== 0) fail("msync");
@@ -204,34 +192,35 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     unmap,
     remap(address, length, request) {
       if (request.length <= length) {
-        // What is left stays where it is, and needs nothing that the system could refuse.
+        // The rest keeps its address. Only the end is unmapped, which the system does not refuse.
         if (request.length < length) unmap(address + request.length, length - request.length);
         return address;
       }
       const moved = map(request);
-      if (livesInMemory(request)) c.memmove(moved, address, length);
+      // SAFETY: both mappings have at least `length` bytes, and the caller holds the old one, which nobody unmaps meanwhile.
+      if (isUnbacked(request.protection, request.descriptor)) memory.move(moved, address, length);
       unmap(address, length);
       return moved;
     },
     mapZeros(address, length) {
       const { PROT_READ, PROT_WRITE } = constants as { PROT_READ: number; PROT_WRITE: number };
-      // MAP_FIXED replaces what is there, in one step that other threads cannot see the middle of. The range is the
-      // caller's own mapping, so nothing else can be there.
+      // SAFETY: MAP_FIXED replaces whatever is mapped there, in one step. The range is the caller's own mapping, so nothing
+      // else can be there.
       if (c.mmap(address, length, PROT_READ | PROT_WRITE, zeros, -1, 0) === -1) fail("mmap");
     },
     flush: (address, length) => flush(address, length, "MS_SYNC"),
     async flushAsync(address, length, descriptor) {
-      if (synchronize === undefined) {
+      if (syncFile === undefined) {
         flush(address, length, "MS_SYNC");
         return;
       }
-      // On some systems a file learns only so of what was written to its pages.
+      // Some systems write to the file's pages only what msync has passed to it.
       flush(address, length, "MS_ASYNC");
-      await synchronize(descriptor);
+      await syncFile(descriptor);
     },
     advise(address, length, advice) {
-      const name = ReflectApply(get, advices, [advice]) as string | undefined;
-      if (name === undefined || name === DEADLY_ADVICE[0] || name === DEADLY_ADVICE[1]) {
+      const name = MapPrototypeGet(advices, advice);
+      if (name === undefined || name === "MADV_HWPOISON" || name === "MADV_SOFT_OFFLINE") {
         const why = name === undefined ? "is not one" : `is ${name}, after which reading the memory kills the process`;
         throw new RangeError(`option must be one of this system's MADV_* constants: ${advice} ${why}`);
       }
@@ -244,11 +233,11 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       if (c.munlock(address, length) !== 0) fail("munlock");
     },
     populate: () => false,
-    // A system's own file says where it has these.
+    // A system's own file replaces those that it supports.
     guard: undefined,
     residency: undefined,
     allocateBlocks: undefined,
-    // No mapping has a name here, none for reading is protected from stray writes, and a descriptor is a file's for good.
+    // Only Windows needs these: it names mappings, and a stray write to a mapping for reading would kill the process there.
     releaseName: undefined,
     mapPrivateView: undefined,
     withPath: undefined,
@@ -259,65 +248,35 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       if (c.close(descriptor) !== 0) fail("close");
     },
     view: (address, length) => ffi.view(address, length),
-    findByte: memory.findByte,
-    findBytes: (address, length, needle) => findBytes(memory, address, length, needle),
-    findLastBytes: (address, length, needle) => findLastBytes(memory, address, length, needle),
-    move(destination, source, length) {
-      c.memmove(destination, source, length);
-    },
-    load: memory.load,
-    store(address, source, length) {
-      if (length > 0) store.memmove(address, source, length);
-    },
+    ...memory,
   };
 }
 
-function searchFunctions(
-  ffi: Ffi,
-  { libraries }: PosixSystem,
-): Pick<SearchPrimitives, "findLastByte" | "findSequence"> {
-  const c = ffi.open(libraries, SEARCH_SIGNATURES);
-  return {
-    findLastByte: (address, length, byte) => found(address, c.memrchr(address, byte, length)),
-    findSequence: (address, length, needle) => found(address, c.memmem(address, length, needle, lengthOf(needle))),
-  };
+/** The names of the system's MADV_* constants by their values. */
+function adviceNames(constants: Constants): Map<number, string> {
+  const advices = new Map<number, string>();
+  const names = ObjectKeys(constants);
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] as string;
+    if (StringPrototypeStartsWith(name, "MADV_")) MapPrototypeSet(advices, constants[name] as number, name);
+  }
+  return advices;
 }
 
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
-
-/**
- * The memory that a system's `fstat` fills, and what it then says. `modeAt` and `sizeAt` are the offsets of `st_mode`,
- * whose lowest 16 bits are the file's type on every system, and of the 64 bits of `st_size`.
- */
-export function statusMemory(length: number, modeAt: number, sizeAt: number) {
-  const buffer = new ArrayBuffer(length);
-  const memory = new Uint8Array(buffer);
-  const words = new Uint16Array(buffer);
-  const longs = new BigInt64Array(buffer);
-  const read = (): FileStatus => ({
-    regular: ((words[modeAt / 2] as number) & S_IFMT) === S_IFREG,
-    size: Number(longs[sizeAt / 8]),
-  });
-  return { memory, read };
-}
-
-/** Are the mapping's pages the only place that has their contents? Then whoever maps it anew must copy them. */
-function livesInMemory({ protection, descriptor }: MapRequest): boolean {
-  // What nobody could write holds what a new mapping holds.
-  return protection.writable && (!protection.shared || descriptor === -1);
-}
-
-/** The named constants, joined; those that the system lacks add nothing. */
-function flags(constants: Constants, ...names: string[]): number {
-  return names.reduce((joined, name) => joined | (constants[name] ?? 0), 0);
+/** The named constants, joined by `|`. Names that the system does not have add nothing. */
+function flags(constants: Constants, names: readonly string[]): number {
+  let joined = 0;
+  for (let index = 0; index < names.length; index++) joined |= constants[names[index] as string] ?? 0;
+  return joined;
 }
 
 function posixProtection(system: PosixSystem, unit: number, request: ProtectionRequest): Protection {
-  const { constants, refusedFlags } = system;
+  const { constants } = system;
   const { descriptor, access, prot, flags: wanted, tagname } = request;
   if (tagname !== undefined) {
-    throw new TypeError(`tagname names a mapping on Windows; this system has none: got ${JSON.stringify(tagname)}`);
+    throw new TypeError(
+      `tagname is supported on Windows only, where it names the mapping: got ${JSON.stringify(tagname)}`,
+    );
   }
   if (access !== "default") {
     if (prot !== undefined) throw new TypeError(`prot ${prot} cannot be given together with access "${access}"`);
@@ -331,29 +290,28 @@ function posixProtection(system: PosixSystem, unit: number, request: ProtectionR
   };
   const both = PROT_READ | PROT_WRITE;
   if (access === "read") {
-    // A private page takes a stray write without passing it on, where a page without PROT_WRITE would kill the process.
-    // Without MAP_NORESERVE, a file larger than memory would not map.
-    const joined = flags(constants, "MAP_PRIVATE", "MAP_NORESERVE");
+    // A stray write to a private page stays in this process; to a page without PROT_WRITE it would kill the process.
+    // Without MAP_NORESERVE, a file larger than memory could not be mapped.
+    const joined = flags(constants, ["MAP_PRIVATE", "MAP_NORESERVE"]);
     return { prot: both, flags: joined, readable: true, writable: false, unit, shared: false, name: undefined };
   }
   if (access === "copy") {
     return { prot: both, flags: MAP_PRIVATE, readable: true, writable: true, unit, shared: false, name: undefined };
   }
   const chosen = prot ?? both;
-  const anonymous = flags(constants, "MAP_ANONYMOUS");
+  const anonymous = flags(constants, ["MAP_ANONYMOUS"]);
   if (descriptor !== -1 && wanted !== undefined && (wanted & anonymous) !== 0) {
-    throw new TypeError(`flags must not have MAP_ANONYMOUS for a file, which it would leave out: got ${wanted}`);
+    throw new TypeError(`flags must not have MAP_ANONYMOUS with a file, which it would ignore: got ${wanted}`);
   }
-  // The system would take it to mean that nobody else may have the memory. \`map\` adds it where that is so.
+  // Without MAP_ANONYMOUS, with which the kernel would ignore the descriptor. `map` adds it if there is no descriptor.
   const joined = (wanted ?? MAP_SHARED) & ~anonymous;
-  const fixed = flags(constants, "MAP_FIXED", "MAP_FIXED_NOREPLACE", "MAP_EXCL");
+  const fixed = flags(constants, ["MAP_FIXED", "MAP_FIXED_NOREPLACE", "MAP_EXCL"]);
   if ((joined & fixed) !== 0) {
-    throw new RangeError(`flags must leave the address to the system: ${joined} has MAP_FIXED or its like`);
+    throw new RangeError(
+      `flags must not have MAP_FIXED or its like, because the system chooses the address: got ${joined}`,
+    );
   }
-  const deadly = refusedFlags.find((name) => (joined & flags(constants, name)) !== 0);
-  if (deadly !== undefined) {
-    throw new RangeError(`flags must not have ${deadly}, which makes memory that may kill the process: got ${joined}`);
-  }
+  refuseFlags(system, joined);
   return {
     prot: chosen,
     flags: joined,
@@ -363,4 +321,13 @@ function posixProtection(system: PosixSystem, unit: number, request: ProtectionR
     shared: (joined & MAP_PRIVATE) === 0 || (joined & MAP_SHARED) !== 0,
     name: undefined,
   };
+}
+
+function refuseFlags({ constants, refusedFlags }: PosixSystem, wanted: number): void {
+  for (let index = 0; index < refusedFlags.length; index++) {
+    const name = refusedFlags[index] as string;
+    if ((wanted & (constants[name] ?? 0)) !== 0) {
+      throw new RangeError(`flags must not have ${name}, because such memory may kill the process: got ${wanted}`);
+    }
+  }
 }

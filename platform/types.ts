@@ -43,6 +43,14 @@ export interface Protection {
   readonly name: string | undefined;
 }
 
+/**
+ * Whether the mapping's pages are the only copy of their contents, so that unmapping them loses data: private changes, and
+ * anonymous memory without a descriptor. Pages that nobody could write hold what a new mapping holds.
+ */
+export function isUnbacked({ writable, shared }: Protection, descriptor: number): boolean {
+  return writable && (!shared || descriptor === -1);
+}
+
 /** What a map is made of: `length` bytes of a file from `offset`, a multiple of `allocationGranularity`. */
 export interface MapRequest {
   readonly length: number;

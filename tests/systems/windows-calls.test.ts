@@ -11,7 +11,7 @@ import type { Ffi, Signatures } from "../../ffi/types.ts";
 import { Mapping, usePlatform } from "../../lib/mapping.ts";
 import { MMapError } from "../../lib/mod.ts";
 import type { Platform, ProtectionRequest } from "../../platform/types.ts";
-import { windowsPlatform } from "../../platform/windows.ts";
+import { windowsPlatform } from "../../platform/windows/mod.ts";
 import { newFile, thrown } from "../helpers/support.ts";
 
 const test = suite("systems/windows-calls");

@@ -1,0 +1,25 @@
+/**
+ * Errors of POSIX system calls.
+ *
+ * @module
+ */
+
+import { builtins } from "../ffi/builtins.ts";
+import { Int32Array, MapPrototypeGet } from "../ffi/primordials.ts";
+import type { Ffi } from "../ffi/types.ts";
+import type { ErrorFactory } from "./types.ts";
+
+/** Throws the error that the thread's errno, or `number` if it is given, describes for the call `syscall`. */
+export type Fail = (syscall: string, number?: number) => never;
+
+/** Makes the function that reads errno, which is at `address`. It must run right after the call that failed. */
+export function errnoReader(ffi: Ffi, address: number, errors: ErrorFactory): Fail {
+  // One view is enough: the address is the thread's, and each thread has its own instance of this module.
+  const errno = new Int32Array(ffi.view(address, 4));
+  return (syscall, number = errno[0] as number) => {
+    const known = MapPrototypeGet(builtins().getSystemErrorMap(), -number) as
+      | [code: string, meaning: string]
+      | undefined;
+    throw errors.system(syscall, number, known?.[0] ?? `E${number}`, known?.[1] ?? "unknown error");
+  };
+}

@@ -1,0 +1,179 @@
+/**
+ * Mappings on Windows: mapping objects, views of them, names, flushing, advice.
+ *
+ * @module
+ */
+
+import {
+  ArrayBuffer,
+  BigInt,
+  BigUint64Array,
+  Map,
+  MapPrototypeDelete,
+  MapPrototypeGet,
+  MapPrototypeSet,
+  MathMin,
+  Uint8Array,
+} from "../../ffi/primordials.ts";
+import type { Ffi } from "../../ffi/types.ts";
+import type { Fail } from "../errno.ts";
+import { isUnbacked, type MapRequest, type Platform } from "../types.ts";
+import { ERROR_ALREADY_EXISTS, ERROR_LOCK_VIOLATION, ERROR_NOT_LOCKED, ERROR_USER_MAPPED_FILE } from "./errors.ts";
+import { high, INVALID_HANDLE_VALUE, KERNEL, type Kernel, low, THIS_PROCESS, utf16 } from "./kernel.ts";
+
+export const FILE_MAP_COPY = 0x1;
+export const FILE_MAP_WRITE = 0x2;
+export const FILE_MAP_READ = 0x4;
+
+/** The only advice that Windows has an equivalent of; its number is the same on every system. */
+export const MADV_WILLNEED = 3;
+
+/**
+ * How often a flush is tried that NTFS refuses with ERROR_LOCK_VIOLATION, which it does briefly now and then. The waits
+ * between are 2, 4, 8 … ms, 1 s in all. .NET's memory-mapped files try again too.
+ */
+const FLUSH_TRIES = 10;
+
+// A function of the kernel's table with other types, for which the library is opened a second time.
+const NAMED_SIGNATURES = {
+  // HANDLE CreateFileMappingW(…, LPCWSTR lpName); here with a name
+  CreateFileMappingW: { parameters: ["i64", "pointer", "u32", "u32", "u32", "bytes"], result: "i64" },
+} as const;
+
+/** A mapping object that stays open as long as its view. */
+interface MappingObject {
+  readonly handle: number;
+  /** Where in the object the view begins, in bytes. */
+  readonly offset: number;
+}
+
+/** The part of the platform that works on mappings. */
+export function mappingFunctions(
+  ffi: Ffi,
+  kernel: Kernel,
+  move: Platform["move"],
+  handleOf: (descriptor: number) => number,
+  fail: Fail,
+) {
+  const withName = ffi.open(KERNEL, NAMED_SIGNATURES);
+  /**
+   * The mapping objects that stay open, by the address of their view: those with a name, which lasts as long as a handle is
+   * open, and those for reading, of which `mapPrivateView` makes more views.
+   */
+  const objects = new Map<number, MappingObject>();
+  /** The name that `releaseName` has released for the next mapping. */
+  let released: string | undefined;
+
+  function createObject({ descriptor, offset, length, protection: { prot, name } }: MapRequest): number {
+    const file = descriptor === -1 ? INVALID_HANDLE_VALUE : handleOf(descriptor);
+    const size = offset + length;
+    const object =
+      name === undefined
+        ? kernel.CreateFileMappingW(file, 0, prot, high(size), low(size), 0)
+        : withName.CreateFileMappingW(file, 0, prot, high(size), low(size), utf16(name));
+    // Somebody else has taken the released name meanwhile, for an object of another length.
+    const taken = name !== undefined && released === name && kernel.GetLastError() === ERROR_ALREADY_EXISTS;
+    released = undefined;
+    if (object === 0) fail("CreateFileMappingW");
+    if (!taken) return object;
+    kernel.CloseHandle(object);
+    return fail("CreateFileMappingW", ERROR_USER_MAPPED_FILE);
+  }
+
+  function map(request: MapRequest): number {
+    const { offset, length, protection } = request;
+    const object = createObject(request);
+    const address = kernel.MapViewOfFile(object, protection.flags, high(offset), low(offset), length);
+    try {
+      if (address === 0) fail("MapViewOfFile");
+    } finally {
+      const staysOpen = protection.name !== undefined || protection.flags === FILE_MAP_READ;
+      // The view by itself keeps the object's memory.
+      if (address === 0 || !staysOpen) kernel.CloseHandle(object);
+      else MapPrototypeSet(objects, address, { handle: object, offset });
+    }
+    return address;
+  }
+
+  function unmap(address: number): void {
+    if (kernel.UnmapViewOfFile(address) === 0) fail("UnmapViewOfFile");
+    const object = MapPrototypeGet(objects, address);
+    MapPrototypeDelete(objects, address);
+    if (object !== undefined) kernel.CloseHandle(object.handle);
+  }
+
+  function flush(address: number, length: number, descriptor: number): void {
+    for (let tries = 1; kernel.FlushViewOfFile(address, length) === 0; tries++) {
+      const number = kernel.GetLastError();
+      if (number !== ERROR_LOCK_VIOLATION || tries === FLUSH_TRIES) fail("FlushViewOfFile", number);
+      kernel.Sleep(2 ** tries);
+    }
+    // FlushViewOfFile has only started the writes; this waits for them.
+    if (descriptor !== -1 && kernel.FlushFileBuffers(handleOf(descriptor)) === 0) fail("FlushFileBuffers");
+  }
+
+  return {
+    map,
+    unmap,
+    remap(address: number, length: number, request: MapRequest): number {
+      const moved = map(request);
+      // SAFETY: each mapping has at least as many bytes as are moved, and the caller holds the old one.
+      if (isUnbacked(request.protection, request.descriptor)) move(moved, address, MathMin(length, request.length));
+      unmap(address);
+      return moved;
+    },
+    releaseName(address: number, name: string): void {
+      const object = MapPrototypeGet(objects, address);
+      if (object === undefined) return;
+      MapPrototypeDelete(objects, address);
+      kernel.CloseHandle(object.handle);
+      const other = kernel.OpenFileMappingW(FILE_MAP_READ, 0, utf16(name));
+      if (other === 0) {
+        released = name;
+        return;
+      }
+      // Somebody else has the name, and it still leads to the same object: take it back.
+      MapPrototypeSet(objects, address, { handle: other, offset: object.offset });
+      fail("CreateFileMappingW", ERROR_USER_MAPPED_FILE);
+    },
+    mapPrivateView(address: number, offset: number, length: number): number {
+      // SAFETY: a map for reading has its object here until it is unmapped; without one, this throws before any call.
+      const { handle, offset: start } = MapPrototypeGet(objects, address) as MappingObject;
+      const from = start + offset;
+      // The whole length counts as used memory, which is why the map itself is no such view.
+      const view = kernel.MapViewOfFile(handle, FILE_MAP_COPY, high(from), low(from), length);
+      if (view === 0) fail("MapViewOfFile");
+      return view;
+    },
+    // Windows refuses to truncate a mapped file, so no page of a mapping is lost before it is unmapped.
+    mapZeros(): void {},
+    flush,
+    // FlushFileBuffers always waits: it ignores FILE_FLAG_OVERLAPPED.
+    async flushAsync(address: number, length: number, descriptor: number): Promise<void> {
+      flush(address, length, descriptor);
+    },
+    advise(address: number, length: number, advice: number): void {
+      if (advice !== MADV_WILLNEED) {
+        throw new RangeError(`option must be one of this system's MADV_* constants: ${advice} is not one`);
+      }
+      // Windows rejects an empty range; elsewhere there is nothing to do for it.
+      if (length === 0) return;
+      // One WIN32_MEMORY_RANGE_ENTRY: PVOID VirtualAddress, SIZE_T NumberOfBytes.
+      const buffer = new ArrayBuffer(16);
+      const range = new BigUint64Array(buffer);
+      range[0] = BigInt(address);
+      range[1] = BigInt(length);
+      if (kernel.PrefetchVirtualMemory(THIS_PROCESS, 1, new Uint8Array(buffer), 0) === 0) fail("PrefetchVirtualMemory");
+    },
+    lock(address: number, length: number): void {
+      if (kernel.VirtualLock(address, length) === 0) fail("VirtualLock");
+    },
+    unlock(address: number, length: number): void {
+      if (kernel.VirtualUnlock(address, length) !== 0) return;
+      const error = kernel.GetLastError();
+      // To unlock pages that are not locked is no error on POSIX.
+      if (error !== ERROR_NOT_LOCKED) fail("VirtualUnlock", error);
+    },
+    populate: () => false,
+  };
+}
