@@ -54,6 +54,7 @@ function load() {
     fstatSync,
     ftruncateSync,
     getSystemErrorMap,
+    isMainThread: () => process.getBuiltinModule("node:worker_threads").isMainThread,
     openSync,
     process,
     readFileSync,

@@ -41,6 +41,7 @@ export function bunFfi(): Ffi {
     maxViewLength: MAX_VIEW_LENGTH,
     // A call into C takes less than an array over a part of a view does.
     smallCopyLimit: 0,
+    operationsKeepBuffers: true,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       const symbols = mapValues(signatures, ({ parameters, result }) => ({
         args: mapArray(parameters, (type) => PARAMETERS[type]),

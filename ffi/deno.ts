@@ -40,6 +40,7 @@ export function denoFfi(): Ffi {
   return {
     maxViewLength: MAX_VIEW_LENGTH,
     smallCopyLimit: 512,
+    operationsKeepBuffers: false,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       const symbols = mapValues(signatures, ({ parameters, result }) => ({
         parameters: mapArray(parameters, (type) => TYPES[type]),

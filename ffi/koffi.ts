@@ -37,6 +37,7 @@ export function koffiFfi(): Ffi {
     // Node 20 aborts the process on a longer ArrayBuffer; later ones were measured to take 2^46 bytes.
     maxViewLength: major < 22 ? 2 ** 32 : 2 ** 40,
     smallCopyLimit: 512,
+    operationsKeepBuffers: true,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       const functions = openFirst(libraries, (file) => {
         const library = koffi.load(file);

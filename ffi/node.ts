@@ -49,6 +49,7 @@ export function nodeFfi(): Ffi {
   return {
     maxViewLength: MAX_VIEW_LENGTH,
     smallCopyLimit: 512,
+    operationsKeepBuffers: true,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       const definitions = mapValues(signatures, ({ parameters, result }) => ({
         arguments: mapArray(parameters, (type) => TYPES[type]),

@@ -48,6 +48,12 @@ export interface Ffi {
   readonly smallCopyLimit: number;
 
   /**
+   * Whether the runtime's own operations (a write to a socket, say) hold the ArrayBuffer that they work on until they end.
+   * Deno's hold its memory alone.
+   */
+  readonly operationsKeepBuffers: boolean;
+
+  /**
    * Opens the first of the named libraries that exists and looks up every function of the table.
    *
    * @throws {FfiUnavailable} None of the libraries opens, or one of the functions is missing.

@@ -10,12 +10,15 @@
  * @module
  */
 
-import { apply, Buffers, Bytes, ceil, define, floor, log2, max, min, needStack, Words } from "../ffi/engine.ts";
+import { Buffers, Bytes, ceil, define, floor, log2, max, min, needStack, Words } from "../ffi/engine.ts";
 import { host } from "../ffi/host.ts";
 import { isDetached, lengthOf } from "../platform/bytes.ts";
 import { openPlatform } from "../platform/mod.ts";
-import type { Guard, MapRequest, Platform, Protection, ProtectionRequest } from "../platform/types.ts";
+import type { MapRequest, Platform, Protection, ProtectionRequest } from "../platform/types.ts";
 import { closedError, errorFactory, ffiError, orReadOnly, show, truncatedError } from "./errors.ts";
+import { anyDetached, type BufferList } from "./mapping/buffers.ts";
+import { ignoreErrors, type Region, type RegionList, unmap } from "./mapping/region.ts";
+import { type Ending, release, releaseWhenCollected } from "./mapping/retention.ts";
 import { copyLine } from "./slab.ts";
 
 /**
@@ -101,25 +104,6 @@ function reserver(system: Platform, descriptor: number): NonNullable<Platform["a
   throw new TypeError("reserve needs posix_fallocate, which this system has not: leave it out");
 }
 
-/** A mapping in the system's terms: whole pages, the first of which holds the first byte. */
-interface Region {
-  readonly address: number;
-  readonly length: number;
-  readonly guard: Guard | undefined;
-}
-
-/** A region, and those before it. Lists, for whoever replaces `push` or `filter` of arrays would be asked for what to unmap. */
-interface Regions {
-  readonly region: Region;
-  readonly next: Regions | undefined;
-}
-
-/** A buffer that the user was given, and those before it. */
-interface Given {
-  readonly buffer: ArrayBuffer;
-  readonly next: Given | undefined;
-}
-
 /** How a region is resized: where in the file it is to end, in bytes, and how large that file is. */
 interface Resize {
   readonly end: number;
@@ -131,9 +115,9 @@ interface Resize {
 
 /** What shows a region to the user. */
 interface Views {
-  readonly given: Given | undefined;
+  readonly given: BufferList | undefined;
   /** What `mapPrivateView` made for them. */
-  readonly copies: Regions | undefined;
+  readonly copies: RegionList | undefined;
 }
 
 /** The faults of a region without a guard. */
@@ -199,12 +183,12 @@ export class Mapping {
   #missed = NOWHERE;
 
   /** Every buffer that the user was given. Strong references: a collected buffer could not tell that it was transferred. */
-  #given: Given | undefined;
+  #given: BufferList | undefined;
   /** The buffers of `part`, by their range. Made when it is first asked. */
   #parts: Map<string, ArrayBuffer> | undefined;
   #bytes: Uint8Array<ArrayBuffer> | undefined;
   /** What `mapPrivateView` made for buffers that the user was given. */
-  #copies: Regions | undefined;
+  #copies: RegionList | undefined;
 
   /** Maps a file, or anonymous memory. `offered`: the request's descriptor, where the mapping may keep that itself. */
   constructor(request: MappingRequest, offered?: Offer) {
@@ -758,7 +742,7 @@ export class Mapping {
     this.#watch();
     // Anonymous memory that grows has its zeros already.
     if (!grows || !this.#anonymous) this.#clearTail(old);
-    if (!inPlace) this.#retire(old, next.length, views);
+    if (!inPlace) this.#release(old, next.length, views, false);
   }
 
   /** Makes the region that a resize wants, and a file of its size. What is refused leaves both as they were. */
@@ -776,7 +760,7 @@ export class Mapping {
       if (!shrinks) reserve?.(this.#descriptor, this.offset, length);
       next = inPlace ? this.#remapInPlace(old, length) : this.#mapBeside(length);
     } catch (error) {
-      if (first) quietly(() => truncate(sizeBefore));
+      if (first) ignoreErrors(() => truncate(sizeBefore));
       throw error;
     }
     try {
@@ -790,12 +774,9 @@ export class Mapping {
 
   /** Where no mapped file gets shorter: gives the region back first, and maps the file anew. */
   #shrinkUnmapped(length: number, end: number): void {
-    // A view that cannot be detached, or that somebody took, keeps its memory: then the system refuses.
-    const free = !anyDetached(this.#given) && detachAll(this.#given) === undefined;
-    if (free) {
-      this.#takeViews();
-      unmap(this.#platform, this.#region);
-    }
+    // Memory that the user has seen is replaced in place. If that is not possible, the system refuses to truncate its file.
+    const free = this.#given === undefined || (!anyDetached(this.#given) && this.#platform.retire !== undefined);
+    if (free) release(this.#ending(this.#region, this.#takeViews()), true);
     try {
       this.#platform.truncate(this.#descriptor, end);
       this.#length = length;
@@ -866,8 +847,8 @@ export class Mapping {
 
   // --- The end -------------------------------------------------------------------------------------------------------
 
-  /** Detaches every view and gives the memory back. A second call does nothing. */
-  close(): void {
+  /** Detaches every view and releases the memory, which `retires` does at once. A second call does nothing. */
+  close(retires: boolean): void {
     if (this.#closed) return;
     this.check();
     this.#closed = true;
@@ -875,7 +856,7 @@ export class Mapping {
     const lost = this.#mayHaveLost;
     const views = this.#takeViews();
     try {
-      this.#retire(this.#region, this.#region.length, views);
+      this.#release(this.#region, this.#region.length, views, retires);
     } finally {
       this.#closeDescriptor();
     }
@@ -887,26 +868,24 @@ export class Mapping {
     if (this.#closed) return;
     this.#closed = true;
     this.#changes++;
-    const { given, copies } = this.#takeViews();
-    const regions = { region: this.#region, next: copies };
-    quietly(() => this.#closeDescriptor());
-    if (anyDetached(given)) return;
-    if (given !== undefined) leaveToCollector(given, this.#platform, regions);
-    else quietly(() => unmapAll(this.#platform, regions));
+    const ending = this.#ending(this.#region, this.#takeViews());
+    ignoreErrors(() => this.#closeDescriptor());
+    releaseWhenCollected(ending);
   }
 
-  /** Gives back a region, of which the file still has the first `backed` bytes, as far as its views let it go. */
-  #retire(region: Region, backed: number, { given, copies }: Views): void {
-    const regions = { region, next: copies };
-    const escaped = anyDetached(given);
-    const held = detachAll(given);
-    if (!escaped && held === undefined) {
-      unmapAll(this.#platform, regions);
-      return;
+  #ending(region: Region, { given, copies }: Views): Ending {
+    const { shared, writable } = this.protection;
+    const inMemory = this.#anonymous || (writable && !shared);
+    return { system: this.#platform, regions: { region, next: copies }, buffers: given, inMemory };
+  }
+
+  /** Releases a region. Only its first `backed` bytes are still backed by the file. */
+  #release(region: Region, backed: number, views: Views, retires: boolean): void {
+    // If the user has seen these pages, they stay mapped: an access to those that the file no longer has would be fatal.
+    if (views.given !== undefined && backed < region.length) {
+      this.#platform.mapZeros(region.address + backed, region.length - backed);
     }
-    // Somebody can still see these pages; those that the file no longer has would kill the process on a touch.
-    if (!escaped && held !== undefined) leaveToCollector(held, this.#platform, regions);
-    if (backed < region.length) this.#platform.mapZeros(region.address + backed, region.length - backed);
+    release(this.#ending(region, views), retires);
   }
 
   /** Takes what shows the region, which is on its way out: from here on nothing in this mapping does. */
@@ -1021,64 +1000,4 @@ function anonymousLength(length: number): number {
 /** An index within a range that begins at `start`, or -1. */
 function plus(start: number, index: number): number {
   return index === -1 ? -1 : start + index;
-}
-
-// The engine's own functions, taken before any code could replace them.
-const { set: setOwner } = WeakMap.prototype;
-const { register } = FinalizationRegistry.prototype;
-const transfer = (ArrayBuffer.prototype as { transfer?: (length: number) => ArrayBuffer }).transfer;
-
-function anyDetached(given: Given | undefined): boolean {
-  for (let one = given; one !== undefined; one = one.next) if (isDetached(one.buffer)) return true;
-  return false;
-}
-
-/** Detaches buffers; gives those that the runtime cannot detach. */
-function detachAll(given: Given | undefined): Given | undefined {
-  let held: Given | undefined;
-  for (let one = given; one !== undefined; one = one.next) {
-    if (!detach(one.buffer)) held = { buffer: one.buffer, next: held };
-  }
-  return held;
-}
-
-/** Detaches a buffer, where the runtime can; says whether it is detached now. */
-function detach(buffer: ArrayBuffer): boolean {
-  if (!isDetached(buffer) && transfer !== undefined) apply(transfer, buffer, [0]);
-  return isDetached(buffer);
-}
-
-/** Buffers whose mapping is gone, and what they keep alive together. */
-const owners = new WeakMap<ArrayBuffer, object>();
-
-const orphans = new FinalizationRegistry<{ system: Platform; regions: Regions }>(({ system, regions }) => {
-  quietly(() => unmapAll(system, regions));
-});
-
-function unmapAll(system: Platform, regions: Regions): void {
-  for (let one: Regions | undefined = regions; one !== undefined; one = one.next) unmap(system, one.region);
-}
-
-/** Unmaps a region. Its guard goes first: somebody else may get the addresses at once. */
-function unmap(system: Platform, { address, length, guard }: Region): void {
-  guard?.release();
-  system.unmap(address, length);
-}
-
-/** Runs what the garbage collector asked for: nobody is there to catch an error, and an uncaught one ends the process. */
-function quietly(release: () => void): void {
-  try {
-    release();
-  } catch {
-    // The system kept the memory or the descriptor: it stays with the process until it ends.
-  }
-}
-
-/** Unmaps regions once the last of the buffers over them is garbage. */
-function leaveToCollector(buffers: Given, system: Platform, regions: Regions): void {
-  const owner = {};
-  for (let one: Given | undefined = buffers; one !== undefined; one = one.next) {
-    apply(setOwner, owners, [one.buffer, owner]);
-  }
-  apply(register, orphans, [owner, { system, regions }]);
 }

@@ -26,6 +26,7 @@ import { Mapping } from "./mapping.ts";
 import { OpenedFile, openAndMap } from "./open.ts";
 import {
   type Access,
+  type CloseOptions,
   checkObject,
   checkOptions,
   type FileURL,
@@ -1157,9 +1158,16 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Detaches every view and releases the memory and the descriptor. Changes are not lost: the system writes those of a
-   * shared map to its file. A second call does nothing.
+   * Closes the map: detaches every view, closes the descriptor and unmaps the memory. Changes are not lost: the system
+   * writes those of a shared map to its file. A second call does nothing.
    *
+   * Memory of which a view was handed out (`bytes`, `buffer`, `view`) stays mapped until no operation of the runtime can
+   * be using it: what a socket was given before `close` is sent as it was. The file stays open for as long, and the disk
+   * space of a deleted file taken. `release: true` ends that.
+   *
+   * @param options `release: true` releases the file and the memory at once. Operations of the runtime that are still
+   * under way on a view then fail (`EFAULT`), or see zeros.
+   * @throws {TypeError} `release` is not a boolean.
    * @throws {MMapError} The system call failed; or the file shrank and writes may have been lost that no earlier call
    * reported (`ERR_MMAP_TRUNCATED`). The map is closed either way.
    *
@@ -1177,9 +1185,12 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * @see https://man7.org/linux/man-pages/man2/munmap.2.html
    */
-  close(): void {
+  close(options?: CloseOptions): void {
+    // Other arguments are ignored: close() also serves as an event listener, which is called with what the event brings.
+    const { release = false } = typeof options === "object" && options !== null ? options : {};
+    boolean("release", release);
     cancel(this.#registration);
-    this.#mapping.close();
+    this.#mapping.close(release);
   }
 
   /**

@@ -59,6 +59,15 @@ export interface ResizeOptions {
   reserve?: boolean | undefined;
 }
 
+/** How to close. */
+export interface CloseOptions {
+  /**
+   * true releases the file and the memory at once, even if views of it were handed out: for programs that delete or unmount
+   * the file now. By default false.
+   */
+  release?: boolean | undefined;
+}
+
 /** How `prefault` brings pages into memory. */
 export interface PrefaultOptions {
   /** true prepares the pages for writing. By default false. Linux only. */

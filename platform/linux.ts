@@ -86,6 +86,8 @@ export function constantsFor(arch: string): Constants {
 export const constants: Constants = constantsFor(arch);
 
 const { MADV_POPULATE_READ, MADV_POPULATE_WRITE, MAP_HUGE_SHIFT, MAP_HUGETLB, MAP_NORESERVE } = COMMON;
+const READ_WRITE = COMMON.PROT_READ | COMMON.PROT_WRITE;
+const REPLACING = COMMON.MAP_SHARED | COMMON.MAP_FIXED | MAP_NORESERVE;
 
 const ENOMEM = 12;
 const MREMAP_MAYMOVE = 1;
@@ -100,6 +102,8 @@ const STATX_SIZE = 0x200;
 const AIO = { O_SYNC: 0x101000, EINPROGRESS: 115, SIGEV_NONE: 1, notifyAt: 44 };
 
 const SIGNATURES = {
+  // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
+  mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
   // int *__errno_location(void);
   __errno_location: { parameters: [], result: "pointer" },
   // void *mremap(void *old_address, size_t old_size, size_t new_size, int flags, ... /* void *new_address */);
@@ -164,6 +168,18 @@ function mappingLimit(): number | undefined {
   }
 }
 
+/** How many mappings the process has: fewer than this module has made if the kernel has joined neighbours. */
+function countMappings(): number | undefined {
+  try {
+    const maps = builtins().readFileSync("/proc/self/maps", "latin1");
+    let count = 0;
+    for (let index = 0; index < maps.length; index++) if (maps[index] === "\n") count++;
+    return count;
+  } catch {
+    return undefined;
+  }
+}
+
 export function linuxPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   const libraries = librariesFor(arch);
   const c = ffi.open(libraries, SIGNATURES);
@@ -181,13 +197,17 @@ export function linuxPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   );
   let limit: number | undefined;
   let mappings = 0;
+  let hasRetired = false;
+  /** An empty file, which lasts as long as the process. */
+  let emptyFile = -1;
   return {
     ...posix,
     map(request) {
       // Not read before there are many mappings: a runtime may ask its user for the permission.
       if (mappings >= FEW_MAPPINGS) limit ??= mappingLimit();
+      if (hasRetired && limit !== undefined && mappings >= limit - HEADROOM) mappings = countMappings() ?? mappings;
       if (limit !== undefined && mappings >= limit - HEADROOM) {
-        const meaning = `vm.max_map_count allows the process ${limit} mappings, and this thread has ${mappings}`;
+        const meaning = `vm.max_map_count allows the process ${limit} mappings, and it has ${mappings}`;
         throw errors.system("mmap", ENOMEM, "ENOMEM", meaning);
       }
       const address = posix.map(request);
@@ -208,6 +228,14 @@ export function linuxPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
         );
       }
       return { ...protection, unit: hugePageSize(protection.flags) };
+    },
+    retire(address, length, guarded) {
+      hasRetired = true;
+      if (guarded && emptyFile === -1) emptyFile = c.memfd_create(EMPTY_NAME, MFD_CLOEXEC);
+      if (!guarded || emptyFile === -1) return posix.retire?.(address, length, false);
+      // No page of an empty file can be read or written: a system call fails with EFAULT, and for what the process itself
+      // reads the guard provides zeros. The offset makes neighbours continue each other: the kernel joins them to one mapping.
+      if (c.mmap(address, length, READ_WRITE, REPLACING, emptyFile, address) === -1) fail("mmap");
     },
     guard: sigbusGuard(ffi, libraries, posix.pageSize),
     remap(address, length, request) {
@@ -246,6 +274,7 @@ export function linuxPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
 }
 
 const MEMFD_NAME = cString("mmap-ffi");
+const EMPTY_NAME = cString("retired by mmap-ffi");
 
 /** The size in bytes of the huge pages that `flags` ask for: the power of two that is in them, or else the default size. */
 function hugePageSize(flags: number): number {

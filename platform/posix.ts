@@ -171,6 +171,13 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     return address;
   }
 
+  function mapZeros(address: number, length: number): void {
+    const { PROT_READ, PROT_WRITE } = constants as { PROT_READ: number; PROT_WRITE: number };
+    // SAFETY: MAP_FIXED replaces whatever is mapped there, in one step. The range is the caller's own mapping, so nothing
+    // else can be there.
+    if (c.mmap(address, length, PROT_READ | PROT_WRITE, zeros, -1, 0) === -1) fail("mmap");
+  }
+
   function unmap(address: number, length: number): void {
     if (c.munmap(address, length) !== 0) fail("munmap");
   }
@@ -184,6 +191,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     allocationGranularity: pageSize,
     maxViewLength: ffi.maxViewLength,
     smallCopyLimit: ffi.smallCopyLimit,
+    operationsKeepBuffers: ffi.operationsKeepBuffers,
     canTruncateMappedFiles: true,
     mappingExtendsFile: false,
     hasRealDescriptors: true,
@@ -202,12 +210,8 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       unmap(address, length);
       return moved;
     },
-    mapZeros(address, length) {
-      const { PROT_READ, PROT_WRITE } = constants as { PROT_READ: number; PROT_WRITE: number };
-      // SAFETY: MAP_FIXED replaces whatever is mapped there, in one step. The range is the caller's own mapping, so nothing
-      // else can be there.
-      if (c.mmap(address, length, PROT_READ | PROT_WRITE, zeros, -1, 0) === -1) fail("mmap");
-    },
+    mapZeros,
+    retire: mapZeros,
     flush: (address, length) => flush(address, length, "MS_SYNC"),
     async flushAsync(address, length, descriptor) {
       if (syncFile === undefined) {

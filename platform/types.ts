@@ -91,6 +91,11 @@ export interface Platform {
   readonly maxViewLength: number;
   /** Up to so many bytes, a copy of a part of a view is made sooner than `load` fills a new array. */
   readonly smallCopyLimit: number;
+  /**
+   * Whether the runtime's own operations hold the ArrayBuffer that they work on until they end, even a detached one: then
+   * no operation is under way on a buffer that was garbage-collected.
+   */
+  readonly operationsKeepBuffers: boolean;
   /** May a file get shorter while it is mapped? Where not, nobody else's map of it can lose pages either. */
   readonly canTruncateMappedFiles: boolean;
   /** Does a writable map that reaches behind the end of its file extend the file? Where not, that is an error. */
@@ -108,6 +113,11 @@ export interface Platform {
   remap(address: number, length: number, request: MapRequest): number;
   /** Puts private zeros in place of mapped pages. */
   mapZeros(address: number, length: number): void;
+  /**
+   * Replaces mapped pages, which releases their file and memory while the addresses stay taken. What still uses them gets
+   * an error if `guarded` (EFAULT, from a system call) or zeros. Undefined if unsupported.
+   */
+  readonly retire: ((address: number, length: number, guarded: boolean) => void) | undefined;
   /** Guards mapped pages of a file. Absent, or `undefined`, where that can't be. */
   readonly guard: ((address: number, length: number) => Guard | undefined) | undefined;
   /** Writes changed pages to the file and waits for it. `descriptor` is the file's, -1 where none was kept or written to. */

@@ -147,6 +147,7 @@ export function mappingFunctions(
     },
     // Windows refuses to truncate a mapped file, so no page of a mapping is lost before it is unmapped.
     mapZeros(): void {},
+    retire: undefined,
     flush,
     // FlushFileBuffers always waits: it ignores FILE_FLAG_OVERLAPPED.
     async flushAsync(address: number, length: number, descriptor: number): Promise<void> {

@@ -35,6 +35,7 @@ export function windowsPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
     allocationGranularity,
     maxViewLength: ffi.maxViewLength,
     smallCopyLimit: ffi.smallCopyLimit,
+    operationsKeepBuffers: ffi.operationsKeepBuffers,
     canTruncateMappedFiles: false,
     mappingExtendsFile: true,
     hasRealDescriptors: false,

@@ -34,6 +34,7 @@ export function recorder(played: Played = {}): Recorder {
   const made: Recorder = {
     maxViewLength: 2 ** 40,
     smallCopyLimit: 0,
+    operationsKeepBuffers: true,
     calls: [],
     opened: [],
     take: () => made.calls.splice(0),

@@ -58,6 +58,7 @@ function recorded(behaviours: Record<string, Behaviour> = {}, withDescriptors = 
   const ffi: Ffi = {
     maxViewLength: 2 ** 40,
     smallCopyLimit: 0,
+    operationsKeepBuffers: true,
     view: (_address, length) => new ArrayBuffer(length),
     open: ((libraries: readonly string[], signatures: Signatures) => {
       const [library] = libraries;
@@ -384,7 +385,7 @@ test("flush() of a map that does not write to its file flushes no descriptor", (
       mapping.flush(0, 10);
       const names = calls.map(([name]) => name);
       assert.equal(names, flushed, access);
-      mapping.close();
+      mapping.close(false);
     } finally {
       usePlatform(before);
     }

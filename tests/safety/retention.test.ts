@@ -1,0 +1,105 @@
+/** What becomes of memory whose views were handed out, when its map is closed or collected. */
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { newFile, printedBy, unless, WINDOWS, WORKERS } from "../helpers/support.ts";
+
+const retention = suite("retention");
+const test = unless(WINDOWS && "what is mapped is read from /proc", retention);
+
+/** The part of a child's program that counts the mappings whose line in /proc/self/maps contains a text. */
+const MAPPINGS = `
+  import { readFileSync } from "node:fs";
+  const mappings = (name) => readFileSync("/proc/self/maps", "latin1").split("\\n").filter((line) => line.includes(name)).length;`;
+
+const page = () => newFile(new Uint8Array(4096).fill(80));
+
+test("close() keeps memory mapped that was viewed, and unmaps what was not", () => {
+  const printed = printedBy(
+    `${MAPPINGS}
+     const path = process.argv[2];
+     MMap.open(path).close();
+     const never = mappings(path);
+     const mm = MMap.open(path);
+     mm.bytes;
+     mm.close();
+     console.log(never, mappings(path));`,
+    { args: [page()] },
+  );
+  assert.is(printed, "0 1");
+});
+
+test("close() with release: true leaves no mapping of the file, and its address stays taken", () => {
+  const printed = printedBy(
+    `${MAPPINGS}
+     const path = process.argv[2];
+     const mm = MMap.open(path);
+     mm.bytes;
+     const line = readFileSync("/proc/self/maps", "latin1").split("\\n").find((line) => line.includes(path));
+     const [start, end] = line.split(" ")[0].split("-").map((address) => Number.parseInt(address, 16));
+     mm.close({ release: true });
+     const covers = (line) => {
+       const [from, to] = line.split(" ")[0].split("-").map((address) => Number.parseInt(address, 16));
+       return from <= start && end <= to;
+     };
+     console.log(mappings(path), readFileSync("/proc/self/maps", "latin1").split("\\n").some(covers));`,
+    { args: [page()] },
+  );
+  assert.is(printed, "0 true");
+});
+
+test("close() keeps at most 1,024 regions, and few mappings of those that were retired", () => {
+  const printed = printedBy(
+    `${MAPPINGS}
+     const path = process.argv[2];
+     const before = mappings("");
+     for (let round = 0; round < 20_000; round++) {
+       const mm = MMap.open(path);
+       mm.view(Uint8Array, 0, 10);
+       mm.close();
+     }
+     console.log(JSON.stringify({ kept: mappings(path), more: mappings("") - before }));`,
+    { args: [page()] },
+  );
+  const { kept, more } = JSON.parse(printed) as { kept: number; more: number };
+  assert.is(kept, 1024);
+  assert.ok(more < 3000, `${more} mappings more`);
+});
+
+test("close() keeps at most 256 MiB of memory that belongs to no file", () => {
+  const printed = printedBy(
+    `${MAPPINGS}
+     for (let round = 0; round < 10; round++) {
+       const mm = MMap.anonymous(2 ** 26);
+       mm.bytes[0] = 1;
+       mm.close();
+     }
+     console.log(mappings("/memfd:mmap-ffi"));`,
+  );
+  assert.is(printed, "4");
+});
+
+test("a worker keeps at most 64 regions, and leaves no mapping of the file when it ends", () => {
+  const printed = printedBy(
+    `${MAPPINGS}
+     ${WORKERS}
+     if (isMainThread) {
+       const path = process.argv[2];
+       const counts = new Int32Array(new SharedArrayBuffer(4));
+       await startWorker({ path, counts });
+       console.log(counts[0], mappings(path));
+     } else {
+       const { path, counts } = workerData;
+       for (let round = 0; round < 100; round++) {
+         const mm = MMap.open(path);
+         mm.bytes;
+         mm.close();
+       }
+       counts[0] = mappings(path);
+     }`,
+    { args: [page()] },
+  );
+  assert.is(printed, "64 0");
+});
+
+retention.run();
