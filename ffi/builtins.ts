@@ -39,7 +39,7 @@ function load() {
   const { process } = globalThis;
   const { Buffer } = process.getBuiltinModule("node:buffer");
   const { channel } = process.getBuiltinModule("node:diagnostics_channel");
-  const { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, unlinkSync } =
+  const { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, statSync, unlinkSync, writeSync } =
     process.getBuiltinModule("node:fs");
   const { createRequire } = process.getBuiltinModule("node:module");
   const { resolve, win32 } = process.getBuiltinModule("node:path");
@@ -51,6 +51,7 @@ function load() {
     channel,
     closeSync,
     fileURLToPath,
+    fileFlags: constants,
     fstatSync,
     ftruncateSync,
     getSystemErrorMap,
@@ -62,8 +63,10 @@ function load() {
     require: (name: string): unknown => createRequire(ownPlace())(name),
     resolve,
     setTimeout,
+    statSync,
     toNamespacedPath: win32.toNamespacedPath,
     unlinkSync,
+    writeSync,
   };
 }
 

@@ -68,7 +68,7 @@ const NOWHERE = -2;
 let opened: Platform | undefined;
 
 /** The running platform, opened when something is first mapped. */
-function platform(): Platform {
+export function platform(): Platform {
   try {
     opened ??= openPlatform(errorFactory);
   } catch (error) {
@@ -558,8 +558,8 @@ export class Mapping {
   /** The size of the file in bytes; of anonymous memory, its length. */
   size(): number {
     this.check();
-    if (this.#descriptor !== -1) return this.#platform.status(this.#descriptor).size;
     if (this.#anonymous) return this.#length;
+    if (this.#descriptor !== -1) return this.#platform.status(this.#descriptor).size;
     throw untracked("size()");
   }
 

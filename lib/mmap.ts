@@ -1239,9 +1239,13 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   static {
+    const isMap = (value: unknown): value is MMap => typeof value === "object" && value !== null && #mapping in value;
+
     const describe = {
       configurable: true,
-      value(this: MMap): string {
+      value(this: unknown): string {
+        // The prototype itself, or an object that inherits from it.
+        if (!isMap(this)) return "MMap {}";
         const { closed, access } = this;
         const name = classOf(this);
         if (closed) return `${name} { closed: true, access: "${access}" }`;
@@ -1285,7 +1289,6 @@ export class MMap implements Disposable, Iterable<number> {
         return true;
       },
     });
-    const isMap = (value: unknown): value is MMap => typeof value === "object" && value !== null && #mapping in value;
     Object.setPrototypeOf(prototype, indexer);
   }
 }

@@ -6,6 +6,7 @@
 
 import { builtins } from "../ffi/builtins.ts";
 import { show, withPath } from "./errors.ts";
+import { REMOVED, withSize } from "./extend.ts";
 import { knownByPath, type Offer, reserve as reserveBlocks } from "./mapping.ts";
 import { checkObject, checkOptions, type MMapOptions, type OpenOptions, pathOf, reachesFile } from "./options.ts";
 import { boolean, integer, MAX_INTEGER } from "./validate.ts";
@@ -38,30 +39,29 @@ type MakeMap<T> = (file: OpenedFile, length: number, options: MMapOptions) => T;
 export function openAndMap<T>(path: unknown, options: OpenOptions, make: MakeMap<T>): T {
   const name = pathOf(path);
   const request = checkOpenOptions(options);
-  const { writable, create, reserve, offset, length } = request;
-  const { closeSync, fstatSync, ftruncateSync, resolve, unlinkSync } = builtins();
-  // Resolved now, because the working directory may be another one when a new file is removed again.
-  const place = create ? resolve(name) : name;
   try {
-    const { descriptor, created } = openFile(name, request);
-    const sizeBefore = create ? fstatSync(descriptor).size : 0;
-    const grows = create && sizeBefore < offset + length;
-    const file = new OpenedFile(descriptor, name);
-    try {
-      if (grows) ftruncateSync(descriptor, offset + length);
-      return knownByPath(descriptor, name, writable, () => {
-        if (reserve) reserveBlocks(descriptor, offset, length);
-        return make(file, length, request.map);
-      });
-    } catch (error) {
-      if (created) unlinkSync(place);
-      else if (grows) ftruncateSync(descriptor, sizeBefore);
-      throw error;
-    } finally {
-      if (!file.taken) closeSync(descriptor);
+    for (;;) {
+      const map = openOnce(name, request, make);
+      if (map !== REMOVED) return map;
     }
   } catch (error) {
     throw withPath(error, name);
+  }
+}
+
+function openOnce<T>(path: string, request: OpenRequest, make: MakeMap<T>): T | typeof REMOVED {
+  const { writable, create, reserve, offset, length, map } = request;
+  const { descriptor, newPath } = openFile(path, request);
+  const file = new OpenedFile(descriptor, path);
+  const use = () =>
+    knownByPath(descriptor, path, writable, () => {
+      if (reserve) reserveBlocks(descriptor, offset, length);
+      return make(file, length, map);
+    });
+  try {
+    return create ? withSize(descriptor, offset + length, newPath, use) : use();
+  } finally {
+    if (!file.taken) builtins().closeSync(descriptor);
   }
 }
 
@@ -109,14 +109,36 @@ function checkOpenOptions(options: OpenOptions): OpenRequest {
   return { writable, create, mode, reserve, offset: checked.offset, length, map };
 }
 
-/** Opens a path, and says whether that created the file. */
-function openFile(path: string, { writable, create, length, mode }: OpenRequest) {
-  const { openSync } = builtins();
+/** An open file. */
+interface Opened {
+  readonly descriptor: number;
+  /** The absolute path of the file, if this call has created it. The working directory may be another one later. */
+  readonly newPath: string | undefined;
+}
+
+function openFile(path: string, { writable, create, length, mode }: OpenRequest): Opened {
+  const { fileFlags, openSync, resolve } = builtins();
+  const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fileFlags;
+  // Without O_NONBLOCK, opening a FIFO waits for a writer. Windows does not have it.
+  const flags = (writable ? O_RDWR : O_RDONLY) | (fileFlags.O_NONBLOCK ?? 0);
   try {
-    return { descriptor: openSync(path, writable ? "r+" : "r"), created: false };
+    return { descriptor: openSync(path, flags), newPath: undefined };
   } catch (error) {
-    if (!create || (error as { code?: string }).code !== "ENOENT") throw error;
+    // Another process holds a lease on the file (fcntl F_SETLEASE), and returns it if this one waits.
+    if (codeOf(error) === "EAGAIN") return { descriptor: openSync(path, writable ? "r+" : "r"), newPath: undefined };
+    if (!create || codeOf(error) !== "ENOENT") throw error;
   }
   if (length === 0) throw new RangeError(`length must be given for create to make the new file ${show(path)}: got 0`);
-  return { descriptor: openSync(path, "wx+", mode), created: true };
+  const place = resolve(path);
+  try {
+    return { descriptor: openSync(path, flags | O_CREAT | O_EXCL, mode), newPath: place };
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+  }
+  // Another opener has just created the file, or the path is a symbolic link whose target is missing.
+  return { descriptor: openSync(path, flags | O_CREAT, mode), newPath: undefined };
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as { code?: string }).code;
 }

@@ -19,6 +19,7 @@ import {
 import type { Ffi } from "../ffi/types.ts";
 import { type Aio, backgroundSync } from "./aio.ts";
 import type { Fail } from "./errno.ts";
+import { flockLock } from "./file-lock.ts";
 import { memoryFunctions } from "./libc.ts";
 import {
   type Constants,
@@ -248,6 +249,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     truncate(descriptor, size) {
       if (c.ftruncate(descriptor, size) !== 0) fail("ftruncate");
     },
+    fileLock: flockLock(ffi, system.libraries, fail),
     closeDescriptor(descriptor) {
       if (c.close(descriptor) !== 0) fail("close");
     },

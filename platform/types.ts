@@ -78,6 +78,13 @@ export interface Guard {
   release(): void;
 }
 
+/** An advisory lock on an open file. Other threads and processes respect it only if they take it too. */
+export interface FileLock {
+  /** Does not block. @throws `EAGAIN` if the lock is taken; other errors if the file system has no such locks. */
+  tryLock(descriptor: number): void;
+  unlock(descriptor: number): void;
+}
+
 /**
  * One operating system, as the library uses it. What a system lacks is `undefined` and not absent, so that nobody finds in its
  * place what other code has put into `Object.prototype`.
@@ -157,6 +164,8 @@ export interface Platform {
    * finds the disk full. Absent where the system cannot be asked.
    */
   readonly allocateBlocks: ((descriptor: number, offset: number, length: number) => void) | undefined;
+  /** undefined if unsupported. */
+  readonly fileLock: FileLock | undefined;
   /** Duplicates a descriptor; child processes do not inherit the copy. */
   duplicate(descriptor: number): number;
   closeDescriptor(descriptor: number): void;

@@ -114,6 +114,7 @@ export function fileFunctions(ffi: Ffi, kernel: Kernel, fail: Fail) {
       if (kernel.GetFileSizeEx(handle, integerBytes) === 0) fail("GetFileSizeEx");
       return { regular: true, size: Number(integer[0]) };
     },
+    fileLock: undefined,
     truncate(descriptor: number, size: number): void {
       // Not SetEndOfFile, which needs the file's position moved: the user's descriptor shares it.
       integer[0] = BigInt(size);

@@ -47,4 +47,14 @@ test("console.log() prints the line of inspect()", () => {
   );
 });
 
+test("inspect() of the prototype, or of an object that inherits from it, prints its name", () => {
+  class Words extends MMap {}
+  for (const object of [MMap.prototype, Words.prototype, Object.create(MMap.prototype)]) {
+    const describe = Reflect.get(object, Symbol.for("nodejs.util.inspect.custom")) as () => string;
+    assert.is(describe.call(object), "MMap {}");
+  }
+  // Node prints "Object [MMap] {}".
+  assert.match(printedBy('console.log(MMap.prototype); console.log("on");'), /^.*MMap.*\{\}\non$/);
+});
+
 test.run();

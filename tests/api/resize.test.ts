@@ -76,6 +76,15 @@ test("resize() keeps the bytes of anonymous maps, shared and private, with views
   }
 });
 
+test("size() of anonymous memory is the length of the map, whatever its offset", () => {
+  for (const flags of [undefined, MAP_PRIVATE]) {
+    using mm = MMap.anonymous(10, { offset: 5000, flags });
+    assert.equal([mm.size(), mm.length, mm.offset], [10, 10, 5000]);
+    mm.resize(20_000);
+    assert.equal([mm.size(), mm.length], [20_000, 20_000]);
+  }
+});
+
 /** What Windows has in another way is in systems/windows.test.ts. */
 const posix = unless(WINDOWS && "it is about POSIX's flags, prot, advice, blocks or errors", test);
 

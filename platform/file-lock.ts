@@ -1,0 +1,33 @@
+/**
+ * Advisory locks on open files, which exclude other threads and other processes alike.
+ *
+ * @see https://man7.org/linux/man-pages/man2/flock.2.html
+ * @module
+ */
+
+import type { Ffi } from "../ffi/types.ts";
+import type { Fail } from "./errno.ts";
+import type { FileLock } from "./types.ts";
+
+const SIGNATURES = {
+  // int flock(int fd, int operation);
+  flock: { parameters: ["i32", "i32"], result: "i32" },
+} as const;
+
+// sys/file.h of Linux, macOS and the BSDs.
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const LOCK_UN = 8;
+
+/** Makes `Platform.fileLock`. The library is opened on first use: few programs create or extend files. */
+export function flockLock(ffi: Ffi, libraries: readonly string[], fail: Fail): FileLock {
+  let flock: ((descriptor: number, operation: number) => number) | undefined;
+  function call(descriptor: number, operation: number): void {
+    flock ??= ffi.open(libraries, SIGNATURES).flock;
+    if (flock(descriptor, operation) !== 0) fail("flock");
+  }
+  return {
+    tryLock: (descriptor) => call(descriptor, LOCK_EX | LOCK_NB),
+    unlock: (descriptor) => call(descriptor, LOCK_UN),
+  };
+}
