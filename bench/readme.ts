@@ -53,8 +53,8 @@ const ROWS: readonly Row[] = [
     "a byte of each 64 of 64 MiB, opened and closed",
     "fs.readFileSync",
   ],
-  ["64 bytes at a random offset, in a view", "`fs.readSync`", `${RANDOM}, in a view`, "fs.readSync"],
-  ["64 bytes at a random offset, `slice`", "`fs.readSync`", `${RANDOM}, slice`, "fs.readSync"],
+  ["64 random bytes, in a view", "`fs.readSync`", `${RANDOM}, in a view`, "fs.readSync"],
+  ["64 random bytes, `slice`", "`fs.readSync`", `${RANDOM}, slice`, "fs.readSync"],
   ["creating garbage, 12 GiB mapped", "nothing mapped", "garbage while 12 GiB are mapped", "nothing mapped"],
   [
     "creating garbage, 12 GiB viewed",
