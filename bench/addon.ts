@@ -1,6 +1,6 @@
 /**
- * `@riaskov/mmap-io`, the add-on for Node that can still be built, on Node 20. It is compiled when it is installed, which not
- * every machine can: so it is no dependency of the project, and is put into a folder of its own when it is first wanted.
+ * `@riaskov/mmap-io`, the add-on for Node that still builds, on Node 20. Installing compiles it, which not every
+ * machine can do, so it is not a dependency of the project: it is installed into a separate folder on first use.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface MmapIo {
 
 const FOLDER = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "mmap-ffi", "bench");
 
-/** The add-on, or why there is none. A quick run installs nothing. */
+/** The add-on, or the reason why there is none. A quick run installs nothing. */
 export function mmapIo(quick: boolean): MmapIo | { missing: string } {
   const { node, bun, deno } = process.versions;
   if (bun !== undefined || deno !== undefined || !node.startsWith("20.")) {
@@ -36,7 +36,7 @@ export function mmapIo(quick: boolean): MmapIo | { missing: string } {
     if (quick) return { missing: "the add-on is not installed, and a quick run installs nothing" };
   }
   mkdirSync(FOLDER, { recursive: true });
-  // npm runs in, and builds for, the Node that is found first.
+  // npm runs in, and builds for, the first Node in PATH.
   const env = { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}` };
   const args = ["install", "--prefix", FOLDER, `${PACKAGE}@${VERSION}`];
   const { status, stderr } = spawnSync("npm", args, { env, encoding: "utf8", timeout: 180_000 });

@@ -1,7 +1,7 @@
 /**
- * The files that are measured, made by a seeded generator, some of them from the project's own documents and sources: those
- * are the same in every run of one commit, the others in every run. They lie in a folder that all runtimes share, and are
- * made by the first that asks.
+ * The files to measure with, made by a seeded generator. Those that are made of the project's documents and sources are
+ * the same in every run of one commit, the others in every run. All runtimes share their folder; the first that needs a
+ * file makes it.
  *
  * @module
  */
@@ -37,17 +37,17 @@ export function generator(seed: number): () => number {
   };
 }
 
-/** What is made of so many bytes; a longer file repeats them. */
+/** The number of bytes that are generated; a longer file repeats them. */
 const BLOCK = 8 * MiB;
 
 const MAKERS = {
-  /** Sentences of the words of the project's own documents, each word as likely as it is there. */
+  /** Words of the project's documents, with the frequencies that they have there. */
   text: () => joined(words(), " ", 11),
-  /** The project's own source files, one after the other in random order. */
+  /** The project's source files, in random order. */
   source: () => joined(sources(), "\n", 12),
   /** Lines of 20 to 200 bytes: a time, a level, and words. */
   log: () => logLines(),
-  /** Bytes that nothing can be told of. */
+  /** Random bytes. */
   random: () => {
     const next = generator(14);
     return Buffer.from(Uint32Array.from({ length: BLOCK / 4 }, next).buffer);
@@ -57,29 +57,30 @@ const MAKERS = {
     const next = generator(15);
     return Buffer.from(Uint8Array.from({ length: BLOCK }, () => "ACGT".charCodeAt(next() >>> 30)));
   },
-  /** A single letter, again and again. */
+  /** One letter, repeated. */
   same: () => Buffer.alloc(BLOCK, "A"),
 } satisfies Record<string, () => Buffer>;
 
 export type Kind = keyof typeof MAKERS;
 
-function filesOf(folder: string, extension: string): string[] {
-  const names = readdirSync(join(ROOT, folder)).filter((name) => name.endsWith(extension));
+function filesOf(folder: string, extension: string, recursive = false): string[] {
+  const all = readdirSync(join(ROOT, folder), { recursive, encoding: "utf8" });
+  const names = all.filter((name) => name.endsWith(extension));
   return names.sort().map((name) => readFileSync(join(ROOT, folder, name), "latin1"));
 }
 
 function words(): string[] {
   const documents = ["", "docs"].flatMap((folder) => filesOf(folder, ".md"));
   const found = documents.join(" ").match(/[A-Za-z]+[,.]?/g) ?? [];
-  // A log's levels stand where the levels do, whatever the documents say of them.
+  // Words in capitals are left out: a log's levels must appear only where the levels are.
   return found.filter((word) => /[a-z]/.test(word));
 }
 
 function sources(): string[] {
-  return ["lib", "platform", "ffi"].flatMap((folder) => filesOf(folder, ".ts"));
+  return ["lib", "platform", "ffi"].flatMap((folder) => filesOf(folder, ".ts", true));
 }
 
-/** Parts that are drawn by chance, joined to a block. */
+/** Randomly chosen parts, joined to a block. */
 function joined(parts: readonly string[], separator: string, seed: number): Buffer {
   const next = generator(seed);
   const drawn: string[] = [];
@@ -106,13 +107,13 @@ function logLines(): Buffer {
     lines.push(line.slice(0, wanted - 1));
     length += wanted;
   }
-  // A block ends where a line does, so that the next one begins a line.
+  // A block ends with a line, so that the next one begins with a line.
   const block = Buffer.from(`${lines.join("\n")}\n`, "latin1").subarray(0, BLOCK);
   block[BLOCK - 1] = 10;
   return block;
 }
 
-/** The folder that the runtimes share, and what lies in it. */
+/** The folder that the runtimes share, and its files. */
 export class Data {
   readonly #folder: string;
 
@@ -120,7 +121,7 @@ export class Data {
     this.#folder = folder;
   }
 
-  /** The path of a file of one kind and size, which is made where it is missing. */
+  /** The path of a file of one kind and size. Makes the file if it does not exist. */
   file(kind: Kind, size: number): string {
     return this.#made(`${kind}-${size}`, (fd) => {
       const block = MAKERS[kind]();
@@ -130,12 +131,12 @@ export class Data {
     });
   }
 
-  /** A file of zeros that takes no room. */
+  /** A sparse file of zeros. */
   sparse(size: number): string {
     return this.#made(`sparse-${size}`, (fd) => ftruncateSync(fd, size));
   }
 
-  /** Where a file of that name lies. */
+  /** The path of a file in the folder. */
   path(name: string): string {
     return join(this.#folder, name);
   }

@@ -14,10 +14,10 @@ import { type Bench, here, type Peer } from "./harness.ts";
 import { index, libc, mapped } from "./libc.ts";
 import { literal, python } from "./python.ts";
 
-/** The case that is as fast as the memory: the needle has a byte that the text has not. */
+/** The case that is as fast as the memory: the needle has a byte that does not occur in the text. */
 const RARE = "absent, English, a rare letter";
 
-/** What is looked for in which text: 10 bytes where nothing else is said. None of it is there. */
+/** What is searched for in which text: 10 bytes unless the name says otherwise. None of it occurs. */
 const CASES: [name: string, kind: Kind, needle: (size: number) => string | Uint8Array][] = [
   [RARE, "text", () => "zebra\x01quux"],
   ["absent, random bytes", "random", () => "\0needle\xff\0!"],
@@ -32,10 +32,10 @@ const CASES: [name: string, kind: Kind, needle: (size: number) => string | Uint8
   ["half of the file, B at its end, in A's", "same", (size) => Buffer.alloc(size / 2, "A").fill("B", size / 2 - 1)],
 ];
 
-/** The peers of a search in a file: libc has no search from the end but for a byte. */
+/** The peers of a search in a file. From the end, libc can search only for a byte. */
 function peers(path: string, needle: Uint8Array, method: "find" | "rfind", rare: boolean): Peer[] {
   const { address, length } = mapped(path);
-  // A long needle is its own file's content, with one byte that is not.
+  // A long needle is A's like its file, and one other byte.
   const given =
     needle.length <= 4096 ? literal(needle) : `b"A" * ${needle.length - 1} + ${literal(needle.subarray(-1))}`;
   const all = [python(`m = map_file(${JSON.stringify(path)}); n = ${given}`, `m.${method}(n)`, rare ? 0.25 : 1)];
@@ -54,7 +54,7 @@ function peers(path: string, needle: Uint8Array, method: "find" | "rfind", rare:
   return all;
 }
 
-/** A file that takes no room on the disk; `once`: one round, for reading it takes long. */
+/** Searches a sparse file. `once`: in one round, because reading it takes long. */
 async function sparse(bench: Bench, data: Data, size: number, title: string, once: boolean): Promise<void> {
   const path = data.sparse(size);
   using mm = MMap.open(path);
@@ -71,7 +71,7 @@ async function sparse(bench: Bench, data: Data, size: number, title: string, onc
   bench.tell(`${name}: anonymous memory`, most / MiB, "MiB", 16);
 }
 
-/** How much memory this process has that is no file's, in bytes. */
+/** The anonymous memory of this process, in bytes. */
 function anonymousMemory(): number {
   const status = process.platform === "linux" ? readFileSync("/proc/self/status", "latin1") : "";
   return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
@@ -95,7 +95,7 @@ export default async function (bench: Bench, data: Data): Promise<void> {
   }
   const unit = bench.quick ? MiB : GiB;
   await sparse(bench, data, 16 * unit, `16 ${bench.quick ? "MiB" : "GiB"} sparse`, false);
-  // A third more than the machine has: what comes in pushes out what was there.
+  // A third more than the machine has, so that each page that is read evicts another one.
   const most = bench.quick ? 32 * MiB : Math.ceil((totalmem() * 1.34) / GiB) * GiB;
   await sparse(bench, data, most, "sparse, a third larger than memory", true);
 }

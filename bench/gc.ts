@@ -1,6 +1,6 @@
 /**
- * Code that makes much garbage, while 12 GiB are mapped and viewed: engines count the length of a view as memory, and may
- * collect sooner for it.
+ * Code that creates much garbage, while 12 GiB are mapped and viewed: engines count the length of a view as memory, and
+ * may collect garbage sooner because of it.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export default async function (bench: Bench, data: Data): Promise<void> {
     await nothing(0);
     const opened = MMap.open(path);
     map = opened;
-    // A view a part, for no runtime can view all of it at once in one.
+    // One view per part, because no runtime can view all of it with one buffer.
     for (let part = 0; part < parts; part++) views.push(opened.view(Uint8Array, (part * size) / parts, size / parts));
     return work(count);
   };

@@ -1,35 +1,38 @@
 /**
- * How a figure is taken: ours and its peers by turns, in rounds, in one process. The figure is the median over the rounds of
- * our time divided by the peer's in the same round, so that a change in the machine's speed meets both.
+ * How a figure is taken: ours and its peers run alternately, in rounds, in one process. The figure is the median over
+ * the rounds of our time divided by the peer's in the same round, so that a change in the machine's speed affects both.
  *
  * @module
  */
 
-/** Something to be timed: runs `count` times, and gives how long that took in nanoseconds, and what the last run gave. */
+/** Something to be timed: runs `count` times, and returns the time in nanoseconds and the result of the last run. */
 export type Timed = (count: number) => Promise<{ nanoseconds: number; value: unknown }>;
 
 /** What the library is compared with. */
 export interface Peer {
   readonly name: string;
-  /** Our time is to be at most so many times the peer's. Absent where the peer shows a limit, or what is nobody's aim. */
+  /**
+   * The target: the largest ratio of our time to the peer's. Absent if the peer shows a limit, or is only for
+   * information.
+   */
   readonly target?: number;
   readonly time: Timed;
 }
 
 /** One row of the table, in one runtime. */
 export interface Figure {
-  /** What was measured, and what with: a ratio of times where there is a peer. */
+  /** What was measured, and the peer: with a peer, the value is a ratio of times. */
   readonly name: string;
   readonly peer?: string;
-  /** Of the ratio, or in `unit`. */
+  /** The ratio, or a value in `unit`. */
   readonly value: number;
   readonly unit: string;
-  /** The value is to be at most this, where there is an aim. */
+  /** The largest value that meets the target, if there is one. */
   readonly target?: number;
   /** The medians of both times, in nanoseconds. */
   readonly ours?: number;
   readonly theirs?: number;
-  /** How large that was of which the cost may depend: `growth.to` bytes, or open maps. */
+  /** The quantity on which the cost may depend: `growth.to` bytes, or open maps. */
   readonly growth?: Growth;
 }
 
@@ -46,32 +49,32 @@ export interface Missing {
 }
 
 interface Options {
-  /** How many things one run does: times are told of one. */
+  /** How many operations one run does: times are reported per operation. */
   readonly per?: number;
-  /** It takes a second or more: a few rounds do, without a first run to warm up. */
+  /** It takes a second or more: it runs in a few rounds, without a first run to warm up. */
   readonly long?: boolean;
-  /** It takes so long that one round must do. */
+  /** It takes so long that it runs in one round. */
   readonly once?: boolean;
   readonly growth?: Growth;
-  /** It takes now longer and now less, so that more rounds are needed. */
+  /** Its time varies, so that more rounds are needed. */
   readonly noisy?: boolean;
 }
 
 export interface Effort {
   readonly rounds: number;
-  /** How long a sample takes at least, in nanoseconds: short calls are repeated. */
+  /** The shortest sample, in nanoseconds: short calls are repeated. */
   readonly sample: number;
-  /** How long what is short runs before it is timed, in nanoseconds: engines compile anew what they have seen more of. */
+  /** How long short calls run before they are timed, in nanoseconds: engines recompile code that has run more often. */
   readonly warmUp: number;
 }
 
-/** What runs more often than this in a sample is short. */
+/** A call that runs more often than this in a sample is short. */
 const MANY = 100;
 
-/** Keeps results alive: an engine drops code whose result nobody uses. */
+/** Keeps results alive: an engine removes code whose result is unused. */
 let last: unknown;
 
-/** Times a function of this process; one that gives a promise is awaited. */
+/** Times a function of this process. A promise that it returns is awaited. */
 export function here(run: () => unknown): Timed {
   return async (count) => {
     const began = performance.now();
@@ -101,15 +104,16 @@ export class Bench {
   }
 
   /**
-   * Compares our way with others. Where they give numbers, these must be the same: what is compared does the same work.
+   * Compares ours with peers. If they return numbers, these must be equal, because all must do the same work.
    *
-   * @returns How much longer ours took than each peer, in nanoseconds: the median over the rounds, as of the ratio.
+   * @returns How much longer ours took than each peer, in nanoseconds: the median over the rounds, as for the ratio.
    */
   async compare(name: string, ours: Timed, peers: readonly Peer[], options: Options = {}): Promise<number[]> {
     const { once = false, long = once, noisy = false } = options;
     const { rounds: usual } = this.#effort;
     const rounds = once ? 1 : long ? Math.min(3, usual) : noisy ? 3 * usual : usual;
-    // What is short runs with one peer at a time: each is then what ran before the other, and left its data in the caches.
+    // Short calls run with one peer at a time, so that each runs right after the other, which left its data in the
+    // caches.
     const groups = long ? [peers] : peers.map((peer) => [peer]);
     const differences: number[] = [];
     for (const group of groups)
@@ -117,7 +121,7 @@ export class Bench {
     return differences;
   }
 
-  /** Times ours and these peers by turns, and reports a figure of each. */
+  /** Times ours and these peers alternately, and reports a figure for each. */
   async #turns(
     name: string,
     ours: Timed,
@@ -149,7 +153,7 @@ export class Bench {
     return theirs.map((other) => median(own.map((time, round) => time - (other[round] as number))));
   }
 
-  /** How often to run for a sample of the wanted length; also warms up. */
+  /** The number of runs for a sample of the wanted length. Also warms up. */
   async #count(way: Timed): Promise<number> {
     const { sample, warmUp } = this.#effort;
     let ran = 0;
@@ -161,12 +165,12 @@ export class Bench {
     }
   }
 
-  /** Tells of a value that is no ratio of times. */
+  /** Reports a value that is not a ratio of times. */
   tell(name: string, value: number, unit: string, target: number): void {
     this.#report({ name, value, unit, target });
   }
 
-  /** Tells that something can't be measured here. */
+  /** Reports that something cannot be measured here. */
   miss(name: string, peer: string, why: string): void {
     this.#report({ name, peer, missing: why });
   }

@@ -1,5 +1,5 @@
 /**
- * What it costs to import the library: whole processes, of a program that imports it and of an empty one.
+ * The cost of importing the library: whole processes, of a program that imports it and of an empty one.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { currentRuntime, ROOT } from "../tests/helpers/runtimes.ts";
 import type { Data } from "./data.ts";
 import { type Bench, here } from "./harness.ts";
 
-/** The library as it is published: one file, made once a run. It lies in the project, where koffi is found from it. */
+/** The library as it is published: one file, built once per run. It lies in the project, so that it finds koffi. */
 function built(data: Data): string {
   const done = data.path("library-built");
   if (!existsSync(done)) {
@@ -27,7 +27,7 @@ function built(data: Data): string {
 
 export default async function (bench: Bench, data: Data): Promise<void> {
   const { name: runtime, command, env } = currentRuntime();
-  // Without the flags that the tests need; Deno alone must be told that it may do anything.
+  // Without the flags that the tests need, except Deno's permissions.
   const [program, ...flags] = command.slice(0, command[1] === "run" ? 3 : 1) as [string, ...string[]];
   const write = (name: string, source: string) => {
     const path = data.path(`${name}.mjs`);
@@ -48,7 +48,7 @@ export default async function (bench: Bench, data: Data): Promise<void> {
   const imports = write("imports", `import ${library};`);
   const name = "a program that imports the library";
   const [longer] = (await bench.compare(name, run(imports), [empty], { noisy: true })) as [number];
-  // Two rows, for a row has one target.
+  // Two rows, because a row has one target.
   const [where, target] = runtime.startsWith("node") ? (["in Node", 15] as const) : (["in Bun and Deno", 5] as const);
   bench.tell(`${name}, over an empty one, ${where}`, longer / 1e6, "ms", target);
   const maps = write(

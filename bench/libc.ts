@@ -1,5 +1,5 @@
 /**
- * libc's own functions over the same file, mapped once more: what the machine can do at most.
+ * libc's own functions over the same file, mapped a second time: the limit of the machine.
  *
  * @module
  */
@@ -34,7 +34,7 @@ const PROT_WRITE = 2;
 const MAP_PRIVATE = 0x2;
 const MAP_NORESERVE = 0x4000;
 
-/** Maps a file for good: privately, to be read and written. */
+/** Maps a file until the process ends: privately, for reading and writing. */
 export function mapped(path: string): { address: number; length: number } {
   const length = statSync(path).size;
   const fd = openSync(path, "r");
@@ -44,7 +44,7 @@ export function mapped(path: string): { address: number; length: number } {
   return { address, length };
 }
 
-/** Where the one mapping of a file is that this process has. */
+/** The addresses of the files that are mapped, one mapping per file. */
 export function addressOf(path: string): number {
   const found = readFileSync("/proc/self/maps", "utf8")
     .split("\n")

@@ -1,5 +1,5 @@
 /**
- * Lines of a log: `lines`, against the ways to read lines that each runtime and Python have.
+ * Lines of a log: `lines`, against the line readers of each runtime and of Python.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { type Data, GiB, KiB, MiB } from "./data.ts";
 import { type Bench, here } from "./harness.ts";
 import { python } from "./python.ts";
 
-/** How many lines there are. */
+/** The number of lines. */
 function ours(path: string): number {
   using mm = MMap.open(path);
   let count = 0;
@@ -20,7 +20,7 @@ function ours(path: string): number {
   return count;
 }
 
-/** What no way to give each line as an array of its own can do without: the memory copied once, and the arrays. */
+/** The limit for anything that returns a separate array per line: the memory copied once, and the arrays. */
 function arrays(path: string, lengths: readonly number[]): number {
   using mm = MMap.open(path);
   let [count, from, block] = [0, BLOCK, new ArrayBuffer(0)];
@@ -38,7 +38,7 @@ function arrays(path: string, lengths: readonly number[]): number {
 
 const BLOCK = 32 * KiB;
 
-/** The same, and each line's end found: no map, no iterator, no check. */
+/** The same, and finding the end of each line: no map, no iterator, no check. */
 function cut(path: string): number {
   using mm = MMap.open(path);
   let count = 0;
@@ -59,7 +59,7 @@ function cut(path: string): number {
   return count;
 }
 
-/** How long each line is; what is read at the end of a block is more than is there, and so is cut. */
+/** The length of each line. A line that begins near the end of a block is cut off there. */
 function lengthsOf(path: string): number[] {
   using mm = MMap.open(path);
   return Array.from(mm.lines(), ({ length }) => length);
@@ -75,7 +75,7 @@ async function readline(path: string): Promise<number> {
 
 function split(path: string): number {
   const lines = readFileSync(path, "latin1").split("\n");
-  // What follows the last newline is no line where it is nothing.
+  // If nothing follows the last newline, it is not a line.
   return lines.length - (lines.at(-1) === "" ? 1 : 0);
 }
 
@@ -93,7 +93,7 @@ def lines():
     [python(setup, "lines()")],
     { long: true },
   );
-  // A string has at most 512 MiB in V8: a part of the file is split.
+  // A string has at most 512 MiB in V8, so only a part of the file is split.
   const part = data.file("log", small);
   const lengths = lengthsOf(part);
   const peers = [

@@ -1,5 +1,6 @@
 /**
- * Opening, reading a byte and closing, by path: how that grows with the file's size, and with the number of maps that are open.
+ * Opening, reading a byte and closing, by path: how the cost grows with the file's size, and with the number of open
+ * maps.
  *
  * @module
  */
@@ -40,7 +41,7 @@ function withFs(path: string): number {
 const PROT_READ = 1;
 const MAP_SHARED = 1;
 
-/** What none can do without: the calls of the system, through the runtime and its FFI. */
+/** The limit: the system calls alone, through the runtime and its FFI. */
 function calls(path: string, size: number): number {
   const byte = new Uint8Array(1);
   const fd = openSync(path, "r");
@@ -76,7 +77,7 @@ def cycle():
   }
 }
 
-/** What nobody can close: the garbage collector unmaps it. */
+/** Maps that cannot be closed: the garbage collector unmaps them. */
 function runtimesOwn(path: string, size: number): Peer[] {
   const { Bun } = globalThis as { Bun?: { mmap(path: string): Uint8Array } };
   if (Bun === undefined || size > GiB) return [];
@@ -99,17 +100,17 @@ function addon(bench: Bench, path: string, size: number): Peer[] {
   return [{ name: "mmap-io", target: 0.1, time: here(cycle) }];
 }
 
-/** How many mappings are left to the engine. */
+/** The number of mappings that are left to the engine. */
 const SPARE = 10_000;
 
-/** How many mappings a process may have. */
+/** The number of mappings that a process may have. */
 function mostMappings(): number {
   return process.platform === "linux"
     ? Number(readFileSync("/proc/sys/vm/max_map_count", "latin1"))
     : Number.POSITIVE_INFINITY;
 }
 
-/** One more map, while so many are open. */
+/** One more map, while N maps are open. */
 async function byNumber(bench: Bench, data: Data): Promise<void> {
   const path = data.sparse(4 * KiB);
   const open: MMap[] = [];

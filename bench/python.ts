@@ -1,6 +1,6 @@
 /**
- * CPython as a peer: a process beside this one that runs Python's expressions when it is its turn, and says how long each
- * took by its own clock.
+ * CPython as a peer: a second process, which runs Python's expressions in its turn, and reports how long each took by
+ * its own clock.
  *
  * @module
  */
@@ -38,13 +38,13 @@ function ask(question: object): Promise<Answer> {
   return answer;
 }
 
-/** Lets Python end. */
+/** Ends the Python process. */
 export function endPython(): void {
   child?.stdin?.end();
   child = undefined;
 }
 
-/** The version of the machine's Python, or undefined where there is none. */
+/** The version of the machine's Python, or undefined if there is none. */
 export function pythonVersion(): string | undefined {
   const { status, stdout } = spawnSync("python3", ["-c", "import mmap, platform; print(platform.python_version())"]);
   return status === 0 ? String(stdout).trim() : undefined;
@@ -52,7 +52,7 @@ export function pythonVersion(): string | undefined {
 
 /**
  * A peer: an expression of Python, after a setup that is not timed. `map_file(path)` maps a file for reading. `target`:
- * null where being as fast is nobody's aim.
+ * null if there is no target.
  */
 export function python(setup: string, expression: string, target: number | null = 1): Peer {
   const aim = target === null ? {} : { target };

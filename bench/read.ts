@@ -1,5 +1,5 @@
 /**
- * Reading: blocks and single bytes, by the file's interface, against memory copied by the engine, libc and Python.
+ * Reading: blocks and single bytes with a position, against memory copied by the engine, libc and Python.
  *
  * @module
  */
@@ -98,7 +98,7 @@ def lines():
   await bench.compare("readline() of 20 to 200 bytes", here(lines), [python(setup, "lines()"), limit], { per: 1000 });
 }
 
-/** Places in a file, by chance. */
+/** Random offsets in a file. */
 function places(size: number, count: number): Float64Array {
   const next = generator(21);
   return Float64Array.from({ length: count }, () => Math.floor((next() / 2 ** 32) * (size - 64)));
@@ -119,7 +119,7 @@ async function random(bench: Bench, data: Data): Promise<void> {
   const views = Array.from({ length: Math.ceil(size / part) }, (_, index) =>
     mm.view(DataView, index * part, Math.min(part + 64, size - index * part)),
   );
-  // Nothing is copied: the bytes are read where they lie.
+  // Nothing is copied: the bytes are read in place.
   const inPlace = () => {
     let total = 0;
     for (const place of at) {
@@ -130,7 +130,7 @@ async function random(bench: Bench, data: Data): Promise<void> {
     }
     return total;
   };
-  // What no way to the bytes can do without.
+  // The limit for any way to the bytes.
   const one = () => {
     let total = 0;
     for (const place of at) {
@@ -156,7 +156,7 @@ async function random(bench: Bench, data: Data): Promise<void> {
   closeSync(fd);
 }
 
-/** The whole of a file: its bytes summed, every 64th. */
+/** A whole file: the sum of every 64th byte. */
 async function whole(bench: Bench, path: string): Promise<void> {
   const sum = (bytes: Uint8Array) => {
     let total = 0;

@@ -76,7 +76,11 @@ const SUMMARY: readonly [name: string, peer: string][] = [
   ["loop over bytes", "a plain array"],
 ];
 
-/** The columns of the tables. Each shows the lowest and the highest figure of the set-ups whose names begin with it. */
+/**
+
+ * The columns of the tables. Each shows the lowest and the highest figure of the set-ups whose names begin with it.
+
+ */
 const ENGINES = [
   { title: "Node", prefix: "node" },
   { title: "Bun", prefix: "bun" },

@@ -1,5 +1,5 @@
 /**
- * What a run of the benchmarks has measured, as tables, as JSON and as charts.
+ * The results of a run of the benchmarks, as tables, as JSON and as charts.
  *
  * @module
  */
@@ -14,20 +14,20 @@ export type Outcome = { topic: string } & (Figure | Missing);
 /** The outcomes of each runtime. */
 export type Results = ReadonlyMap<string, readonly Outcome[]>;
 
-/** What was measured where. */
+/** The machine, the command and the versions. */
 export interface Head {
   readonly machine: string;
   readonly command: string;
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** The rows of a topic, the first of them its head, and why what is missing is. */
+/** The rows of a topic, the first of them its head, and the reasons why figures are missing. */
 interface Table {
   readonly rows: readonly (readonly string[])[];
   readonly reasons: readonly string[];
 }
 
-/** Three digits that mean something. */
+/** Three significant digits. */
 function digits(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
@@ -39,12 +39,12 @@ function cell(outcome: Outcome | undefined, marked: boolean): string {
   return `${digits(outcome.value)}${mark}`;
 }
 
-/** What a row is about; the same in every runtime. */
+/** The name of a row; the same in every runtime. */
 function rowOf({ name, peer }: Outcome): string {
   return peer === undefined ? name : `${name} / ${peer}`;
 }
 
-/** The table of a topic. `marked`: says whether targets are met, which small sizes do not show. */
+/** The table of a topic. `marked`: with marks that say whether targets are met, which small sizes do not show. */
 export function tableOf(topic: string, results: Results, marked: boolean): Table {
   const columns = [...results.keys()];
   const all = [...results].flatMap(([runtime, outcomes]) => outcomes.map((outcome) => ({ runtime, outcome })));
@@ -79,7 +79,7 @@ function markdownOf({ rows, reasons }: Table): string {
   return [head, line, ...rest, ...reasons.map((reason) => `\n${reason}`)].join("\n");
 }
 
-/** What was measured of a topic, row by row. */
+/** The figures of a topic, row by row. */
 function groupsOf(topic: string, results: Results): Group[] {
   const groups = new Map<string, { name: string; unit: string; target?: number; bars: Group["bars"][number][] }>();
   for (const [runtime, outcomes] of results) {
@@ -95,7 +95,7 @@ function groupsOf(topic: string, results: Results): Group[] {
   return [...groups.values()];
 }
 
-/** How long one of ours takes, by what its cost may depend on; CPython's beside. */
+/** Our times, by the quantity on which they may depend, and CPython's. */
 function growthOf(what: Growth["with"], results: Results): Line[] {
   const lines: Line[] = [];
   for (const [name, outcomes] of results) {
@@ -112,7 +112,7 @@ function growthOf(what: Growth["with"], results: Results): Line[] {
   return lines;
 }
 
-/** Writes what a whole run has measured: the figures, the tables and the charts. */
+/** Writes the results of a whole run: the figures, the tables and the charts. */
 export function write(into: string, head: Head, topics: readonly string[], results: Results): void {
   mkdirSync(into, { recursive: true });
   const written = JSON.stringify({ ...head, results: Object.fromEntries(results) }, null, 2);

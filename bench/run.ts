@@ -1,6 +1,6 @@
 /**
- * The benchmarks: runs each topic in every runtime, one after the other, and prints a table of each topic: a row for what is
- * compared, a column for each runtime. A run of everything is written to bench/results/.
+ * The benchmarks: runs each topic in every runtime, one after the other, and prints a table per topic, with a row per
+ * comparison and a column per runtime. A run of everything is written to bench/results/.
  *
  *     npm run bench                                        everything
  *     npm run bench -- --only find,lines --runtime bun     some topics, some runtimes; writes nothing
@@ -39,7 +39,7 @@ function chosen(option: string, known: readonly string[]): string[] {
   return wanted;
 }
 
-/** Deno colours its output wherever FORCE_COLOR is set, whatever to. */
+/** The environment without FORCE_COLOR, with which Deno colours its output, whatever its value. */
 const { FORCE_COLOR: _colour, ...uncoloured } = process.env;
 
 /** Runs topics in one process of a runtime. */
@@ -53,7 +53,7 @@ function run({ name, command, env }: Runtime, topics: readonly string[], folder:
     maxBuffer: 2 ** 26,
   });
   if (status !== 0) {
-    // What was measured before is kept.
+    // Keeps what was measured before.
     console.error(`${name}, ${topics}: ended with ${signal ?? status}: ${stderr}`);
     process.exitCode = 1;
   }
@@ -66,7 +66,7 @@ function machine(): string {
   return `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${memory} GiB, ${type()} ${release()} ${arch()}`;
 }
 
-/** The versions of what ran: the runtimes have packages for other machines too. */
+/** The versions of what ran, without the packages of runtimes for other machines. */
 function versions(): Record<string, string> {
   const here = `-linux-${arch()}`;
   const runtimes = Object.entries(pinned())
@@ -83,7 +83,7 @@ function runAll(folder: string): Map<string, Outcome[]> {
       continue;
     }
     const outcomes: Outcome[] = [];
-    // A process for each topic, so that none meets another's garbage; a quick run has no use for that.
+    // A process per topic, so that none meets another's garbage. A quick run does not need that.
     for (const topics of quick ? [only] : only.map((topic) => [topic])) {
       const began = Date.now();
       const own = run(runtime, topics, folder);
@@ -100,7 +100,7 @@ function rewrite(file: string, change: (text: string) => string): void {
   writeFileSync(file, change(readFileSync(file, "utf8")));
 }
 
-// The running topic gets the signal too, and that it ends is an error here: so the folder is removed.
+// The running topic gets the signal too; when it ends, that is an error here, and the folder is removed.
 process.on("SIGINT", () => {});
 const folder = mkdtempSync(join(tmpdir(), "mmap-ffi-bench-"));
 console.log(`${machine()}\nnpm run bench${parameters.length > 0 ? ` -- ${parameters.join(" ")}` : ""}`);
@@ -108,7 +108,7 @@ try {
   const results = runAll(folder);
   for (const topic of only) console.log(`\n${textOf(tableOf(topic, results, !quick))}`);
   const everything = only.length === TOPICS.length && names.length === RUNTIMES.length;
-  // A quick run shows that the files can be written, and throws them away.
+  // A quick run writes the files to check that it can, and deletes them.
   const head = { machine: machine(), command: "npm run bench", versions: versions() };
   if (everything) write(quick ? folder : join(ROOT, "bench", "results"), head, TOPICS, results);
   if (everything && !quick) {

@@ -1,11 +1,11 @@
 /**
- * Charts. A topic's figures as bars: a group for what is compared, a bar for each runtime, on a logarithmic scale; the line
- * is the target, and a bar that ends before it meets the target. How a time grows as lines, over a logarithmic scale.
+ * Charts. A topic's figures as bars: a group per comparison, a bar per runtime, on a logarithmic scale; the line is the
+ * target, and a bar that ends before it meets the target. How a time grows as lines, over a logarithmic scale.
  *
  * @module
  */
 
-/** What is compared, and each runtime's figure. */
+/** A comparison, and each runtime's figure. */
 export interface Group {
   readonly name: string;
   readonly unit: string;
@@ -93,7 +93,7 @@ export function barChart(groups: readonly Group[], runtimes: readonly string[]):
   ].join("\n");
 }
 
-/** A time, or another value, by what it may depend on. */
+/** A time, or another value, by the quantity on which it may depend. */
 export interface Line {
   readonly name: string;
   readonly points: readonly { readonly at: number; readonly value: number }[];

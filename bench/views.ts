@@ -1,5 +1,5 @@
 /**
- * What works on mapped memory itself: loops over `bytes` and typed views against plain arrays, `move` against libc's memmove.
+ * Work on mapped memory itself: loops over `bytes` and typed views against plain arrays, `move` against libc's memmove.
  *
  * @module
  */
@@ -30,7 +30,7 @@ function sumFields(view: DataView): number {
   return total;
 }
 
-/** Every word of the array once, in an order that nothing can foresee: each says where the next one is. */
+/** Reads every word of the array once, in an unpredictable order: each is the index of the next. */
 function follow(words: Int32Array): number {
   let at = 0;
   for (let step = 0; step < words.length; step++) at = words[at] as number;
@@ -83,8 +83,8 @@ async function loops(bench: Bench): Promise<void> {
 
 async function moves(bench: Bench): Promise<void> {
   const length = bench.quick ? MiB : 64 * MiB;
-  // How fast a page is depends on where in the machine's memory it lies: libc moves the map's own pages, Python the same ones,
-  // and the array gets its pages by turns with the map.
+  // The speed of a page depends on where in the machine's memory it lies, so libc moves the map's own pages, Python the
+  // same ones, and the array gets its pages alternately with the map.
   using mm = MMap.anonymous(length);
   const path = `/proc/${process.pid}/fd/${mm.fd}`;
   const address = addressOf(readlinkSync(path));

@@ -17,7 +17,7 @@ const COLUMN = ROWS * Float64Array.BYTES_PER_ELEMENT;
 const folder = mkdtempSync(join(tmpdir(), "example-"));
 const path = join(folder, "columns.bin");
 
-// Write: the file is made with its final size, and the columns are filled in place.
+// Write: create the file with its final size, and fill the columns in place.
 {
   using mm = MMap.open(path, { create: true, length: HEADER + 2 * COLUMN });
   mm.write("COLS");

@@ -1,6 +1,6 @@
 /**
- * What `npm run demo` runs in each runtime: maps a file of this project, does what the first example of Python's mmap page
- * does, and searches the largest file under node_modules. Prints what it found and how long it took.
+ * What `npm run demo` runs in each runtime: maps a file of this project, does what the first example of Python's mmap
+ * page does, and searches the largest file under node_modules. Prints what it found and how long it took.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Memory in huge pages: what random access to a large array gains by them. A page of 4 KiB needs an entry of its own in the
- * processor's table of addresses, which is small; one of 2 MiB covers 512 times as much.
+ * Memory in huge pages, and how much faster random access to a large array is in them. Each page needs an entry in the
+ * processor's small table of addresses, and a page of 2 MiB covers 512 times as much as one of 4 KiB.
  *
  *     node examples/huge-pages.ts [mebibytes, by default 512]
  *
@@ -34,7 +34,7 @@ function report(name: string, open: () => MMap): void {
   }
 }
 
-/** Private memory with advice, given before a page of it is touched. */
+/** Private memory with advice, given before the first access. */
 function advised(advice: number | undefined): MMap {
   const mm = MMap.anonymous(LENGTH, { access: "copy" });
   mm.madvise(advice);
@@ -43,11 +43,11 @@ function advised(advice: number | undefined): MMap {
 
 report("ordinary pages", () => (MADV_NOHUGEPAGE === undefined ? MMap.anonymous(LENGTH) : advised(MADV_NOHUGEPAGE)));
 
-// The system puts huge pages where it has them, and ordinary ones elsewhere.
+// The system uses huge pages as far as it has them, and ordinary ones otherwise.
 report("MADV_HUGEPAGE", () => advised(MADV_HUGEPAGE));
 
-// From the pool that an administrator has set aside (/proc/sys/vm/nr_hugepages): refused where that is empty.
+// From the pool that an administrator has set aside (/proc/sys/vm/nr_hugepages). Fails if the pool is empty.
 report("MAP_HUGETLB", () => {
-  if (MAP_HUGETLB === undefined) throw new TypeError("this system has no such flag");
+  if (MAP_HUGETLB === undefined) throw new TypeError("the flag is not supported on this system");
   return MMap.anonymous(LENGTH, { flags: MAP_HUGETLB | (MAP_PRIVATE ?? 0) });
 });

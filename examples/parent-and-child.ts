@@ -1,6 +1,6 @@
 /**
- * Two processes, one memory: a parent and its child exchange bytes through a mapped file, and through anonymous memory that
- * the child inherits. Python's page does the second with `os.fork`; in JavaScript the child inherits a descriptor.
+ * Two processes that share memory: a parent and its child exchange bytes through a mapped file, and through anonymous
+ * memory that the child inherits. Python's page uses `os.fork` for the second; here the child inherits a descriptor.
  *
  * @module
  */
