@@ -4,9 +4,9 @@
  * @module
  */
 
-import { getterOf, NO_ARGUMENTS, ReflectApply } from "../ffi/primordials.ts";
+import { ArrayBuffer, getterOf, NO_ARGUMENTS, ObjectGetPrototypeOf, ReflectApply, Uint8Array } from "./primordials.ts";
 
-const byteLength = getterOf(Object.getPrototypeOf(Uint8Array.prototype), "byteLength") as () => number;
+const byteLength = getterOf(ObjectGetPrototypeOf(Uint8Array.prototype), "byteLength") as () => number;
 const bufferLength = getterOf(ArrayBuffer.prototype, "byteLength") as () => number;
 
 /** The engine's own count of an array's bytes: C believes what it is told. */

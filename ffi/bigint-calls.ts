@@ -5,7 +5,7 @@
  * @module
  */
 
-import { BigInt, mapArray, mapValues, Number } from "./primordials.ts";
+import { BigInt, mapArray, mapValues, Number, ReflectApply } from "./primordials.ts";
 import type { CType, Signature } from "./types.ts";
 
 /** A function of C, whatever it takes. */
@@ -49,7 +49,10 @@ function withNumbers(call: Call, { parameters, result }: Signature): Call {
       return (a, b, c, d, e, f) =>
         fromC(back, call(toC(first, a), toC(second, b), toC(third, c), toC(fourth, d), toC(fifth, e), toC(sixth, f)));
     default:
-      return (...values) => fromC(back, call(...values.map((value, index) => toC(wide[index], value))));
+      return (...values) => {
+        for (let index = 0; index < values.length; index++) values[index] = toC(wide[index], values[index]);
+        return fromC(back, ReflectApply(call, undefined, values));
+      };
   }
 }
 

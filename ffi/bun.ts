@@ -16,7 +16,7 @@ interface BunFfi {
     library: string,
     symbols: Record<string, { args: string[]; returns: string }>,
   ): { symbols: Record<string, (...parameters: never[]) => unknown> };
-  toArrayBuffer(address: number, byteOffset: number, byteLength: number): ArrayBuffer;
+  toArrayBuffer(address: number, byteOffset: number, byteLength: number): ReturnType<Ffi["view"]>;
 }
 
 const PARAMETERS: Record<CType, string> = {

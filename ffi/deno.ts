@@ -17,7 +17,7 @@ interface DenoFfi {
     symbols: Record<string, { parameters: string[]; result: string }>,
   ): { symbols: Record<string, Call> };
   UnsafePointer: { create(address: bigint): object | null };
-  UnsafePointerView: { getArrayBuffer(pointer: object, byteLength: number, byteOffset?: number): ArrayBuffer };
+  UnsafePointerView: { getArrayBuffer(pointer: object, byteLength: number): ReturnType<Ffi["view"]> };
 }
 
 const TYPES: Record<CType, string> = {

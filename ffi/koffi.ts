@@ -8,12 +8,12 @@
 import { builtins } from "./builtins.ts";
 import { openFirst } from "./open-library.ts";
 import { mapArray, mapValues, NumberParseInt } from "./primordials.ts";
-import type { CType, Ffi, Functions, Signatures } from "./types.ts";
+import { CodedError, type CType, type Ffi, type Functions, type Signatures } from "./types.ts";
 
 /** The part of koffi that is used here. */
 interface Koffi {
   load(library: string): { func(name: string, result: string, parameters: string[]): (...values: never[]) => unknown };
-  view(address: number, length: number): ArrayBuffer;
+  readonly view: Ffi["view"];
 }
 
 // uintptr_t and size_t take and give numbers; koffi's own pointer types would give opaque objects.
@@ -63,6 +63,6 @@ function load(): Koffi {
     const { permission } = process as { permission?: { has(scope: string): boolean } };
     // Where koffi's native part is not beside it, koffi does not say that it was not allowed.
     const denied = (error as { code?: string }).code !== "MODULE_NOT_FOUND" && permission?.has("addon") === false;
-    throw denied ? Object.assign(new Error("add-ons are restricted"), { code: "ERR_DLOPEN_DISABLED" }) : error;
+    throw denied ? new CodedError("ERR_DLOPEN_DISABLED", "add-ons are restricted") : error;
   }
 }

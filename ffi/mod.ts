@@ -10,6 +10,7 @@ import { bunFfi } from "./bun.ts";
 import { denoFfi } from "./deno.ts";
 import { koffiFfi } from "./koffi.ts";
 import { nodeFfi } from "./node.ts";
+import { ArrayPrototypeIncludes } from "./primordials.ts";
 import { type Ffi, FfiUnavailable } from "./types.ts";
 
 /** The architectures whose addresses have 64 bits, by their name in `process.arch`. */
@@ -21,7 +22,7 @@ const ADDRESSES_OF_64_BITS = ["x64", "arm64", "loong64", "mips64el", "ppc64", "r
  * @throws {FfiUnavailable} There is none; the message says the one thing to do about it.
  */
 export function openFfi(): Ffi {
-  if (!ADDRESSES_OF_64_BITS.includes(arch)) {
+  if (!ArrayPrototypeIncludes(ADDRESSES_OF_64_BITS, arch)) {
     throw new FfiUnavailable(`this process has 32-bit addresses (${arch}): run a 64-bit build of the runtime`);
   }
   const { versions } = builtins().process;

@@ -9,7 +9,7 @@ import { type Call, withNumberArguments } from "./bigint-calls.ts";
 import { builtins } from "./builtins.ts";
 import { openFirst } from "./open-library.ts";
 import { BigInt, mapArray, mapValues } from "./primordials.ts";
-import type { CType, Ffi, Functions, Signatures } from "./types.ts";
+import { CodedError, type CType, type Ffi, type Functions, type Signatures } from "./types.ts";
 
 /** The part of `node:ffi` that is used here. */
 interface NodeFfi {
@@ -17,7 +17,7 @@ interface NodeFfi {
     library: string,
     definitions: Record<string, { arguments: string[]; return: string }>,
   ): { functions: Record<string, Call> };
-  toArrayBuffer(address: bigint, length: number, copy: boolean): ArrayBuffer;
+  toArrayBuffer(address: bigint, length: number, copy: boolean): ReturnType<Ffi["view"]>;
 }
 
 const TYPES: Record<CType, string> = {
@@ -40,12 +40,10 @@ export function nodeFfi(): Ffi {
   const { process } = builtins();
   const { permission } = process as { permission?: { has(scope: string): boolean } };
   // node:ffi itself would say so at the first call only.
-  if (permission?.has("ffi") === false)
-    throw Object.assign(new Error("FFI is restricted"), { code: "ERR_ACCESS_DENIED" });
+  if (permission?.has("ffi") === false) throw new CodedError("ERR_ACCESS_DENIED", "FFI is restricted");
   // Not by a name that a bundler or a loader could look up elsewhere.
   const node = process.getBuiltinModule("node:ffi" as string) as NodeFfi | undefined;
-  if (node === undefined)
-    throw Object.assign(new Error("there is no node:ffi"), { code: "ERR_UNKNOWN_BUILTIN_MODULE" });
+  if (node === undefined) throw new CodedError("ERR_UNKNOWN_BUILTIN_MODULE", "there is no node:ffi");
   return {
     maxViewLength: MAX_VIEW_LENGTH,
     smallCopyLimit: 512,

@@ -12,12 +12,23 @@ export const {
   BigInt,
   BigInt64Array,
   BigUint64Array,
+  DataView,
+  FinalizationRegistry,
+  Float32Array,
+  Float64Array,
+  Int8Array,
+  Int16Array,
   Int32Array,
   Map,
   Number,
+  queueMicrotask,
+  SharedArrayBuffer,
+  String,
   Uint8Array,
+  Uint8ClampedArray,
   Uint16Array,
   Uint32Array,
+  WeakMap,
 } = globalThis;
 
 export const { isInteger: NumberIsInteger, parseInt: NumberParseInt } = Number;
@@ -36,9 +47,10 @@ export const {
   compareExchange: AtomicsCompareExchange,
   load: AtomicsLoad,
   store: AtomicsStore,
+  wait: AtomicsWait,
 } = globalThis.Atomics;
 
-export const { apply: ReflectApply } = globalThis.Reflect;
+export const { apply: ReflectApply, get: ReflectGet, set: ReflectSet } = globalThis.Reflect;
 
 const { bind, call } = globalThis.Function.prototype;
 
@@ -46,6 +58,8 @@ const { bind, call } = globalThis.Function.prototype;
 const uncurryThis = bind.bind(call) as <This, Arguments extends unknown[], Result>(
   method: (this: This, ...values: Arguments) => Result,
 ) => (self: This, ...values: Arguments) => Result;
+
+export const ArrayPrototypeIncludes = uncurryThis(globalThis.Array.prototype.includes);
 
 const mapPrototype = globalThis.Map.prototype as globalThis.Map<unknown, unknown>;
 export const MapPrototypeDelete = uncurryThis(mapPrototype.delete);
@@ -60,14 +74,18 @@ export const MapPrototypeSet = uncurryThis(mapPrototype.set) as <K, V>(
 ) => void;
 
 export const RegExpPrototypeExec = uncurryThis(globalThis.RegExp.prototype.exec);
-export const { fromCharCode: StringFromCharCode } = globalThis.String;
+export const { fromCharCode: StringFromCharCode } = String;
 export const StringPrototypeCharCodeAt = uncurryThis(globalThis.String.prototype.charCodeAt);
 export const StringPrototypeIncludes = uncurryThis(globalThis.String.prototype.includes);
 export const StringPrototypeStartsWith = uncurryThis(globalThis.String.prototype.startsWith);
 
-export const { keys: ObjectKeys } = globalThis.Object;
-const { defineProperty: ObjectDefineProperty, getOwnPropertyDescriptor: ObjectGetOwnPropertyDescriptor } =
-  globalThis.Object;
+export const {
+  defineProperty: ObjectDefineProperty,
+  getOwnPropertyDescriptor: ObjectGetOwnPropertyDescriptor,
+  getPrototypeOf: ObjectGetPrototypeOf,
+  keys: ObjectKeys,
+  setPrototypeOf: ObjectSetPrototypeOf,
+} = globalThis.Object;
 
 /** The arguments of a getter that is called by `ReflectApply`. */
 export const NO_ARGUMENTS: never[] = [];

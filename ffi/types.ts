@@ -68,3 +68,13 @@ export interface Ffi {
 export class FfiUnavailable extends Error {
   override readonly name = "FfiUnavailable";
 }
+
+/** An error with a code, like those that Node throws. */
+export class CodedError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

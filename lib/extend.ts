@@ -8,7 +8,7 @@
  */
 
 import { builtins } from "../ffi/builtins.ts";
-import { Uint8Array } from "../ffi/primordials.ts";
+import { AtomicsWait, Int32Array, SharedArrayBuffer, Uint8Array } from "../ffi/primordials.ts";
 import { platform } from "./mapping.ts";
 
 /** What `withSize` returns if another opener removed the file before the lock was taken. */
@@ -17,7 +17,6 @@ export const REMOVED: unique symbol = Symbol("removed");
 /** How long to wait for another opener, in milliseconds. After that, the file is extended without the lock. */
 const PATIENCE = 1000;
 
-const { wait } = Atomics;
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 /** Whether this thread holds a lock. Then it must not wait for one: what `use` calls may open the same file again. */
@@ -87,7 +86,7 @@ function lock(descriptor: number): boolean {
       return true;
     } catch (error) {
       if (holding || (error as { code?: string }).code !== "EAGAIN") return false;
-      wait(sleeper, 0, 0, 1);
+      AtomicsWait(sleeper, 0, 0, 1);
     }
   }
   return false;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ReflectApply } from "../ffi/primordials.ts";
+import { FinalizationRegistry, queueMicrotask, ReflectApply } from "../ffi/primordials.ts";
 import type { Mapping } from "./mapping.ts";
 
 /** A map that has not been closed yet. */
@@ -29,7 +29,6 @@ let newest: Registration | undefined;
 let scheduled = false;
 
 // Captured at import time, before other code can replace them.
-const { queueMicrotask } = globalThis;
 const { register, unregister } = FinalizationRegistry.prototype;
 
 /** Has the mapping abandoned when the map is garbage-collected, unless `cancel` is called first. */

@@ -16,7 +16,14 @@ import {
   NO_ARGUMENTS,
   Number,
   NumberIsInteger,
+  ObjectDefineProperty,
+  ObjectGetOwnPropertyDescriptor,
+  ObjectGetPrototypeOf,
+  ObjectSetPrototypeOf,
   ReflectApply,
+  ReflectGet,
+  ReflectSet,
+  String,
   Uint8Array,
 } from "../ffi/primordials.ts";
 import { MADV_REMOVE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
@@ -1258,9 +1265,9 @@ export class MMap implements Disposable, Iterable<number> {
     // Not by name, because bundlers rename classes that name themselves.
     // biome-ignore lint/complexity/noThisInStatic: see above
     const { prototype } = this;
-    Object.defineProperty(prototype, Symbol.for("nodejs.util.inspect.custom"), describe);
-    Object.defineProperty(prototype, Symbol.for("Deno.customInspect"), describe);
-    Object.defineProperty(prototype, Symbol.toStringTag, { configurable: true, value: "MMap" });
+    ObjectDefineProperty(prototype, Symbol.for("nodejs.util.inspect.custom"), describe);
+    ObjectDefineProperty(prototype, Symbol.for("Deno.customInspect"), describe);
+    ObjectDefineProperty(prototype, Symbol.toStringTag, { configurable: true, value: "MMap" });
 
     const placeOf = (map: MMap, index: number): number => {
       const { length } = map.#mapping;
@@ -1273,23 +1280,24 @@ export class MMap implements Disposable, Iterable<number> {
 
     // The prototype of the prototype is a Proxy, which is reached only for keys that are found nowhere else. So mm[index]
     // costs the methods nothing; a Proxy around the map would slow down everything.
-    const indexer = new Proxy(Object.create(Object.prototype), {
+    const plain = {};
+    const indexer = new Proxy(plain, {
       get(target, key, receiver) {
         const index = indexOf(key);
-        if (index === undefined || !isMap(receiver)) return Reflect.get(target, key, receiver);
+        if (index === undefined || !isMap(receiver)) return ReflectGet(target, key, receiver);
         receiver.#checkReadable();
         return receiver.#mapping.byte(placeOf(receiver, index));
       },
       set(target, key, value, receiver) {
         const index = indexOf(key);
-        if (index === undefined || !isMap(receiver)) return Reflect.set(target, key, value, receiver);
+        if (index === undefined || !isMap(receiver)) return ReflectSet(target, key, value, receiver);
         const checked = byte("value", value);
         receiver.#checkWritable();
         receiver.#mapping.setByte(placeOf(receiver, index), checked);
         return true;
       },
     });
-    Object.setPrototypeOf(prototype, indexer);
+    ObjectSetPrototypeOf(prototype, indexer);
   }
 }
 
@@ -1315,11 +1323,11 @@ function mapOpened<T extends MMap>(
 
 /** The name of a map's class. Never calls a getter of that class. */
 function classOf(map: MMap): string {
-  for (let prototype = Object.getPrototypeOf(map); prototype !== MMap.prototype && prototype !== null; ) {
-    const { value } = Object.getOwnPropertyDescriptor(prototype, "constructor") ?? {};
-    const name = typeof value === "function" ? Object.getOwnPropertyDescriptor(value, "name")?.value : undefined;
+  for (let prototype = ObjectGetPrototypeOf(map); prototype !== MMap.prototype && prototype !== null; ) {
+    const { value } = ObjectGetOwnPropertyDescriptor(prototype, "constructor") ?? {};
+    const name = typeof value === "function" ? ObjectGetOwnPropertyDescriptor(value, "name")?.value : undefined;
     if (typeof name === "string" && name !== "") return name;
-    prototype = Object.getPrototypeOf(prototype);
+    prototype = ObjectGetPrototypeOf(prototype);
   }
   return "MMap";
 }

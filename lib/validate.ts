@@ -6,12 +6,16 @@
  */
 
 import {
+  ArrayBuffer,
+  DataView,
   getterOf,
   MathCeil,
   MathMax,
   MathMin,
   NO_ARGUMENTS,
+  Number,
   NumberIsInteger,
+  ObjectGetPrototypeOf,
   ReflectApply,
   Uint8Array,
 } from "../ffi/primordials.ts";
@@ -93,7 +97,7 @@ function backwardBound(name: string, value: unknown, length: number, absent: num
   return checked < 0 ? MathMax(-1, checked + length) : MathMin(checked, length - 1);
 }
 
-const typedArray = gettersOf(Object.getPrototypeOf(Uint8Array.prototype));
+const typedArray = gettersOf(ObjectGetPrototypeOf(Uint8Array.prototype));
 const dataView = gettersOf(DataView.prototype);
 const bufferLength = getterOf(ArrayBuffer.prototype, "byteLength");
 const { isView } = ArrayBuffer;

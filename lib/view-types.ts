@@ -4,6 +4,21 @@
  * @module
  */
 
+import {
+  type ArrayBuffer,
+  BigInt64Array,
+  BigUint64Array,
+  DataView,
+  Float32Array,
+  Float64Array,
+  Int8Array,
+  Int16Array,
+  Int32Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Uint16Array,
+  Uint32Array,
+} from "../ffi/primordials.ts";
 import { show } from "./errors.ts";
 
 /** The classes that `view` makes objects of. */

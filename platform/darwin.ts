@@ -9,7 +9,7 @@
  */
 
 import { arch as runningArch } from "../ffi/builtins.ts";
-import type { Ffi } from "../ffi/types.ts";
+import type { Ffi, Functions } from "../ffi/types.ts";
 import { BSD_AIO, BSD_CONSTANTS } from "./bsd.ts";
 import { errnoReader } from "./errno.ts";
 import { posixPlatform, residencyReader, SHARED_SIGNATURES, statusReader } from "./posix.ts";
@@ -63,14 +63,13 @@ const SIGNATURES = {
   mincore: SHARED_SIGNATURES.mincore,
 } as const;
 
-// int fstat(int fildes, struct stat *buf);
-const FSTAT = { parameters: ["i32", "bytes"], result: "i32" } as const;
-
 export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = runningArch): Platform {
   const c = ffi.open(LIBRARIES, SIGNATURES);
   // Intel's plain fstat fills the older struct, from before inode numbers had 64 bits.
   const name = arch === "x64" ? "fstat$INODE64" : "fstat";
-  const fstat = ffi.open(LIBRARIES, { [name]: FSTAT })[name] as (descriptor: number, status: Uint8Array) => number;
+  const fstat = ffi.open(LIBRARIES, { [name]: SHARED_SIGNATURES.fstat })[name] as Functions<
+    typeof SHARED_SIGNATURES
+  >["fstat"];
   const fail = errnoReader(ffi, c.__error(), errors);
   const posix = posixPlatform(
     ffi,

@@ -127,7 +127,7 @@ const FSTAT = { fstat: SHARED_SIGNATURES.fstat } as const;
 const MUSL_ARCHITECTURES: Record<string, string> = { x64: "x86_64", arm64: "aarch64" };
 
 /** glibc's file name, then musl's: Alpine's, and that of musl's loader, which is the library and is at this path everywhere. */
-export function librariesFor(arch: string): string[] {
+export function librariesFor(arch: string): readonly [glibc: string, musl: string, loader: string] {
   const musl = MUSL_ARCHITECTURES[arch] ?? arch;
   return ["libc.so.6", `libc.musl-${musl}.so.1`, `/lib/ld-musl-${musl}.so.1`];
 }
@@ -191,7 +191,7 @@ export function linuxPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
       constants,
       hasFastMemmem: true,
       refusedFlags: [],
-      aio: { ...AIO, libraries: ["librt.so.1", ...libraries] },
+      aio: { ...AIO, libraries: ["librt.so.1", libraries[0], libraries[1], libraries[2]] },
     },
     fail,
   );

@@ -9,7 +9,7 @@
  */
 
 import { lengthOf } from "../ffi/array-buffer.ts";
-import { ArrayBuffer, MathCeil, MathMax, MathMin, Uint8Array } from "../ffi/primordials.ts";
+import { ArrayBuffer, Int32Array, MathCeil, MathMax, MathMin, Uint8Array } from "../ffi/primordials.ts";
 
 /** What the C library offers. */
 export interface SearchPrimitives {

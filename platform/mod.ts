@@ -6,6 +6,7 @@
 
 import { arch, platform } from "../ffi/builtins.ts";
 import { openFfi } from "../ffi/mod.ts";
+import { Number, ObjectKeys } from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { constants as darwinConstants, darwinPlatform } from "./darwin.ts";
 import { constants as freebsdConstants, freebsdPlatform } from "./freebsd.ts";
@@ -43,7 +44,7 @@ export const constants: Constants = SYSTEMS[platform]?.constants ?? {};
 export function openPlatform(errors: ErrorFactory, name: string = platform): Platform {
   const system = SYSTEMS[name];
   if (system === undefined) {
-    const known = Object.keys(SYSTEMS).join(", ");
+    const known = ObjectKeys(SYSTEMS).join(", ");
     throw new PlatformUnavailable(`the system "${name}" is unknown to mmap-ffi: run it on ${known}`);
   }
   return system.open(openFfi(), errors);

@@ -5,6 +5,7 @@
  */
 
 import { apply } from "../../ffi/engine.ts";
+import { ArrayBuffer } from "../../ffi/primordials.ts";
 import { isDetached } from "../../platform/bytes.ts";
 
 /** A linked list of buffers. Not an array: a replaced Array.prototype.push would decide which are detached. */

@@ -16,6 +16,7 @@
 
 import { builtins } from "../../ffi/builtins.ts";
 import { apply } from "../../ffi/engine.ts";
+import { type ArrayBuffer, FinalizationRegistry, queueMicrotask, WeakMap } from "../../ffi/primordials.ts";
 import type { Platform } from "../../platform/types.ts";
 import { anyDetached, type BufferList, canDetach, detachAll } from "./buffers.ts";
 import { ignoreErrors, type RegionList, retireAll, unmapAll } from "./region.ts";
@@ -115,7 +116,6 @@ let mostKept: number | undefined;
 let attachedCount = 0;
 
 // The engine's own functions, captured before any code could replace them.
-const { queueMicrotask } = globalThis;
 const { set } = WeakMap.prototype;
 const { register } = FinalizationRegistry.prototype;
 

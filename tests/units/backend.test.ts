@@ -104,7 +104,7 @@ test("openFfi().open() throws FfiUnavailable if the library or a function is mis
   const abs = { abs: { parameters: ["i32"], result: "i32" } } as const;
   const libraries = WINDOWS ? ["ucrtbase.dll"] : librariesFor(process.arch);
   assert.is(ffi.open(["no-such-library", ...libraries], abs).abs(-3), 3);
-  const refused = (names: string[], signatures: Signatures) => {
+  const refused = (names: readonly string[], signatures: Signatures) => {
     const error = thrown(() => ffi.open(names, signatures));
     assert.instance(error, FfiUnavailable);
     return error.message;
