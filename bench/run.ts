@@ -78,6 +78,7 @@ function versions(): Record<string, string> {
 function runAll(folder: string): Map<string, Outcome[]> {
   const results = new Map<string, Outcome[]>();
   for (const runtime of RUNTIMES.filter(({ name }) => names.includes(name))) {
+    if (runtime.broken !== undefined) throw new Error(`${runtime.name}: ${runtime.broken}`);
     if (runtime.missing !== undefined) {
       console.log(`${runtime.name}: not run: ${runtime.missing}`);
       continue;

@@ -18,17 +18,7 @@ import {
   PROT_READ,
   PROT_WRITE,
 } from "../../lib/mod.ts";
-import {
-  newFile,
-  newPath,
-  refuses,
-  runs,
-  text,
-  thrown,
-  unless,
-  WINDOWS,
-  withoutDescriptors,
-} from "../helpers/support.ts";
+import { newFile, newPath, refuses, text, thrown, unless, WINDOWS, withoutDescriptors } from "../helpers/support.ts";
 
 const test = suite("api/constructor");
 
@@ -206,20 +196,19 @@ posix("new MMap() maps the descriptor of another map", () => {
   assert.is(again[0], 65);
 });
 
-if (runs("new MMap() takes any offset, aligned to pages or not", withoutDescriptors))
-  test("an offset need not be aligned", () => {
-    const content = Uint8Array.from({ length: 20_000 }, (_, index) => index % 251);
-    const fd = openSync(newFile(content), "r");
-    for (const offset of [0, 1, 4095, 4096, 4097, 19_999]) {
-      using mm = new MMap(fd, 0, { access: "read", offset });
-      assert.is(mm.offset, offset);
-      assert.is(mm.length, 20_000 - offset);
-      assert.equal(mm.read(), content.slice(offset));
-      assert.equal(mm.bytes.slice(), content.slice(offset));
-    }
-    using part = new MMap(fd, 10, { access: "read", offset: 5000 });
-    assert.equal(part.read(), content.slice(5000, 5010));
-    closeSync(fd);
-  });
+test("an offset need not be aligned", () => {
+  const content = Uint8Array.from({ length: 20_000 }, (_, index) => index % 251);
+  const fd = openSync(newFile(content), "r");
+  for (const offset of [0, 1, 4095, 4096, 4097, 19_999]) {
+    using mm = new MMap(fd, 0, { access: "read", offset });
+    assert.is(mm.offset, offset);
+    assert.is(mm.length, 20_000 - offset);
+    assert.equal(mm.read(), content.slice(offset));
+    assert.equal(mm.bytes.slice(), content.slice(offset));
+  }
+  using part = new MMap(fd, 10, { access: "read", offset: 5000 });
+  assert.equal(part.read(), content.slice(5000, 5010));
+  closeSync(fd);
+});
 
 test.run();

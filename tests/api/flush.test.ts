@@ -5,7 +5,9 @@ import { setImmediate } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap, type MMapError, PAGESIZE } from "../../lib/mod.ts";
+import type { Platform } from "../../platform/types.ts";
 import { breakableDisk, failingDisk, withoutDevices } from "../helpers/disk.ts";
+import { withPlatform } from "../helpers/platform.ts";
 import { currentRuntime } from "../helpers/runtimes.ts";
 import {
   EMULATED,
@@ -45,13 +47,45 @@ test("flush() takes any range within the map", () => {
   refuses(RangeError, () => mm.flush(49_900, 1), "size");
 });
 
-test("flushAsync() resolves, and the bytes are in the file", async () => {
+/** The ranges of memory that the system is asked to write while `act` runs. */
+async function flushedRanges(act: () => unknown): Promise<[address: number, length: number][]> {
+  const ranges: [number, number][] = [];
+  const change = ({ flush, flushAsync }: Platform): Partial<Platform> => ({
+    flush: (address, length, descriptor) => {
+      ranges.push([address, length]);
+      flush(address, length, descriptor);
+    },
+    flushAsync: (address, length, descriptor) => {
+      ranges.push([address, length]);
+      return flushAsync(address, length, descriptor);
+    },
+  });
+  await withPlatform(change, act);
+  return ranges;
+}
+
+test("flush() and flushAsync() ask the system to write the pages of their range", async () => {
   const path = newFile(new Uint8Array(3 * PAGESIZE));
-  using mm = MMap.open(path, { access: "write" });
-  mm.assign("abc", PAGESIZE, PAGESIZE + 3);
-  assert.is(await mm.flushAsync(), undefined);
-  assert.is(await mm.flushAsync(PAGESIZE + 1, 1), undefined);
-  holds(path, 1, 1);
+  const ranges = await flushedRanges(async () => {
+    using mm = MMap.open(path, { access: "write" });
+    mm.assign("abc", PAGESIZE, PAGESIZE + 3);
+    for (const [offset, size] of [[], [PAGESIZE + 1, 1], [PAGESIZE - 1, 2], [2 * PAGESIZE]]) {
+      assert.is(mm.flush(offset, size), undefined);
+      assert.is(await mm.flushAsync(offset, size), undefined);
+    }
+    holds(path, 1, 1);
+  });
+  const [base] = ranges[0] as [number, number];
+  const expected = [
+    [0, 3 * PAGESIZE],
+    [PAGESIZE, 2],
+    [0, PAGESIZE + 1],
+    [2 * PAGESIZE, PAGESIZE],
+  ];
+  assert.equal(
+    ranges.map(([address, length]) => [address - base, length]),
+    expected.flatMap((range) => [range, range]),
+  );
   assert.is(text(readFileSync(path).subarray(PAGESIZE, PAGESIZE + 3)), "abc");
 });
 

@@ -90,7 +90,15 @@ real("lock() and unlock() work on anonymous memory", () => {
   }
 });
 
-const posix = unless(WINDOWS && "Windows has no mincore, and no PROT_*", test);
+const telling = unless(
+  WINDOWS ? "Windows has no mincore" : process.platform === "openbsd" && "OpenBSD has no mincore",
+  test,
+);
+/** FreeBSD's mincore tells of the pages that this process touched. */
+const ofFiles = unless(
+  process.platform === "freebsd" && "FreeBSD's mincore tells of this process's own touches",
+  telling,
+);
 
 /** A file of which no page is in memory yet. */
 function sparseFile(pages: number): string {
@@ -101,7 +109,7 @@ function sparseFile(pages: number): string {
   return path;
 }
 
-unless(emulated, posix)("residency() tells for each page whether it is in memory", () => {
+unless(emulated, ofFiles)("residency() tells for each page whether it is in memory", () => {
   const path = sparseFile(64);
   using mm = MMap.open(path, { access: "write" });
   assert.equal(mm.residency(), { pages: new Uint8Array(64), resident: 0 });
@@ -115,7 +123,7 @@ unless(emulated, posix)("residency() tells for each page whether it is in memory
   assert.equal(mm.residency(), { pages: new Uint8Array(64).fill(1), resident: 64 });
 });
 
-posix("residency() rounds its range out to pages", () => {
+telling("residency() rounds its range out to pages", () => {
   using mm = MMap.open(newFile(new Uint8Array(8 * PAGESIZE)), { offset: 10 });
   const spans = (start: number, length?: number) => mm.residency(start, length).pages.length;
   assert.is(spans(0), 8);
@@ -128,7 +136,7 @@ posix("residency() rounds its range out to pages", () => {
   assert.is(spans(mm.length - 1), 1);
 });
 
-posix("residency() refuses a terabyte at once, and tells of parts", () => {
+telling("residency() refuses a terabyte at once, and tells of parts", () => {
   using mm = MMap.open(sparseFile(2 ** 40 / PAGESIZE));
   refuses(RangeError, () => mm.residency(), "start", "length", String(2 ** 26), String(2 ** 40 / PAGESIZE));
   const last = mm.residency(2 ** 40 - 100 * PAGESIZE);
@@ -177,7 +185,7 @@ test("prefault() with write is refused on a map that is only for reading", () =>
   assert.equal([mm.tell(), mm[0]], [7, 9]);
 });
 
-posix("lock() and prefault() are refused without PROT_READ", () => {
+telling("lock() and prefault() are refused without PROT_READ", () => {
   using mm = MMap.anonymous(PAGESIZE, { prot: PROT_NONE, flags: MAP_PRIVATE });
   refuses(TypeError, () => mm.lock(), "cannot be read");
   refuses(TypeError, () => mm.prefault(), "cannot be read");

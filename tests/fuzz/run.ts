@@ -31,7 +31,11 @@ const { values } = parseArgs({
 const MEMORY = "/dev/shm";
 
 /** Runs the fuzzer to its end; says whether it found nothing. */
-function fuzz({ name, command, env }: Runtime): boolean {
+function fuzz({ name, command, env, broken }: Runtime): boolean {
+  if (broken !== undefined) {
+    console.log(`${name}: ${broken}`);
+    return false;
+  }
   const [program, ...flags] = command as [string, ...string[]];
   const main = fileURLToPath(new URL("main.ts", import.meta.url));
   const args = [

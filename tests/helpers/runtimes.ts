@@ -4,7 +4,7 @@
  * @module
  */
 
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -19,8 +19,10 @@ export interface Runtime {
   /** The runtime's program, and what it needs before the file. */
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Why it can't be run on this machine, where it can't. */
+  /** Why it can't be run on this machine: there is no package of it for this machine. */
   readonly missing?: string;
+  /** Why it can't be run although there is a package of it. Whatever wants to run it has failed. */
+  readonly broken?: string;
 }
 
 /** A machine that is emulated: the tests run the runtimes of its kind. */
@@ -63,16 +65,44 @@ function inPackage(name: string, file: string): string | undefined {
   return folder && join(folder, file);
 }
 
-function runtime(name: string, found: string | undefined, flags: string[], env: Record<string, string> = {}): Runtime {
+/** One runtime: `found` is its program, and `known` says whether there is a package of it for this machine. */
+function runtime(
+  name: string,
+  found: string | undefined,
+  known: boolean,
+  flags: string[],
+  env: Record<string, string> = {},
+): Runtime {
   if (found !== undefined) return { name, command: [...(MACHINE?.emulator ?? []), found, ...flags], env };
-  const missing = `no package of it is installed for ${SYSTEM}`;
-  return { name, command: [], env, missing };
+  if (!known) return { name, command: [], env, missing: `there is no package of it for ${SYSTEM}` };
+  return { name, command: [], env, broken: `its program for ${SYSTEM} is not installed` };
 }
 
-function node(major: number): string | undefined {
-  const name = `node${major}-${SYSTEM}`;
-  return program(inPackage(name, "bin/node"), inPackage(name, "bin/node.exe"));
+/** The packages that the matrix pins: of Node, one for each system. */
+const PINNED: Record<string, string> = JSON.parse(
+  readFileSync(join(ROOT, "tests", "runtimes", "package.json"), "utf8"),
+).optionalDependencies;
+
+/** The versions of Node that the machine has by itself: `MMAP_TEST_NODE` is `20=/path/to/node,22=/path/to/another`. */
+const OWN_NODES = new Map<string, string>(
+  (process.env.MMAP_TEST_NODE ?? "").split(",").map((entry) => {
+    const [major = "", path = ""] = entry.split(/=(.*)/);
+    return [major, path];
+  }),
+);
+
+function node(major: number, name = `node${major}`, env: Record<string, string> = {}): Runtime {
+  const own = OWN_NODES.get(String(major));
+  const pinned = `node${major}-${SYSTEM}`;
+  const found = own ?? program(inPackage(pinned, "bin/node"), inPackage(pinned, "bin/node.exe"));
+  return runtime(name, found, pinned in PINNED, flagsOf(major), env);
 }
+
+/** The systems that npm has Bun and Deno for. */
+const BUN_SYSTEMS = /^(linux|darwin|win32)-(x64|arm64)(-musl)?$/;
+const DENO_SYSTEMS = /^(linux|darwin|win32)-(x64|arm64)$/;
+
+const DENO_FLAGS = ["run", "-A", "--v8-flags=--expose-gc"];
 
 /** Node 20 and 22 take TypeScript through tsx; later ones by themselves. */
 function flagsOf(major: number): string[] {
@@ -100,16 +130,21 @@ function deno(): string | undefined {
 
 /** The matrix. */
 export const RUNTIMES: readonly Runtime[] = [
-  ...[20, 22, 24, 26].map((major) => runtime(`node${major}`, node(major), flagsOf(major))),
-  runtime("node26-ffi", node(26), flagsOf(26), { MMAP_FFI: "node" }),
-  runtime("bun", bun(), []),
-  runtime("deno", deno(), ["run", "-A", "--v8-flags=--expose-gc"]),
+  ...[20, 22, 24, 26].map((major) => node(major)),
+  node(26, "node26-ffi", { MMAP_FFI: "node" }),
+  runtime("bun", bun(), BUN_SYSTEMS.test(SYSTEM), []),
+  runtime("deno", deno(), DENO_SYSTEMS.test(SYSTEM), DENO_FLAGS),
 ];
 
-/** The runtime that this file runs in. */
+/** The runtime that this file runs in; this process's own program where the pinned one is not installed. */
 export function currentRuntime(): Runtime {
   const name = process.env.MMAP_TEST_RUNTIME ?? guess();
-  return RUNTIMES.find((one) => one.name === name) ?? { name, command: [process.execPath], env: {} };
+  const known = RUNTIMES.find((one) => one.name === name);
+  if (known !== undefined && known.command.length > 0) return known;
+  const { bun: bunVersion, deno: denoVersion, node: nodeVersion } = process.versions;
+  const ofNode = bunVersion === undefined ? flagsOf(Number.parseInt(nodeVersion, 10)) : [];
+  const flags = denoVersion === undefined ? ofNode : DENO_FLAGS;
+  return { name, command: [process.execPath, ...flags], env: known?.env ?? {} };
 }
 
 function guess(): string {

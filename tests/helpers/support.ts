@@ -5,33 +5,43 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import * as assert from "uvu/assert";
 import { MMapError } from "../../lib/mod.ts";
+import { DESCRIPTORS, descriptorsOf, mappingsOf, resources, withoutMappings } from "./resources.ts";
 import { currentRuntime, MACHINE, ROOT, type Runtime } from "./runtimes.ts";
-import { windowsResources } from "./windows-resources.ts";
 
-/** What a case that is not for all systems asks: `runs(name, WINDOWS && "why not there")`. */
+export { resources, withoutMappings };
+
+/** Is this Windows? A case that is not for it is added by `unless(WINDOWS && "why not there", test)`. */
 export const WINDOWS: boolean = process.platform === "win32";
 
 /** Whether QEMU runs this process. */
 export const EMULATED: boolean = MACHINE?.emulated === true;
 
+/** Whether this is Wine in the place of Windows: the runner says so. */
+export const WINE: boolean = WINDOWS && process.env.MMAP_TEST_WINE !== undefined;
+
 /**
- * How often a test repeats what shows only after many times: a tenth as often on a processor that is emulated, and a fifth
- * on Windows, which is Wine here, where each call that makes a map goes through a server process.
+ * How often a test repeats what shows only after many times: a tenth as often on a processor that is emulated, and on macOS,
+ * where each map of a file waits for the disk; a fifth as often under Wine, where each map goes through a server process.
  */
-export const repetitions = (usual: number): number => (EMULATED ? usual / 10 : WINDOWS ? usual / 5 : usual);
+export const repetitions = (usual: number): number =>
+  EMULATED || process.platform === "darwin" ? usual / 10 : WINE ? usual / 5 : usual;
 
 /** Why no descriptor can be mapped here, only a path; undefined where they can. */
 export const withoutDescriptors: string | undefined =
   WINDOWS && process.versions.deno !== undefined
     ? "Deno on Windows does not tell which file a descriptor stands for"
     : undefined;
+
+/** Why no blocks of a file can be reserved here; undefined where they can. */
+export const withoutReserve: string | undefined =
+  process.platform === "darwin" || process.platform === "openbsd" ? "this system has no posix_fallocate" : undefined;
 
 /** A folder of this process's own, gone when it ends. */
 export const FOLDER: string = mkdtempSync(join(tmpdir(), "mmap-ffi-"));
@@ -108,17 +118,14 @@ export async function rejects(
   refuses(kind, outcome, ...parts);
 }
 
-/** Prints why a case is skipped, where `reason` is given; says whether it is to run. */
-export function runs(name: string, reason: string | false | undefined): boolean {
-  if (!reason) return true;
-  console.log(`\nskipped: ${name}: ${reason}`);
-  return false;
-}
-
-/** Adds tests that are not for every system or runtime: where there is a reason against them, each is printed as skipped. */
+/**
+ * Adds tests that are not for every system or runtime. Where there is a reason against them, each is printed as skipped with
+ * the reason, and is not added: it counts as skipped alone.
+ */
 export function unless(reason: string | false | undefined, test: AddTest): AddTest {
   return (name, run) => {
-    if (runs(name, reason)) test(name, run);
+    if (reason) console.log(`\nskipped: ${name}: ${reason}`);
+    else test(name, run);
   };
 }
 
@@ -135,31 +142,14 @@ export async function collectGarbage(): Promise<void> {
   }
 }
 
-/** How many mappings and descriptors this process has. */
-export function resources(): { maps: number; descriptors: number } {
-  if (WINDOWS) return windowsResources();
-  const maps = readFileSync("/proc/self/maps", "latin1").split("\n").length - 1;
-  return { maps, descriptors: readdirSync("/proc/self/fd").length };
-}
-
-/** Fails unless this process has so many mappings and descriptors of a file. */
+/**
+ * Fails unless this process has so many mappings and descriptors of a file. Checks as much of it as the system lists, on
+ * Windows nothing: systems/windows.test.ts counts all views and handles.
+ */
 export function holds(path: string, maps: number, descriptors: number): void {
-  if (runs(`what is held of ${path}`, WINDOWS && "Windows does not list it")) {
-    assert.equal(resourcesOf(path), { maps, descriptors });
-  }
-}
-
-function resourcesOf(path: string): { maps: number; descriptors: number } {
-  const maps = readFileSync("/proc/self/maps", "utf8").split("\n");
-  const descriptors = readdirSync("/proc/self/fd").filter((number) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${number}`) === path;
-    } catch {
-      // The descriptor that the folder was read through is gone.
-      return false;
-    }
-  });
-  return { maps: maps.filter((line) => line.endsWith(` ${path}`)).length, descriptors: descriptors.length };
+  if (WINDOWS) return;
+  if (!withoutMappings) assert.is(mappingsOf(path), maps, `mappings of ${path}`);
+  if (DESCRIPTORS !== undefined) assert.is(descriptorsOf(path), descriptors, `descriptors of ${path}`);
 }
 
 /** What a child process did. */

@@ -9,9 +9,11 @@ import { join } from "node:path";
 import process from "node:process";
 import { ROOT, RUNTIMES } from "../helpers/runtimes.ts";
 
-for (const { name, command, env, missing } of RUNTIMES) {
-  console.log(`${name}${missing === undefined ? "" : `: not run: ${missing}`}`);
-  if (missing !== undefined) continue;
+for (const { name, command, env, missing, broken } of RUNTIMES) {
+  const reason = missing ?? broken;
+  console.log(`${name}${reason === undefined ? "" : `: not run: ${reason}`}`);
+  if (broken !== undefined) process.exitCode = 1;
+  if (reason !== undefined) continue;
   const [program, ...flags] = command as [string, ...string[]];
   const { status, signal } = spawnSync(program, [...flags, join(ROOT, "examples", "demo.ts")], {
     cwd: ROOT,

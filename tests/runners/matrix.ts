@@ -1,5 +1,6 @@
 /**
- * Runs the suite in runtimes, a few at once, prints a table with a row for each, and sets the process's exit code.
+ * Runs the suite in runtimes, a few at once, prints a table with a row for each, and sets the process's exit code. A runtime
+ * that cannot be started is a failure. One that there is no package of for this machine is printed with that reason.
  *
  * @module
  */
@@ -31,6 +32,10 @@ interface Outcome {
 }
 
 function runSuite(runtime: Runtime, suite: string, words: string[]): Promise<Outcome> {
+  if (runtime.broken !== undefined) {
+    const { broken } = runtime;
+    return Promise.resolve({ runtime, passed: 0, failed: 1, skipped: [], seconds: 0, output: broken, trouble: broken });
+  }
   const [program, ...flags] = runtime.command as [string, ...string[]];
   const began = Date.now();
   return new Promise((resolve) => {
@@ -97,6 +102,9 @@ export async function runMatrix(
 ): Promise<void> {
   const words = [...parameters];
   const only = words[0] === "--only" ? (words.splice(0, 2)[1] ?? "").split(",") : undefined;
+  for (const name of only ?? []) {
+    if (!runtimes.some((runtime) => runtime.name === name)) throw new Error(`no runtime is named ${name}`);
+  }
   const chosen = runtimes.filter(({ name }) => only === undefined || only.includes(name));
   const present = chosen.filter(({ missing }) => missing === undefined);
 

@@ -51,6 +51,7 @@ const ENVIRONMENT = {
   // No Mono, no browser engine, no entries in menus, and no debugger that starts where a program crashes.
   WINEDLLOVERRIDES: "mscoree,mshtml=;winemenubuilder.exe,winedbg.exe=d",
   NO_COLOR: "1",
+  MMAP_TEST_WINE: "1",
 };
 
 /** Enters the system, with a /proc and a /dev that are gone with the last of the processes: Wine looks there for its own files. */

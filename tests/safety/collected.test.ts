@@ -9,7 +9,7 @@ import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
-import { collectGarbage, newFile, printedBy, repetitions, resources, WINDOWS } from "../helpers/support.ts";
+import { collectGarbage, newFile, printedBy, repetitions, resources } from "../helpers/support.ts";
 
 const test = suite("safety/collected");
 
@@ -44,12 +44,10 @@ test("each of several views alone keeps the memory of a map that was garbage col
   assert.is(printedBy(program, { args: [newFile(new Uint8Array(100_000).fill(97))] }), "97 97");
 });
 
-/** The part of a child's program that counts its mappings and descriptors. Under Wine, /proc/self is the server's. */
-const COUNTING = WINDOWS
-  ? `import { windowsResources } from ${JSON.stringify(new URL("../helpers/windows-resources.ts", import.meta.url).href)};
-     const count = () => Object.values(windowsResources());`
-  : `import { readdirSync, readFileSync } from "node:fs";
-     const count = () => [readFileSync("/proc/self/maps", "latin1").split("\\n").length, readdirSync("/proc/self/fd").length];`;
+/** The part of a child's program that counts its mappings and descriptors. */
+const COUNTING = `
+  import { resources } from ${JSON.stringify(new URL("../helpers/resources.ts", import.meta.url).href)};
+  const count = () => [resources().maps, resources().descriptors];`;
 
 /** How many regions stay mapped although their views were collected: Deno's operations may still be using them. */
 const KEPT = process.versions.deno === undefined ? 0 : 1024;

@@ -8,9 +8,9 @@
 import { closeSync, openSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { usePlatform } from "../../lib/mapping.ts";
 import { MAP_PRIVATE, MMap, type MMapOptions, PAGESIZE as PAGE, PROT_READ } from "../../lib/mod.ts";
 import type { Platform } from "../../platform/types.ts";
+import { recorded, withPlatform } from "../helpers/platform.ts";
 import { newFile, refuses, thrown, unless } from "../helpers/support.ts";
 import { TRUNCATED, UNGUARDED } from "../helpers/truncation.ts";
 
@@ -68,36 +68,10 @@ guarded("flush() throws for lost pages of its own range, on maps for writing onl
   read.close();
 });
 
-/** Runs `act` with a platform of which some functions are others. */
-function withPlatform(change: (real: Platform) => Partial<Platform>, act: () => void): void {
-  MMap.anonymous(1).close();
-  const real = usePlatform(undefined) as Platform;
-  usePlatform({ ...real, ...change(real) });
-  try {
-    act();
-  } finally {
-    usePlatform(real);
-  }
-}
-
-/** The same function, which writes its name down; and refuses where that is in `refused`. */
-function told<P extends unknown[], R>(
-  calls: string[],
-  name: string,
-  call: (...parameters: P) => R,
-  refused?: Set<string>,
-) {
-  return (...parameters: P): R => {
-    calls.push(name);
-    if (refused?.has(name)) throw new Error(`${name} was refused`);
-    return call(...parameters);
-  };
-}
-
 guarded("flush() writes the remaining pages to the disk before it throws", () => {
   const calls: string[] = [];
   withPlatform(
-    (real) => ({ flush: told(calls, "flush", real.flush) }),
+    (real) => ({ flush: recorded(calls, "flush", real.flush) }),
     () => {
       const { mm, path } = mapped(4);
       truncateSync(path, PAGE);
@@ -119,13 +93,17 @@ guarded("flushAsync() from before a close() that throws resolves", async () => {
   assert.is(await flushed, undefined);
 });
 
+/** Node 20 cannot detach a buffer: its old views keep their memory. */
+const DETACHES = "transfer" in ArrayBuffer.prototype;
+
 guarded("close() that throws has unmapped the memory and detached the views", () => {
   const { mm, path } = mapped(4);
   truncateSync(path, PAGE);
   const { bytes } = mm;
   bytes[2 * PAGE] = 1;
   refuses(TRUNCATED, () => mm.close({ release: true }));
-  assert.is(bytes.length, "transfer" in ArrayBuffer.prototype ? 0 : 4 * PAGE);
+  assert.is(mm.closed, true);
+  assert.is(bytes.length, DETACHES ? 0 : 4 * PAGE);
   assert.not.ok(readFileSync("/proc/self/maps", "latin1").includes(path));
 });
 
@@ -176,14 +154,14 @@ guarded("resize() and close() release the guard before the addresses, and restor
   const calls: string[] = [];
   const refused = new Set<string>();
   const change = (real: Platform): Partial<Platform> => ({
-    guard: told(calls, "guard", () => ({
+    guard: recorded(calls, "guard", () => ({
       faults: new Int32Array(1),
       index: 0,
       lowest: () => 2 ** 50,
-      release: told(calls, "release", () => {}),
+      release: recorded(calls, "release", () => {}),
     })),
-    unmap: told(calls, "unmap", real.unmap),
-    remap: told(calls, "remap", real.remap, refused),
+    unmap: recorded(calls, "unmap", real.unmap),
+    remap: recorded(calls, "remap", real.remap, refused),
     truncate: (descriptor, size) => {
       if (refused.has("truncate")) throw new Error("truncate was refused");
       real.truncate(descriptor, size);

@@ -5,6 +5,7 @@
  */
 
 import { readFileSync } from "node:fs";
+import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PROT_READ } from "../../lib/mod.ts";
@@ -38,7 +39,9 @@ posix("bytes of a map with prot: PROT_READ are protected by the hardware: a writ
     mm.bytes[0] = 88;
     console.log("written");`;
   const { signal, code, stdout } = runChild(source, { args: [newFile("original")] });
-  assert.ok(signal === "SIGSEGV" || (code !== null && code > 1), `${signal} ${code}`);
+  // A runtime that catches the signal to print a report ends with a code of its own.
+  const expected = process.platform === "darwin" ? "SIGBUS" : "SIGSEGV";
+  assert.ok(signal === expected || (code !== null && code > 1), `${signal} ${code}`);
   assert.is(stdout.trim(), "read 111");
 });
 

@@ -13,17 +13,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { MMap, type MMapError, PAGESIZE } from "../../lib/mod.ts";
 import { smallDisk, withoutMounts } from "../helpers/disk.ts";
-import {
-  collectGarbage,
-  FOLDER,
-  newFile,
-  newPath,
-  refuses,
-  rejects,
-  resources,
-  runs,
-  thrown,
-} from "../helpers/support.ts";
+import { collectGarbage, FOLDER, newFile, newPath, refuses, rejects, resources, thrown } from "../helpers/support.ts";
 import { ownMappings } from "./curve.ts";
 
 const times = Number(process.argv[2] ?? 1000);
@@ -180,6 +170,12 @@ async function fullDisk(): Promise<void> {
 
 const withoutLimits = spawnSync("prlimit", ["--version"]).status !== 0 && "prlimit is not installed";
 await whatCannotBeMapped();
+/** Says why a part is left out, where there is a reason. */
+function runs(name: string, reason: string | false | undefined): boolean {
+  if (reason) console.log(`left out: ${name}: ${reason}`);
+  return !reason;
+}
+
 if (runs("limits", withoutLimits)) {
   await withoutDescriptors();
   await withoutAddresses();

@@ -28,6 +28,10 @@ const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
 
 /** Runs the program to its end; says whether it found nothing. */
 function stress(runtime: Runtime): boolean {
+  if (runtime.broken !== undefined) {
+    console.log(`${runtime.name}: ${runtime.broken}`);
+    return false;
+  }
   const began = Date.now();
   console.log(`\n=== ${name}, ${runtime.name}\n`);
   const { program, args, env } = commandFor(file, { runtime, args: sizes });

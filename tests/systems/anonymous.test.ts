@@ -92,29 +92,32 @@ test("resize() copies private anonymous memory where there is no mremap", () => 
   }
 });
 
-test("resize() on Linux copies shared memory that has no descriptor", () => {
-  // Pages of another size come from a pool of their own, without a memfd. MAP_HUGETLB | MAP_SHARED is 0x40001, and 21 in the
-  // bits from 26 on stands for huge pages of 2 MiB.
-  const flags = 0x40001 | (21 << 26);
-  const joined = `0x${(flags | 0x20).toString(16)}`;
-  const ffi = played(linux, 0);
-  over(linux.open, ffi, () => {
-    ffi.take();
-    const mm = MMap.anonymous(10, { flags });
-    assert.equal(ffi.take(), [`mmap(0, 0x200000, 3, ${joined}, -1, 0)`]);
-    mm.resize(50_000);
-    // The page has room for it.
-    assert.equal(ffi.take(), []);
-    mm.resize(2 ** 21 + 1);
-    assert.equal(ffi.take(), [
-      `mmap(0, 0x400000, 3, ${joined}, -1, 0)`,
-      "memmove(0x100100000, 0x100000000, 0x200000)",
-      "munmap(0x100000000, 0x200000)",
-    ]);
-    mm.close();
-    assert.equal(ffi.take(), ["munmap(0x100100000, 0x400000)"]);
+// Huge pages come from a pool of their own, without a memfd. MAP_HUGETLB | MAP_SHARED is 0x40001, and the power of two in the
+// bits from 26 on is the size of the pages. A machine's default is one of these at most.
+for (const power of [16, 21, 30]) {
+  test(`resize() on Linux copies shared memory that has no descriptor, by huge pages of 2 ** ${power} bytes`, () => {
+    const flags = 0x40001 | (power << 26);
+    const [one, two] = [`0x${(2 ** power).toString(16)}`, `0x${(2 * 2 ** power).toString(16)}`];
+    const joined = `0x${(flags | 0x20).toString(16)}`;
+    const ffi = played(linux, 0);
+    over(linux.open, ffi, () => {
+      ffi.take();
+      const mm = MMap.anonymous(10, { flags });
+      assert.equal(ffi.take(), [`mmap(0, ${one}, 3, ${joined}, -1, 0)`]);
+      mm.resize(50_000);
+      // The page has room for it.
+      assert.equal(ffi.take(), []);
+      mm.resize(2 ** power + 1);
+      assert.equal(ffi.take(), [
+        `mmap(0, ${two}, 3, ${joined}, -1, 0)`,
+        `memmove(0x100100000, 0x100000000, ${one})`,
+        `munmap(0x100000000, ${one})`,
+      ]);
+      mm.close();
+      assert.equal(ffi.take(), [`munmap(0x100100000, ${two})`]);
+    });
   });
-});
+}
 
 test("resize() clears the rest of the last page of memory that belongs to no file", () => {
   for (const [system, options] of [

@@ -21,9 +21,9 @@ import {
   printedBy,
   refuses,
   resources,
-  runs,
   text,
   thrown,
+  unless,
   WINDOWS,
   withoutDescriptors,
 } from "../helpers/support.ts";
@@ -263,8 +263,9 @@ test("open() keeps others from cutting the file until close()", () => {
   assert.is(statSync(path).size, 5);
 });
 
-if (runs("a view that cannot be detached", WINDOWS && DETACHES && "this runtime detaches views"))
-  test("resize() does not shrink a file with a view that cannot be detached", () => {
+unless(WINDOWS && DETACHES && "this runtime detaches views", test)(
+  "resize() does not shrink a file with a view that cannot be detached",
+  () => {
     const path = newFile("0123456789");
     using mm = MMap.open(path, { access: "write" });
     const view = mm.bytes;
@@ -272,7 +273,8 @@ if (runs("a view that cannot be detached", WINDOWS && DETACHES && "this runtime 
     assert.is(mm.length, 10);
     assert.is(view[9], 57);
     assert.is(text(mm.slice()), "0123456789");
-  });
+  },
+);
 
 test("bytes of a read map can be written, and the file does not change", () => {
   const path = newFile("a".repeat(200_000));
@@ -360,51 +362,53 @@ test("fd is -1", () => {
   assert.is(mm.fd, -1);
 });
 
-if (runs("descriptors", withoutDescriptors)) {
-  test("new MMap(), resize() and close() leave the user's descriptor open and its position unchanged", () => {
-    const path = newFile("0123456789");
-    const fd = openSync(path, "r+");
-    const two = new Uint8Array(2);
-    readSync(fd, two, 0, 2, null);
-    const mm = new MMap(fd, 0);
-    mm.resize(20);
-    mm.resize(8);
-    mm.close();
-    readSync(fd, two, 0, 2, null);
-    assert.is(text(two), "23");
-    assert.is(fstatSync(fd).size, 8);
-    closeSync(fd);
-  });
+const described = unless(WINDOWS && withoutDescriptors, test);
 
-  test("new MMap() outlives the user's descriptor", () => {
-    const fd = openSync(newFile("0123456789"), "r+");
-    using mm = new MMap(fd, 0);
-    closeSync(fd);
-    assert.is(text(mm.read()), "0123456789");
-    assert.is(mm.size(), 10);
-    mm.resize(5);
-    assert.is(mm.size(), 5);
-  });
+described("new MMap(), resize() and close() leave the user's descriptor open and its position unchanged", () => {
+  const path = newFile("0123456789");
+  const fd = openSync(path, "r+");
+  const two = new Uint8Array(2);
+  readSync(fd, two, 0, 2, null);
+  const mm = new MMap(fd, 0);
+  mm.resize(20);
+  mm.resize(8);
+  mm.close();
+  readSync(fd, two, 0, 2, null);
+  assert.is(text(two), "23");
+  assert.is(fstatSync(fd).size, 8);
+  closeSync(fd);
+});
 
-  test("new MMap() refuses an invalid descriptor, and a read-only one for writing", () => {
-    const bad = refusal(() => new MMap(9999, 10));
-    assert.equal([bad.code, bad.errno, bad.syscall], ["EBADF", 6, "uv_get_osfhandle"]);
-    const fd = openSync(newFile("abc"), "r");
-    const denied = refusal(() => new MMap(fd, 0));
-    assert.equal([denied.code, denied.errno, denied.syscall], ["EACCES", 5, "CreateFileMappingW"]);
-    assert.match(denied.message, /"r\+"/);
-    closeSync(fd);
-  });
-}
+described("new MMap() outlives the user's descriptor", () => {
+  const fd = openSync(newFile("0123456789"), "r+");
+  using mm = new MMap(fd, 0);
+  closeSync(fd);
+  assert.is(text(mm.read()), "0123456789");
+  assert.is(mm.size(), 10);
+  mm.resize(5);
+  assert.is(mm.size(), 5);
+});
 
-if (runs("descriptors that cannot be read", WINDOWS && !withoutDescriptors && "descriptors can be read here"))
-  test("new MMap() says to map by path where descriptors have no handle", () => {
+described("new MMap() refuses an invalid descriptor, and a read-only one for writing", () => {
+  const bad = refusal(() => new MMap(9999, 10));
+  assert.equal([bad.code, bad.errno, bad.syscall], ["EBADF", 6, "uv_get_osfhandle"]);
+  const fd = openSync(newFile("abc"), "r");
+  const denied = refusal(() => new MMap(fd, 0));
+  assert.equal([denied.code, denied.errno, denied.syscall], ["EACCES", 5, "CreateFileMappingW"]);
+  assert.match(denied.message, /"r\+"/);
+  closeSync(fd);
+});
+
+unless(WINDOWS && !withoutDescriptors && "descriptors can be read here", test)(
+  "new MMap() says to map by path where descriptors have no handle",
+  () => {
     const fd = openSync(newFile("abc"), "r");
     const error = refusal(() => new MMap(fd, 0, { access: "read" }));
     assert.equal([error.code, error.errno], ["ENOTSUP", 50]);
     assert.match(error.message, /MMap\.open\(path\)/);
     closeSync(fd);
-  });
+  },
+);
 
 test("open(), resize() and close() leave no view and no handle", () => {
   const path = newFile("x".repeat(100_000));
@@ -452,4 +456,5 @@ test("maps that were garbage collected leave no view and no handle", () => {
   assert.ok(maps < 300 && handles < 300, printed);
 });
 
-if (runs("Windows", !WINDOWS && "kernel32 is Windows's own")) test.run();
+if (WINDOWS) test.run();
+else console.log("\nskipped: systems/windows: kernel32 is Windows's own");

@@ -13,7 +13,7 @@ import { openFfi } from "../../ffi/mod.ts";
 import { FfiUnavailable, type Signatures } from "../../ffi/types.ts";
 import { librariesFor } from "../../platform/linux.ts";
 import { currentRuntime, MACHINE, ROOT } from "../helpers/runtimes.ts";
-import { LIBRARY, newPath, runFile, runs, thrown, WINDOWS } from "../helpers/support.ts";
+import { LIBRARY, newPath, runFile, thrown, unless } from "../helpers/support.ts";
 
 const test = suite("units/backend");
 
@@ -27,6 +27,15 @@ test("process.platform and process.arch are those of the emulated machine", () =
   const running = `${process.platform}-${process.arch}`;
   if (MACHINE !== undefined) assert.ok(MACHINE.system.startsWith(running), `${running} instead of ${MACHINE.system}`);
 });
+
+/** Each system's C library. */
+const C_LIBRARIES: Record<string, readonly string[]> = {
+  linux: librariesFor(process.arch),
+  darwin: ["/usr/lib/libSystem.B.dylib"],
+  freebsd: ["libc.so.7"],
+  openbsd: ["libc.so"],
+  win32: ["ucrtbase.dll"],
+};
 
 /** Imports the library after `before` has run, then maps something, and prints what came of it. */
 const TRY = (before: string, library: string) => `
@@ -73,36 +82,40 @@ const isNode = process.versions.bun === undefined && process.versions.deno === u
 
 const hasNodeFfi = isNode && Number.parseInt(process.versions.node, 10) >= 26;
 
-test("anonymous() in Node without koffi and node:ffi says to install koffi", () => {
-  if (!runs("koffi is not installed", !isNode && "only Node needs koffi")) return;
-  // A copy of the library where no koffi is to be found.
-  const folder = newPath();
-  mkdirSync(folder);
-  for (const part of ["lib", "ffi", "platform"]) cpSync(join(ROOT, part), join(folder, part), { recursive: true });
-  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  const path = join(folder, "program.mts");
-  writeFileSync(path, TRY("", "./lib/mod.ts"));
-  const { stdout, stderr } = runFile(path, { env: { MMAP_FFI: "" } });
-  const [imported, first] = (stdout + stderr).trim().split("\n");
-  assert.match(imported as string, /^imported true (1|undefined)$/);
-  if (hasNodeFfi) assert.is(first, "mapped");
-  else assert.match(first as string, /^true ERR_MMAP_FFI .*npm install koffi.* cause: Cannot find module 'koffi'/);
-});
+unless(!isNode && "only Node needs koffi", test)(
+  "anonymous() in Node without koffi and node:ffi says to install koffi",
+  () => {
+    // A copy of the library where no koffi is to be found.
+    const folder = newPath();
+    mkdirSync(folder);
+    for (const part of ["lib", "ffi", "platform"]) cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    const path = join(folder, "program.mts");
+    writeFileSync(path, TRY("", "./lib/mod.ts"));
+    const { stdout, stderr } = runFile(path, { env: { MMAP_FFI: "" } });
+    const [imported, first] = (stdout + stderr).trim().split("\n");
+    assert.match(imported as string, /^imported true (1|undefined)$/);
+    if (hasNodeFfi) assert.is(first, "mapped");
+    else assert.match(first as string, /^true ERR_MMAP_FFI .*npm install koffi.* cause: Cannot find module 'koffi'/);
+  },
+);
 
-test("anonymous() with MMAP_FFI=node says so where there is no node:ffi", () => {
-  if (!runs("MMAP_FFI=node", !isNode && "only Node reads MMAP_FFI")) return;
-  const path = `${newPath()}.mts`;
-  writeFileSync(path, TRY("", LIBRARY));
-  const { stdout } = runFile(path, { env: { MMAP_FFI: "node" } });
-  const first = stdout.trim().split("\n")[1] as string;
-  if (hasNodeFfi) assert.is(first, "mapped");
-  else assert.match(first, /^true ERR_MMAP_FFI .*node:ffi.*MMAP_FFI/);
-});
+unless(!isNode && "only Node reads MMAP_FFI", test)(
+  "anonymous() with MMAP_FFI=node says so where there is no node:ffi",
+  () => {
+    const path = `${newPath()}.mts`;
+    writeFileSync(path, TRY("", LIBRARY));
+    const { stdout } = runFile(path, { env: { MMAP_FFI: "node" } });
+    const first = stdout.trim().split("\n")[1] as string;
+    if (hasNodeFfi) assert.is(first, "mapped");
+    else assert.match(first, /^true ERR_MMAP_FFI .*node:ffi.*MMAP_FFI/);
+  },
+);
 
 test("openFfi().open() throws FfiUnavailable if the library or a function is missing", () => {
   const ffi = openFfi();
   const abs = { abs: { parameters: ["i32"], result: "i32" } } as const;
-  const libraries = WINDOWS ? ["ucrtbase.dll"] : librariesFor(process.arch);
+  const libraries = C_LIBRARIES[process.platform] as readonly string[];
   assert.is(ffi.open(["no-such-library", ...libraries], abs).abs(-3), 3);
   const refused = (names: readonly string[], signatures: Signatures) => {
     const error = thrown(() => ffi.open(names, signatures));
