@@ -20,6 +20,7 @@ import {
   WINE,
   withoutDescriptors,
 } from "../helpers/support.ts";
+import { NEEDS_TSX } from "../helpers/workers.ts";
 
 const test = suite("docs/examples");
 
@@ -119,6 +120,8 @@ globalThis.compare = (file, expected) => {
 const NOT_HERE: readonly [part: string, reason: string | false | undefined][] = [
   ["mm.fd", WINDOWS && "a child inherits no descriptors there"],
   ["new MMap(fd", withoutDescriptors],
+  ["renameSync(", WINDOWS && "Windows does not rename onto a file that is mapped"],
+  ["new Worker(", NEEDS_TSX && "Node 20 and 22 take TypeScript through tsx, which workers do not load"],
   [".residency(", WINDOWS && "Windows has no mincore"],
   [
     'writeFileSync("',

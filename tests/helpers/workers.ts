@@ -10,7 +10,7 @@ import { Worker } from "node:worker_threads";
 const { bun, deno, node } = process.versions;
 
 /** Node 20 and 22 take TypeScript through tsx, which each worker must load. */
-const NEEDS_TSX = bun === undefined && deno === undefined && Number.parseInt(node, 10) < 24;
+export const NEEDS_TSX: boolean = bun === undefined && deno === undefined && Number.parseInt(node, 10) < 24;
 
 /** Runs a file in a worker; gives a promise that is kept when the worker ends, and broken when it fails. */
 export function startWorker(file: URL, data: unknown): Promise<unknown> {
