@@ -1,5 +1,5 @@
 /**
- * The lengths of arrays and buffers, by which C is told how far memory goes.
+ * The lengths of arrays and buffers. C trusts the lengths that it is passed.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import { ArrayBuffer, getterOf, NO_ARGUMENTS, ObjectGetPrototypeOf, ReflectApply
 const byteLength = getterOf(ObjectGetPrototypeOf(Uint8Array.prototype), "byteLength") as () => number;
 const bufferLength = getterOf(ArrayBuffer.prototype, "byteLength") as () => number;
 
-/** The engine's own count of an array's bytes: C believes what it is told. */
+/** The length of an array in bytes, as the engine has it: its `length` and `byteLength` may be overridden. */
 export function lengthOf(bytes: Uint8Array): number {
   return ReflectApply(byteLength, bytes, NO_ARGUMENTS);
 }
 
-/** No buffer is made with length 0, so one that has it was detached. */
+/** Whether a buffer was detached. The library makes none of length 0, so one with length 0 was. */
 export function isDetached(buffer: ArrayBuffer): boolean {
   return ReflectApply(bufferLength, buffer, NO_ARGUMENTS) === 0;
 }

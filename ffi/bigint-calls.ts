@@ -1,6 +1,6 @@
 /**
- * 64-bit values for the runtimes that want them as BigInt: Deno, which calls C sooner with these than with numbers, and
- * `node:ffi`, which takes nothing else.
+ * Calls with BigInt arguments for 64-bit types: Deno calls C faster with these than with numbers, and `node:ffi` takes
+ * nothing else.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { BigInt, mapArray, mapValues, Number, ReflectApply } from "./primordials.ts";
 import type { CType, Signature } from "./types.ts";
 
-/** A function of C, whatever it takes. */
+/** Any C function. */
 export type Call = (...values: unknown[]) => unknown;
 
 function isWide(type: CType): boolean {
@@ -24,8 +24,8 @@ function fromC(wide: boolean, value: unknown): unknown {
 }
 
 /**
- * The same function with numbers for 64-bit integers and addresses. One closure a count of parameters: a rest parameter
- * would cost an array a call.
+ * The same function with numbers for 64-bit integers and addresses. There is one closure for each number of parameters,
+ * because a rest parameter would create an array at each call.
  */
 function withNumbers(call: Call, { parameters, result }: Signature): Call {
   const wide = mapArray(parameters, isWide);
@@ -56,7 +56,7 @@ function withNumbers(call: Call, { parameters, result }: Signature): Call {
   }
 }
 
-/** All functions of a table, with numbers. */
+/** All functions of a table, with numbers for 64-bit integers and addresses. */
 export function withNumberArguments(calls: Record<string, Call>, signatures: Readonly<Record<string, Signature>>) {
   return mapValues(signatures, (signature, name) => withNumbers(calls[name] as Call, signature));
 }

@@ -1,40 +1,40 @@
 /**
- * What the library asks of the runtime besides C: which machine this is, and the runtime's own functions.
+ * What the library uses of the runtime besides C: which machine this is, and the runtime's own modules.
  *
- * Nothing is loaded for that when the library is imported, so that a program which may never map anything does not wait for
- * it. In Deno a mere look at `process` would start all that stands in for Node there, and take as long as an empty program.
+ * Importing the library loads none of them, so that a program that never maps anything does not wait for them. In Deno, just
+ * reading `process` starts the compatibility layer for Node, which takes as long as running an empty program.
  *
  * @module
  */
 
-/** The part of Deno's API that says which machine this is. */
+/** The part of Deno's API that tells which machine this is. */
 interface DenoBuild {
   Deno?: { build: { os: string; arch: string } };
 }
 
 const build = (globalThis as DenoBuild).Deno?.build;
 
-/** Deno's names of what `process` calls otherwise. */
+/** What `process` calls the systems and architectures that Deno names differently. */
 const NAMES: Partial<Record<string, string>> = { windows: "win32", x86_64: "x64", aarch64: "arm64" };
 
-/** The running system, by its name in `process.platform`. */
+/** The running system, named as in `process.platform`. */
 export const platform: string = build === undefined ? process.platform : (NAMES[build.os] ?? build.os);
 
-/** The running architecture, by its name in `process.arch`. */
+/** The running architecture, named as in `process.arch`. */
 export const arch: string = build === undefined ? process.arch : (NAMES[build.arch] ?? build.arch);
 
 let loaded: ReturnType<typeof load> | undefined;
 
 /**
- * The runtime's own functions, taken when something is first mapped, and all at once: what other code puts in their place
- * after that is never called, and so cannot answer in the middle of a resize.
+ * Functions of the runtime's modules, captured together when something is first mapped: a function that is replaced later is
+ * never called, and so cannot run in the middle of a resize.
  */
 export function builtins(): ReturnType<typeof load> {
   loaded ??= load();
   return loaded;
 }
 
-// Not by import, which loads a module with the library, or gives no more than a promise of it.
+// Not by import: a static one would load the modules with the library, a dynamic one returns a promise.
 function load() {
   const { process } = globalThis;
   const { Buffer } = process.getBuiltinModule("node:buffer");
@@ -59,8 +59,8 @@ function load() {
     openSync,
     process,
     readFileSync,
-    /** Loads a module or package that not every runtime has. Made when it is called: Deno can't make it of a web address. */
-    require: (name: string): unknown => createRequire(ownPlace())(name),
+    /** Loads a module or package that not every runtime has. `createRequire` is called late: in Deno it rejects web addresses. */
+    require: (name: string): unknown => createRequire(moduleLocation())(name),
     resolve,
     setTimeout,
     statSync,
@@ -71,9 +71,9 @@ function load() {
 }
 
 /**
- * Where packages are looked for from. Bundled into CommonJS, a module has no address, but the bundle's file has a path; and
- * code that is read from no file looks from the working directory.
+ * From where packages are resolved. A module that was bundled into CommonJS has no URL, but the bundle has a path; code that
+ * comes from no file resolves from the working directory.
  */
-function ownPlace(): string {
+function moduleLocation(): string {
   return import.meta.url ?? (typeof __filename === "string" ? __filename : `${process.cwd()}/`);
 }

@@ -29,17 +29,17 @@ const PARAMETERS: Record<CType, string> = {
   bytes: "ptr",
 };
 
-// The "fast" integers arrive as numbers wherever they are exact; the plain ones would arrive as BigInt.
+// The "fast" integers arrive as numbers if these are exact; the plain ones would always arrive as BigInt.
 const RESULTS: Record<CType, string> = { ...PARAMETERS, i64: "i64_fast", usize: "u64_fast", pointer: "i64_fast" };
 
-/** The largest ArrayBuffer that JavaScriptCore makes is 4 GiB long. */
+/** JavaScriptCore makes ArrayBuffers of at most 4 GiB. */
 const MAX_VIEW_LENGTH = 2 ** 32;
 
 export function bunFfi(): Ffi {
   const bun = builtins().require("bun:ffi") as BunFfi;
   return {
     maxViewLength: MAX_VIEW_LENGTH,
-    // A call into C takes less than an array over a part of a view does.
+    // A call into C is faster than creating an array over part of a view.
     smallCopyLimit: 0,
     operationsKeepBuffers: true,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {

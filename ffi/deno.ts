@@ -32,7 +32,7 @@ const TYPES: Record<CType, string> = {
 
 const RESULTS: Record<CType, string> = { ...TYPES, pointer: "isize" };
 
-/** V8 was measured to take 2^46 bytes here; one TiB is as much as this library promises. */
+/** V8 accepted 2^46 bytes here; this library promises 1 TiB. */
 const MAX_VIEW_LENGTH = 2 ** 40;
 
 export function denoFfi(): Ffi {
@@ -50,9 +50,9 @@ export function denoFfi(): Ffi {
         try {
           return deno.dlopen(library, symbols).symbols;
         } catch (error) {
-          // Deno's own words name a library, which is not what the user has to allow.
+          // Deno's message names the library, but the user has to allow FFI as such.
           if ((error as Error).name !== "NotCapable") throw error;
-          throw new FfiUnavailable("Deno may not call C here: run it with --allow-ffi");
+          throw new FfiUnavailable("Deno may not call C: run it with --allow-ffi");
         }
       });
       return withNumberArguments(functions, signatures) as Functions<S>;

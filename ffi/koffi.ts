@@ -16,7 +16,7 @@ interface Koffi {
   readonly view: Ffi["view"];
 }
 
-// uintptr_t and size_t take and give numbers; koffi's own pointer types would give opaque objects.
+// uintptr_t and size_t take and return numbers; koffi's pointer types would return opaque objects.
 const TYPES: Record<CType, string> = {
   void: "void",
   i32: "int32_t",
@@ -34,7 +34,7 @@ export function koffiFfi(): Ffi {
   const koffi = load();
   const major = NumberParseInt(builtins().process.versions.node, 10);
   return {
-    // Node 20 aborts the process on a longer ArrayBuffer; later ones were measured to take 2^46 bytes.
+    // Node 20 aborts the process for a longer ArrayBuffer; later versions accepted 2^46 bytes.
     maxViewLength: major < 22 ? 2 ** 32 : 2 ** 40,
     smallCopyLimit: 512,
     operationsKeepBuffers: true,
@@ -61,7 +61,7 @@ function load(): Koffi {
     return require("koffi") as Koffi;
   } catch (error) {
     const { permission } = process as { permission?: { has(scope: string): boolean } };
-    // Where koffi's native part is not beside it, koffi does not say that it was not allowed.
+    // If koffi does not find its native part, its error does not say that add-ons are restricted.
     const denied = (error as { code?: string }).code !== "MODULE_NOT_FOUND" && permission?.has("addon") === false;
     throw denied ? new CodedError("ERR_DLOPEN_DISABLED", "add-ons are restricted") : error;
   }

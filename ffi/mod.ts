@@ -1,6 +1,6 @@
 /**
- * Picks the way to call C in the running runtime. This is the one place that asks which runtime it is; only host.ts, which
- * is there before `process` may be looked at, asks for Deno by itself.
+ * Picks the way to call C in the running runtime. This is the one place that asks which runtime it is; only builtins.ts asks
+ * for Deno itself, because it must not read `process` there.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import { nodeFfi } from "./node.ts";
 import { ArrayPrototypeIncludes } from "./primordials.ts";
 import { type Ffi, FfiUnavailable } from "./types.ts";
 
-/** The architectures whose addresses have 64 bits, by their name in `process.arch`. */
+/** The architectures with 64-bit addresses, named as in `process.arch`. */
 const ADDRESSES_OF_64_BITS = ["x64", "arm64", "loong64", "mips64el", "ppc64", "riscv64", "s390x"];
 
 /**
  * Finds the running runtime's way to call C.
  *
- * @throws {FfiUnavailable} There is none; the message says the one thing to do about it.
+ * @throws {FfiUnavailable} No FFI is available. The message says how to enable one.
  */
 export function openFfi(): Ffi {
   if (!ArrayPrototypeIncludes(ADDRESSES_OF_64_BITS, arch)) {
@@ -31,10 +31,10 @@ export function openFfi(): Ffi {
   return openNode();
 }
 
-/** What to do where a way was refused with a code. */
+/** What to do if an FFI fails with an error code. */
 const ADVICE: Record<string, Record<string, string>> = {
   koffi: {
-    MODULE_NOT_FOUND: "nothing to call C with: install koffi (npm install koffi)",
+    MODULE_NOT_FOUND: "no FFI found to call C with: install koffi (npm install koffi)",
     ERR_DLOPEN_DISABLED: "Node may not load koffi: run it with --allow-addons",
     ERR_ACCESS_DENIED: "Node may not read koffi: run it with --allow-fs-read for its folder",
   },
@@ -44,37 +44,37 @@ const ADVICE: Record<string, Record<string, string>> = {
   },
 };
 
-/** koffi comes first, for `node:ffi` is experimental and slower; `MMAP_FFI=node` asks for `node:ffi`. */
+/** koffi comes first, because `node:ffi` is experimental and slower. `MMAP_FFI=node` asks for `node:ffi`. */
 function openNode(): Ffi {
   const koffi = builtins().process.env.MMAP_FFI === "node" ? undefined : attempt("koffi", koffiFfi);
-  if (koffi !== undefined && !(koffi instanceof Refusal)) return koffi;
+  if (koffi !== undefined && !(koffi instanceof Failure)) return koffi;
   const node = attempt("node:ffi", nodeFfi);
-  if (!(node instanceof Refusal)) return node;
-  // Where koffi is not installed but node:ffi is there, allowing that one is less to do.
+  if (!(node instanceof Failure)) return node;
+  // If koffi is not installed but node:ffi exists, allowing node:ffi is the simpler fix.
   const first = koffi === undefined || (koffi.code === "MODULE_NOT_FOUND" && node.code === "ERR_ACCESS_DENIED");
-  const { way, code, cause } = first ? node : koffi;
-  const advice = ADVICE[way]?.[code];
+  const { name, code, cause } = first ? node : koffi;
+  const advice = ADVICE[name]?.[code];
   if (advice !== undefined) throw new FfiUnavailable(advice, { cause });
-  throw new FfiUnavailable(`${way} does not work here: ${cause}`);
+  throw new FfiUnavailable(`${name} does not work here: ${cause}`);
 }
 
-/** Why a way to call C was refused. */
-class Refusal {
-  readonly way: string;
+/** Why an FFI cannot be used. */
+class Failure {
+  readonly name: string;
   readonly code: string;
   readonly cause: unknown;
 
-  constructor(way: string, cause: unknown) {
-    this.way = way;
+  constructor(name: string, cause: unknown) {
+    this.name = name;
     this.code = (cause as { code?: string }).code ?? "";
     this.cause = cause;
   }
 }
 
-function attempt(way: string, open: () => Ffi): Ffi | Refusal {
+function attempt(name: string, open: () => Ffi): Ffi | Failure {
   try {
     return open();
   } catch (error) {
-    return new Refusal(way, error);
+    return new Failure(name, error);
   }
 }

@@ -32,16 +32,16 @@ const TYPES: Record<CType, string> = {
 
 const RESULTS: Record<CType, string> = { ...TYPES, pointer: "i64" };
 
-/** V8 was measured to take 2^46 bytes; one TiB is as much as this library promises. */
+/** V8 accepted 2^46 bytes here; this library promises 1 TiB. */
 const MAX_VIEW_LENGTH = 2 ** 40;
 
 /** @throws {Error} This Node has no `node:ffi` (`ERR_UNKNOWN_BUILTIN_MODULE`), or may not use it (`ERR_ACCESS_DENIED`). */
 export function nodeFfi(): Ffi {
   const { process } = builtins();
   const { permission } = process as { permission?: { has(scope: string): boolean } };
-  // node:ffi itself would say so at the first call only.
+  // node:ffi itself would throw at the first call only.
   if (permission?.has("ffi") === false) throw new CodedError("ERR_ACCESS_DENIED", "FFI is restricted");
-  // Not by a name that a bundler or a loader could look up elsewhere.
+  // Not by import, which a bundler or a loader could resolve to something else.
   const node = process.getBuiltinModule("node:ffi" as string) as NodeFfi | undefined;
   if (node === undefined) throw new CodedError("ERR_UNKNOWN_BUILTIN_MODULE", "there is no node:ffi");
   return {

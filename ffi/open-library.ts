@@ -1,5 +1,5 @@
 /**
- * What the runtimes' files share: trying one library name after the other.
+ * Opens the first library of several that exists. The runtimes' files share this.
  *
  * @module
  */
@@ -7,9 +7,9 @@
 import { FfiUnavailable } from "./types.ts";
 
 /**
- * Gives what `open` returns for the first library that it does not throw for.
+ * Returns what `open` returns for the first library for which it does not throw.
  *
- * @throws {FfiUnavailable} None is left: what `open` threw for the last one.
+ * @throws {FfiUnavailable} `open` threw for all of them. The message has the last error.
  */
 export function openFirst<T>(libraries: readonly string[], open: (library: string) => T): T {
   let failure: unknown;
@@ -21,5 +21,5 @@ export function openFirst<T>(libraries: readonly string[], open: (library: strin
     }
   }
   if (failure instanceof FfiUnavailable) throw failure;
-  throw new FfiUnavailable(`C's functions are not to be had from ${libraries.join(", ")}: ${failure}`);
+  throw new FfiUnavailable(`cannot load the C library: tried ${libraries.join(", ")}: ${failure}`);
 }

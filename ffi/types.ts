@@ -1,6 +1,6 @@
 /**
- * How the rest of the library calls C. Each runtime has one file beside this one that implements `Ffi`; none of them
- * knows what the functions do.
+ * How the rest of the library calls C. Each runtime has one file in this folder that implements `Ffi`. None of them knows
+ * what the functions do.
  *
  * @module
  */
@@ -26,10 +26,10 @@ export interface Signature {
 /** C functions by name. */
 export type Signatures = Readonly<Record<string, Signature>>;
 
-/** The JavaScript value that a parameter of type `T` takes. */
+/** The JavaScript type of a parameter of C type `T`. */
 export type Argument<T extends CType> = T extends "bytes" ? Uint8Array : number;
 
-/** The JavaScript value that a result of type `T` gives. */
+/** The JavaScript type of a result of C type `T`. */
 export type Result<T extends CType> = T extends "void" ? undefined : number;
 
 type Arguments<P extends readonly CType[]> = { [Index in keyof P]: Argument<P[Index]> };
@@ -44,7 +44,7 @@ export interface Ffi {
   /** The length in bytes of the largest `ArrayBuffer` that `view` can make. */
   readonly maxViewLength: number;
 
-  /** Up to so many bytes, the engine makes a copy of a part of a view sooner than a call into C fills a new array. */
+  /** The largest copy, in bytes, that is faster from a view than through memcpy. */
   readonly smallCopyLimit: number;
 
   /**
@@ -60,11 +60,11 @@ export interface Ffi {
    */
   open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S>;
 
-  /** Makes an `ArrayBuffer` over memory that C owns, without a copy. The garbage collector never frees that memory. */
+  /** Returns an `ArrayBuffer` over memory that C owns, without a copy. The garbage collector never frees that memory. */
   view(address: number, length: number): ArrayBuffer;
 }
 
-/** Thrown where C cannot be called: says why, and the one thing to do about it. */
+/** Thrown if C cannot be called. The message says why, and what to do about it. */
 export class FfiUnavailable extends Error {
   override readonly name = "FfiUnavailable";
 }

@@ -1,8 +1,8 @@
 /**
- * Brings a file to its disk while the program goes on, by POSIX's asynchronous I/O.
+ * Writes a file to its disk without blocking, by POSIX's asynchronous I/O.
  *
- * Not by `node:fs`, which takes no descriptor of ours in Deno and none at all under Node's permission model; and not by a call
- * into C on another thread, which leaves errno there. Here the error is what `aio_error` returns.
+ * Not by `node:fs`, which rejects the library's descriptors in Deno, and all descriptors under Node's permission model. Not by
+ * a call into C on another thread, because errno is that thread's. `aio_error` returns the error.
  *
  * @see https://man7.org/linux/man-pages/man7/aio.7.html
  * @module
@@ -13,14 +13,14 @@ import { ArrayBuffer, Int32Array, MathMin, Uint8Array } from "../ffi/primordials
 import type { Ffi } from "../ffi/types.ts";
 import type { Fail } from "./errno.ts";
 
-/** What a system's headers say. */
+/** The values of a system's headers. */
 export interface Aio {
   /** The libraries that have the functions, the likeliest first. */
   readonly libraries: readonly string[];
   readonly O_SYNC: number;
   readonly EINPROGRESS: number;
   readonly SIGEV_NONE: number;
-  /** Where `struct aiocb` has `aio_sigevent.sigev_notify`, in bytes; `aio_fildes` comes first in all of them. */
+  /** The offset of `aio_sigevent.sigev_notify` in `struct aiocb`, in bytes; `aio_fildes` comes first on every system. */
   readonly notifyAt: number;
 }
 
@@ -39,18 +39,18 @@ const SIGNATURES = {
   memcpy: { parameters: ["pointer", "bytes", "usize"], result: "pointer" },
 } as const;
 
-/** The length in bytes of what is passed as a `struct aiocb`: more than any system's has. */
+/** The length in bytes of the memory that is passed as a `struct aiocb`: longer than that of any system. */
 const BLOCK = 256;
 
-/** How long to wait between two looks at what runs, at most, in milliseconds. */
+/** The longest pause between two calls of `aio_error`, in milliseconds. */
 const LONGEST_PAUSE = 16;
 
-/** Makes the function that brings a descriptor's file to its disk. The descriptor must stay open until that is done. */
+/** Makes the function that writes a descriptor's file to its disk. The descriptor must stay open until the promise settles. */
 export function backgroundSync(ffi: Ffi, aio: Aio, fail: Fail): (descriptor: number) => Promise<void> {
   const open = () => ffi.open(aio.libraries, SIGNATURES);
   let opened: ReturnType<typeof open> | undefined;
 
-  /** The address of the block, which the system uses until all is done: not memory that a garbage collector moves. */
+  /** Starts the operation and returns the address of its block, which the system uses until the operation is done. */
   function start(c: ReturnType<typeof open>, descriptor: number): number {
     const memory = new ArrayBuffer(BLOCK);
     const block = new Uint8Array(memory);
@@ -59,6 +59,7 @@ export function backgroundSync(ffi: Ffi, aio: Aio, fail: Fail): (descriptor: num
     words[aio.notifyAt / 4] = aio.SIGEV_NONE;
     const address = c.malloc(BLOCK);
     if (address === 0) fail("malloc");
+    // SAFETY: both have BLOCK bytes. The block is malloc's, because the garbage collector may move or free an ArrayBuffer.
     c.memcpy(address, block, BLOCK);
     if (c.aio_fsync(aio.O_SYNC, address) === 0) return address;
     try {
@@ -80,7 +81,7 @@ export function backgroundSync(ffi: Ffi, aio: Aio, fail: Fail): (descriptor: num
       pause = MathMin(2 * pause, LONGEST_PAUSE);
       error = c.aio_error(address);
     } while (error === aio.EINPROGRESS);
-    // Some systems keep a request until its result was asked for.
+    // SAFETY: the operation has ended, so the system no longer uses the block. Some systems keep it until aio_return.
     c.aio_return(address);
     c.free(address);
     if (error !== 0) fail("aio_fsync", error);

@@ -1,9 +1,9 @@
 /**
- * Searches in mapped memory: the C library's own functions do the work, and this decides which of them, so that it is quick
- * on most texts and linear on all.
+ * Substring search in mapped memory. The C library's functions do the work; this file decides which of them, so that the
+ * search is fast on most texts and linear on all.
  *
- * Nothing here asks an array for its length or for a part of itself: a program can replace what answers, and code of its
- * own could then unmap the memory in the middle of a search.
+ * SAFETY: nothing here calls a method or getter of an array. Code that replaced one could unmap the memory in the middle of
+ * a search. Each array that C fills or reads is made here with the length that C is passed, or measured by `lengthOf`.
  *
  * @module
  */
@@ -11,15 +11,15 @@
 import { lengthOf } from "../ffi/array-buffer.ts";
 import { ArrayBuffer, Int32Array, MathCeil, MathMax, MathMin, Uint8Array } from "../ffi/primordials.ts";
 
-/** What the C library offers. */
+/** The functions of the C library that searches are made of. */
 export interface SearchPrimitives {
   /** The index of the first byte equal to `byte`, or -1: memchr. */
   findByte(address: number, length: number, byte: number): number;
-  /** The index of the last one: memrchr, where the system has it. */
+  /** The index of the last byte equal to `byte`, or -1: memrchr. `undefined` if the system does not have it. */
   findLastByte: ((address: number, length: number, byte: number) => number) | undefined;
-  /** The index of the first occurrence of a sequence, or -1: memmem, where the system has one that takes linear time. */
+  /** The index of the first occurrence of a sequence, or -1: memmem. `undefined` if it does not take linear time. */
   findSequence: ((address: number, length: number, sequence: Uint8Array) => number) | undefined;
-  /** Are these the bytes at `address`? */
+  /** Whether these are the bytes at `address`. */
   equals(address: number, bytes: Uint8Array): boolean;
   /** Copies out of mapped memory into an array of at least `length` bytes. */
   load(address: number, target: Uint8Array, length: number): void;
@@ -39,8 +39,8 @@ export function findBytes(memory: SearchPrimitives, address: number, length: num
 export function findLastBytes(memory: SearchPrimitives, address: number, length: number, needle: Uint8Array): number {
   const needed = lengthOf(needle);
   if (needed === 1 && memory.findLastByte) return memory.findLastByte(address, length, needle[0] as number);
-  // C searches forwards only. Blocks of doubling size, from the end, cost no more than the last of them does; each reaches
-  // into the one behind it, for occurrences across the edge.
+  // C searches forwards only. This searches blocks from the end, each twice as long as the one before, so that all together
+  // cost at most twice as much as the last. Each overlaps the block after it, for occurrences across the edge.
   const search = new Search(memory, needle);
   let size = MathMax(FIRST_PIECE, 4 * needed);
   for (let end = length; end >= needed; size *= 2) {
@@ -53,7 +53,7 @@ export function findLastBytes(memory: SearchPrimitives, address: number, length:
   return -1;
 }
 
-/** The last occurrence that ends before `end`, when there is one at `known`: halves the rest until it is empty. */
+/** The last occurrence that ends before `end`, given that there is one at `known`: a binary search of the rest. */
 function lastWithin(search: Search, address: number, known: number, end: number): number {
   const { needed } = search;
   let last = known;
@@ -67,34 +67,34 @@ function lastWithin(search: Search, address: number, known: number, end: number)
   return last;
 }
 
-/** How much text is searched without a look at it first, in bytes: a look would cost more. */
+/** Bytes searched before sampling the text for rare bytes. Sampling shorter texts does not pay. */
 const FIRST_PIECE = 4096;
 
-/** After so many bytes another look is taken: the text may have changed its nature. */
+/** Bytes after which the text is sampled again, because it may have changed. */
 const LARGEST_PIECE = 4 * 1024 * 1024;
 
-/** How much a look takes in, of the text and of either end of the needle, in bytes. */
+/** The size of a sample of the text, and of the parts at either end of the needle that are considered, in bytes. */
 const SAMPLE = 1024;
 
-/** What one candidate costs: two calls into C take about as long as memmem does for so many bytes. */
+/** The cost of one candidate: two calls into C take about as long as memmem takes for this many bytes. */
 const CANDIDATE = 2048;
 
-/** How much candidates may cost ahead of the bytes that were passed. */
+/** Credit for false candidates before falling back to memmem, in byte-equivalents. */
 const CREDIT = 16 * CANDIDATE;
 
-/** Below so many bytes a step, memmem is slower than a search for three bytes that the text has not. */
+/** If memmem moves by fewer bytes than this on average, searching for three rare bytes is faster. */
 const SMALL_STEP = 3;
 
-/** How much is copied at once for a search without C, in bytes. */
+/** How much is copied at once for the search in JavaScript, in bytes. */
 const BLOCK = 256 * 1024;
 
 /**
  * A search for a needle.
  *
- * C looks for a byte of the needle that the text seems not to have, and compares the needle wherever it finds one. Where
- * such candidates come too often, memmem goes on for a while; but where the text repeats itself, memmem moves by a byte or
- * two at a time and compares long parts of the needle each time, and three bytes that the text seems not to have take the
- * place of the one. Without memmem, the Two-Way algorithm goes on over copies.
+ * memchr looks for a byte of the needle that does not occur in a sample of the text, and memcmp compares the needle
+ * wherever memchr finds one. If there are too many such candidates, memmem takes over for a while. In repetitive text,
+ * memmem moves by a byte or two at a time and compares long parts of the needle each time; then three bytes that do not occur
+ * in the sample are searched instead of one. Without memmem, the Two-Way algorithm runs over copies.
  */
 class Search {
   readonly needed: number;
@@ -136,7 +136,7 @@ class Search {
     return findSequence ? findSequence(address, length, this.#needle) : this.#findInCopies(address, length);
   }
 
-  /** Follows what is rare in the text from `from` on. As `#follow`; where nothing is, it gives up at once. */
+  /** Searches by what is rare in the text from `from` on. Returns what `#follow` returns, at once if nothing is rare. */
   #followRare(address: number, from: number, length: number): number {
     const needle = this.#needle;
     const memory = this.#memory;
@@ -160,8 +160,8 @@ class Search {
   }
 
   /**
-   * Follows a part of the needle, which `find` finds: the index of the first occurrence, -1 if there is none, or `-2 - from`
-   * where candidates came too often, and none lies before `from`.
+   * Compares the needle wherever `find` finds a certain part of it. Returns the index of the first occurrence, or -1 if there
+   * is none, or `-2 - next` if there were too many candidates, and no occurrence before `next`.
    */
   #follow(
     address: number,
@@ -184,7 +184,7 @@ class Search {
     return -1;
   }
 
-  /** Without C: in copies that overlap, for occurrences across their edges. */
+  /** Searches in JavaScript, in copies that overlap because of occurrences across their edges. */
   #findInCopies(address: number, length: number): number {
     const { needed } = this;
     this.#inCopy ??= twoWay(this.#needle);
@@ -201,10 +201,10 @@ class Search {
   }
 }
 
-/** How much of the needle is looked at where the text repeats itself, in bytes. */
+/** How much of the needle is considered in repetitive text, in bytes. */
 const PREFIX = 256;
 
-/** Where the needle's first or last bytes have one that the sample has not, or -1. */
+/** The index of a byte among the needle's first and last bytes that does not occur in the sample, or -1. */
 function absentByte(sample: Uint8Array, size: number, needle: Uint8Array, needed: number): number {
   const present = new Uint8Array(256);
   for (let at = 0; at < size; at++) present[sample[at] as number] = 1;
@@ -214,7 +214,7 @@ function absentByte(sample: Uint8Array, size: number, needle: Uint8Array, needed
   return -1;
 }
 
-/** Where the needle's first bytes have three that the sample has not, or -1; three that hash alike count as the same. */
+/** The index of three bytes in the needle's prefix that do not occur in the sample, or -1. Equal hashes count as equal. */
 function absentTriple(sample: Uint8Array, size: number, needle: Uint8Array, needed: number): number {
   const present = new Uint8Array(4096);
   const hash = (bytes: Uint8Array, at: number) =>
@@ -226,8 +226,8 @@ function absentTriple(sample: Uint8Array, size: number, needle: Uint8Array, need
 }
 
 /**
- * How far memmem moves at a step in such a text, in bytes, on average: as far as the pair of bytes at its window's end is
- * from the needle's end, when the pair is in the needle at all.
+ * How far memmem moves in such a text on average, in bytes: by the distance from the needle's end at which the needle has
+ * the pair of bytes at the end of memmem's window.
  */
 function averageStep(sample: Uint8Array, size: number, needle: Uint8Array, needed: number): number {
   const hash = (before: number, byte: number) => (byte - (before << 3)) & 255;
@@ -245,8 +245,8 @@ function averageStep(sample: Uint8Array, size: number, needle: Uint8Array, neede
 }
 
 /**
- * Prepares the Two-Way search for a needle, with a table of how far the window's last byte lets it move: linear at its
- * worst, and less than that on most texts.
+ * Prepares the Two-Way search for a needle, with a table of shifts by the last byte of the window. Linear in the worst case,
+ * and sublinear on most texts.
  *
  * @see https://doi.org/10.1145/116825.116845 M. Crochemore, D. Perrin: Two-way string-matching
  */
@@ -258,7 +258,7 @@ export function twoWay(needle: Uint8Array): (text: Uint8Array, size: number) => 
   const { cut, period } = factorize(needle, length);
   let repeats = true;
   for (let index = 0; index < cut && repeats; index++) repeats = needle[index] === needle[index + period];
-  // How far to move when the part before the cut differs, and how much of the needle is known to match after that.
+  // How far to move if the part before the cut differs, and how much of the needle is known to match then.
   const shift = repeats ? period : MathMax(cut, length - cut) + 1;
   const kept = repeats ? length - period : 0;
   return (text, size) => {
@@ -287,7 +287,7 @@ export function twoWay(needle: Uint8Array): (text: Uint8Array, size: number) => 
   };
 }
 
-/** Cuts the needle in two where the part behind the cut is its greatest suffix, by the order of bytes or its reverse. */
+/** Cuts the needle so that the part after the cut is its greatest suffix, by the order of bytes or the reverse order. */
 function factorize(needle: Uint8Array, length: number): { cut: number; period: number } {
   const up = greatestSuffix(needle, length, 1);
   const down = greatestSuffix(needle, length, -1);

@@ -1,5 +1,5 @@
 /**
- * Picks the running system's platform. This is the one place that asks which system it is.
+ * Picks the running system's platform. Only this file asks which system it is.
  *
  * @module
  */
@@ -18,9 +18,9 @@ import { constants as windowsConstants, granularity as windowsGranularity, windo
 interface System {
   constants: Constants;
   open(ffi: Ffi, errors: ErrorFactory): Platform;
-  /** What a mapping's offset must be a multiple of, in bytes, where that is not a page. */
+  /** What a mapping's offset must be a multiple of, in bytes, if that is not the page size. */
   granularity?: number;
-  /** The page size in bytes off x64, where all its kernels have the same. */
+  /** The page size in bytes on architectures other than x64, if all kernels have the same. */
   pageSize?: number;
 }
 
@@ -32,34 +32,35 @@ const SYSTEMS: Partial<Record<string, System>> = {
   win32: { constants: windowsConstants, open: windowsPlatform, granularity: windowsGranularity, pageSize: 4096 },
 };
 
-/** The running system's constants; none where the system is unknown. */
+/** The running system's constants; none if the system is unknown. */
 export const constants: Constants = SYSTEMS[platform]?.constants ?? {};
 
 /**
  * Opens the running system's platform.
  *
  * @throws {PlatformUnavailable} The system is unknown.
- * @throws {FfiUnavailable} There is no way to call C.
+ * @throws {FfiUnavailable} C cannot be called.
  */
 export function openPlatform(errors: ErrorFactory, name: string = platform): Platform {
   const system = SYSTEMS[name];
   if (system === undefined) {
     const known = ObjectKeys(SYSTEMS).join(", ");
-    throw new PlatformUnavailable(`the system "${name}" is unknown to mmap-ffi: run it on ${known}`);
+    throw new PlatformUnavailable(`mmap-ffi does not support the system "${name}": run it on ${known}`);
   }
   return system.open(openFfi(), errors);
 }
 
 /**
- * The system's page size in bytes, known when the module is imported. x64 has pages of 4 KiB on every system; elsewhere most
- * kernels are built for one size of several, and must be asked. NaN where they can't be: nothing can be mapped there.
+ * The system's page size in bytes, known when the module is imported. On x64 it is 4 KiB on every system. On other
+ * architectures kernels are built for one of several sizes, so the kernel is asked. NaN if that fails: then nothing can be
+ * mapped.
  */
-export const pageSize: number = arch === "x64" ? 4096 : (SYSTEMS[platform]?.pageSize ?? askForPageSize());
+export const pageSize: number = arch === "x64" ? 4096 : (SYSTEMS[platform]?.pageSize ?? queryPageSize());
 
-/** What a mapping's offset must be a multiple of, in bytes: a page, on all systems but Windows. */
+/** What a mapping's offset must be a multiple of, in bytes: the page size on all systems but Windows. */
 export const allocationGranularity: number = SYSTEMS[platform]?.granularity ?? pageSize;
 
-function askForPageSize(): number {
+function queryPageSize(): number {
   try {
     return openPlatform({ system: (syscall, _errno, code) => new Error(`${syscall}: ${code}`) }).pageSize;
   } catch {

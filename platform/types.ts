@@ -1,23 +1,23 @@
 /**
- * What the library asks of an operating system. Each system has one file beside this one that implements `Platform`;
- * `lib/mapping.ts` alone decides when its functions are called.
+ * What the library needs of an operating system. Each system has one file or folder here that implements `Platform`.
+ * `lib/mapping/` alone decides when memory is unmapped.
  *
- * Addresses are JavaScript numbers, lengths and offsets are in bytes. Every function that calls the system throws what
- * `ErrorFactory` makes when the system refuses.
+ * Addresses are JavaScript numbers, lengths and offsets are in bytes. A function that calls the system throws an error of the
+ * `ErrorFactory` if the call fails.
  *
  * @module
  */
 
-/** A system's constants by their C names; those that it lacks are absent. */
+/** A system's constants by their C names. Those that it does not have are absent. */
 export type Constants = Readonly<Record<string, number>>;
 
-/** Makes the errors that a platform throws; `lib` owns their classes. */
+/** Makes the errors that a platform throws. Their classes are in `lib`. */
 export interface ErrorFactory {
-  /** The system refused the call `syscall`, with its error number, that number's name ("ENOMEM") and meaning. */
+  /** The error of a failed call: its name, the system's error number, that number's name ("ENOMEM") and meaning. */
   system(syscall: string, errno: number, code: string, meaning: string): Error;
 }
 
-/** How the user asks for a map to be protected. */
+/** The user's options that decide how a map is protected. */
 export interface ProtectionRequest {
   /** -1: anonymous memory. */
   readonly descriptor: number;
@@ -29,17 +29,17 @@ export interface ProtectionRequest {
 
 /** How a map is protected. */
 export interface Protection {
-  /** The system's own words for it: `PROT_*` and `MAP_*` on POSIX. */
+  /** The system's flags: `PROT_*` and `MAP_*` on POSIX. */
   readonly prot: number;
   readonly flags: number;
-  /** May the library read the memory, and write to it? */
+  /** Whether the library may read the memory, and write to it. */
   readonly readable: boolean;
   readonly writable: boolean;
   /** The system maps in multiples of this many bytes: a page, or a huge one. */
   readonly unit: number;
-  /** Do writes reach the file (or, in an anonymous map, the processes that share it)? */
+  /** Whether writes reach the file (or, in an anonymous map, the processes that share it). */
   readonly shared: boolean;
-  /** The name of the mapping object, where the system has such. */
+  /** The name of the mapping object; `undefined` without one, and on systems that do not name mappings. */
   readonly name: string | undefined;
 }
 
@@ -62,19 +62,19 @@ export interface MapRequest {
 
 /** What a descriptor stands for. */
 export interface FileStatus {
-  /** Is it a regular file, whose size says how much of it can be mapped? */
+  /** Whether it is a regular file, whose size says how much of it can be mapped. */
   readonly regular: boolean;
   readonly size: number;
 }
 
-/** What keeps the process alive when mapped pages are gone because their file shrank: a touch finds zeros instead. */
+/** Keeps the process alive if a mapped file is truncated: accessing a lost page then reads zeros. */
 export interface Guard {
   /** The number of pages replaced so far is `faults[index]`. The array outlives the guard; other guards share it. */
   readonly faults: Int32Array;
   readonly index: number;
-  /** The lowest address where pages were replaced; the region's end where none was. */
+  /** The lowest address of a replaced page; the region's end if none was replaced. */
   lowest(): number;
-  /** Ends it. To be called before the region is unmapped, for then others may get its addresses. */
+  /** Ends the guard. Call it before the region is unmapped, because its addresses may be used again at once. */
   release(): void;
 }
 
@@ -86,8 +86,8 @@ export interface FileLock {
 }
 
 /**
- * One operating system, as the library uses it. What a system lacks is `undefined` and not absent, so that nobody finds in its
- * place what other code has put into `Object.prototype`.
+ * One operating system, as the library uses it. What a system does not support is `undefined` and not absent, so that a
+ * property that was added to `Object.prototype` is not taken for it.
  */
 export interface Platform {
   /** The unit of protection and flushing, in bytes. */
@@ -96,86 +96,89 @@ export interface Platform {
   readonly allocationGranularity: number;
   /** The length in bytes of the largest `ArrayBuffer` that `view` can make. */
   readonly maxViewLength: number;
-  /** Up to so many bytes, a copy of a part of a view is made sooner than `load` fills a new array. */
+  /** The largest copy, in bytes, that is faster from a view than through `load`. */
   readonly smallCopyLimit: number;
   /**
    * Whether the runtime's own operations hold the ArrayBuffer that they work on until they end, even a detached one: then
    * no operation is under way on a buffer that was garbage-collected.
    */
   readonly operationsKeepBuffers: boolean;
-  /** May a file get shorter while it is mapped? Where not, nobody else's map of it can lose pages either. */
+  /** Whether a file can be truncated while it is mapped. If not, no map can lose pages. */
   readonly canTruncateMappedFiles: boolean;
-  /** Does a writable map that reaches behind the end of its file extend the file? Where not, that is an error. */
+  /** Whether a writable map that reaches past the end of its file extends the file. If not, that is an error. */
   readonly mappingExtendsFile: boolean;
-  /** Do the numbers that `duplicate` gives mean something outside of this library: to `node:fs`, to child processes? */
+  /** Whether `duplicate` returns real descriptors, which `node:fs` and child processes can use. */
   readonly hasRealDescriptors: boolean;
 
-  /** @throws {TypeError} The options contradict each other, or this system lacks one. */
+  /** @throws {TypeError} The options contradict each other, or this system does not support one. */
   protection(request: ProtectionRequest): Protection;
 
-  /** Maps memory and gives its address, which `allocationGranularity` divides. */
+  /** Maps memory and returns its address, a multiple of `allocationGranularity`. */
   map(request: MapRequest): number;
   unmap(address: number, length: number): void;
-  /** Changes the length of a mapping of which no view exists, and gives its address, which may be a new one. */
+  /** Changes the length of a mapping that has no views, and returns its address, which may be a new one. */
   remap(address: number, length: number, request: MapRequest): number;
-  /** Puts private zeros in place of mapped pages. */
+  /** Replaces mapped pages by private zero pages (mmap with MAP_FIXED). */
   mapZeros(address: number, length: number): void;
   /**
    * Replaces mapped pages, which releases their file and memory while the addresses stay taken. What still uses them gets
    * an error if `guarded` (EFAULT, from a system call) or zeros. Undefined if unsupported.
    */
   readonly retire: ((address: number, length: number, guarded: boolean) => void) | undefined;
-  /** Guards mapped pages of a file. Absent, or `undefined`, where that can't be. */
+  /** Guards the mapped pages of a file. Returns `undefined`, or is `undefined`, if that is not supported. */
   readonly guard: ((address: number, length: number) => Guard | undefined) | undefined;
-  /** Writes changed pages to the file and waits for it. `descriptor` is the file's, -1 where none was kept or written to. */
+  /** Writes changed pages to the disk. `descriptor` is the file's, or -1 if none was kept or the file is not written to. */
   flush(address: number, length: number, descriptor: number): void;
   /**
-   * The same while the program goes on, where the system has that: until the promise is kept or broken, the descriptor must
-   * stay open; the memory need not.
+   * Like `flush`, without blocking if the system supports that. The descriptor must stay open until the promise is settled;
+   * the memory may be unmapped.
    */
   flushAsync(address: number, length: number, descriptor: number): Promise<void>;
-  /** @throws {RangeError} The advice is not one that this system has, or one that would make the memory unusable. */
+  /** @throws {RangeError} The system does not have this advice, or it would make the memory unusable. */
   advise(address: number, length: number, advice: number): void;
   /**
-   * Keeps pages in memory until `unlock`. Those of a file may come in only as they are touched: to bring them in for writing
-   * would copy the pages of a private mapping.
+   * Keeps pages in memory until `unlock`. Pages of a file may be locked only once they are accessed: faulting them in for
+   * writing would copy the pages of a private mapping.
    */
   lock(address: number, length: number, ofFile: boolean): void;
   unlock(address: number, length: number): void;
-  /** Says of each page whether it is in memory, by the lowest bit of its byte in `pages`. Absent where the system can't tell. */
+  /** Sets the lowest bit of a page's byte in `pages` if the page is in memory. `undefined` if unsupported. */
   readonly residency: ((address: number, length: number, pages: Uint8Array) => void) | undefined;
-  /** Brings pages into memory, for reading or as a write of each would, without a signal; false where the system can't. */
+  /**
+   * Faults pages in, for reading or for writing, with an error instead of a signal for lost pages. Returns false if the
+   * system does not support it.
+   */
   populate(address: number, length: number, write: boolean): boolean;
 
-  /** Frees the name of a mapping for one of another length. @throws Somebody else uses a mapping of that name. */
+  /** Releases the name of a mapping for one of another length. @throws Somebody else uses a mapping of that name. */
   readonly releaseName: ((address: number, name: string) => void) | undefined;
   /**
-   * Maps `length` bytes from `offset`, a multiple of `allocationGranularity`, of a mapping for reading once more, as a
-   * private copy: what the user may see, where a stray write to the mapping itself would kill the process.
+   * Maps `length` bytes from `offset`, a multiple of `allocationGranularity`, of a mapping for reading once more, as private
+   * pages: for the user's views on systems where a stray write to the mapping itself would kill the process.
    */
   readonly mapPrivateView: ((address: number, offset: number, length: number) => number) | undefined;
 
-  /** Runs `use`, during which the open descriptor is also known by the path that it was opened with. */
+  /** Runs `use`, in which the open descriptor can also be resolved by the path that it was opened with. */
   readonly withPath: (<T>(descriptor: number, path: string, writable: boolean, use: () => T) => T) | undefined;
   status(descriptor: number): FileStatus;
   truncate(descriptor: number, size: number): void;
   /**
-   * Has the file system set aside what a file needs for its bytes from `offset`, at least one, so that no write of them
-   * finds the disk full. Absent where the system cannot be asked.
+   * Allocates disk blocks for a range of at least one byte (posix_fallocate), so that later writes to it cannot fail with
+   * ENOSPC. `undefined` if unsupported.
    */
   readonly allocateBlocks: ((descriptor: number, offset: number, length: number) => void) | undefined;
-  /** undefined if unsupported. */
+  /** `undefined` if unsupported. */
   readonly fileLock: FileLock | undefined;
-  /** Duplicates a descriptor; child processes do not inherit the copy. */
+  /** Duplicates a descriptor, with close-on-exec: child processes do not inherit the duplicate. */
   duplicate(descriptor: number): number;
   closeDescriptor(descriptor: number): void;
   /**
-   * A descriptor of an empty file that lives in memory, by which other processes can share an anonymous map; -1 where there
-   * is none: nobody else can have the map's pages then.
+   * A descriptor of an empty file in memory, through which other processes can share an anonymous map; -1 if that is not
+   * supported: then no other process can have the map's pages.
    */
   anonymousFile(protection: Protection): number;
 
-  /** An `ArrayBuffer` over mapped memory, without a copy. */
+  /** An `ArrayBuffer` over mapped memory, without a copy. The caller keeps the memory mapped while the buffer is in use. */
   view(address: number, length: number): ArrayBuffer;
   /** The index of the first byte equal to `byte`, or -1. */
   findByte(address: number, length: number, byte: number): number;
@@ -184,12 +187,12 @@ export interface Platform {
   findLastBytes(address: number, length: number, needle: Uint8Array): number;
   /** Copies within mapped memory; the ranges may overlap. */
   move(destination: number, source: number, length: number): void;
-  /** Copies `length` bytes, out of mapped memory into an array that has so many, and out of such an array into mapped memory. */
+  /** Copies `length` bytes out of mapped memory into an array, or out of an array into mapped memory. The array has as many. */
   load(address: number, target: Uint8Array, length: number): void;
   store(address: number, source: Uint8Array, length: number): void;
 }
 
-/** Thrown by `openPlatform` where there is no platform: says why, and the one thing to do about it. */
+/** Thrown by `openPlatform` if the system is not supported. The message says what to do about it. */
 export class PlatformUnavailable extends Error {
   override readonly name = "PlatformUnavailable";
 }
