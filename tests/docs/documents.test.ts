@@ -89,4 +89,18 @@ unless(partial, test)("each link between the documents leads to a file and a hea
   assert.equal(broken, []);
 });
 
+unless(partial, test)("each file of the project that a document names exists", () => {
+  const documents = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "bench/README.md", "examples/README.md"];
+  documents.push(...readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`));
+  const named = documents.flatMap((document) => {
+    const paths = read(document).matchAll(/`((?:lib|ffi|platform|tests|docs|bench|examples)\/[a-z0-9_./-]*)`/g);
+    return [...paths].map(([, path]) => ({ document, path: `${path}` }));
+  });
+  assert.ok(named.length > 20, `${named.length} files`);
+  assert.equal(
+    named.filter(({ path }) => !exists(path)),
+    [],
+  );
+});
+
 test.run();
