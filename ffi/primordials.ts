@@ -61,6 +61,22 @@ const uncurryThis = bind.bind(call) as <This, Arguments extends unknown[], Resul
 
 export const ArrayPrototypeIncludes = uncurryThis(globalThis.Array.prototype.includes);
 
+/** Undefined in Node 20. */
+const transfer = (globalThis.ArrayBuffer.prototype as { transfer?: (length: number) => globalThis.ArrayBuffer })
+  .transfer;
+export const ArrayBufferPrototypeTransfer = transfer && uncurryThis(transfer);
+export const FinalizationRegistryPrototypeRegister = uncurryThis(
+  globalThis.FinalizationRegistry.prototype.register,
+) as <T>(registry: globalThis.FinalizationRegistry<T>, target: object, held: T, token?: object) => void;
+export const WeakMapPrototypeSet = uncurryThis(globalThis.WeakMap.prototype.set) as <K extends object, V>(
+  map: globalThis.WeakMap<K, V>,
+  key: K,
+  value: V,
+) => void;
+
+/** To be called as a method, because an own property is faster than a call by `ReflectApply`. */
+export const { set: TypedArrayPrototypeSet } = globalThis.Uint8Array.prototype;
+
 const mapPrototype = globalThis.Map.prototype as globalThis.Map<unknown, unknown>;
 export const MapPrototypeDelete = uncurryThis(mapPrototype.delete);
 export const MapPrototypeGet = uncurryThis(mapPrototype.get) as <K, V>(

@@ -9,7 +9,7 @@
 
 import { builtins } from "../ffi/builtins.ts";
 import { AtomicsWait, Int32Array, SharedArrayBuffer, Uint8Array } from "../ffi/primordials.ts";
-import { platform } from "./mapping.ts";
+import { platform } from "./platform.ts";
 
 /** What `withSize` returns if another opener removed the file before the lock was taken. */
 export const REMOVED: unique symbol = Symbol("removed");

@@ -5,7 +5,7 @@
  */
 
 import { FinalizationRegistry, queueMicrotask, ReflectApply } from "../ffi/primordials.ts";
-import type { Mapping } from "./mapping.ts";
+import type { Mapping } from "./mapping/mapping.ts";
 
 /** A map that has not been closed yet. */
 export interface Registration {

@@ -29,7 +29,8 @@ import {
 import { MADV_REMOVE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
 import { show } from "./errors.ts";
 import { cancel, type Registration, registerLater } from "./finalizer.ts";
-import { Mapping } from "./mapping.ts";
+import { Mapping } from "./mapping/mapping.ts";
+import type { Memory } from "./mapping/memory.ts";
 import { OpenedFile, openAndMap } from "./open.ts";
 import {
   type Access,
@@ -44,7 +45,6 @@ import {
 } from "./options.ts";
 import { lineEnd, lines } from "./search/lines.ts";
 import { type ByteMatch, find, findLast, matches } from "./search/search.ts";
-import { copiedLine } from "./slab.ts";
 import { type BytesLike, boolean, bound, byte, bytesOf, integer, MAX_INTEGER, slice } from "./validate.ts";
 import { elementSize, type ViewConstructor } from "./view-types.ts";
 
@@ -228,7 +228,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   get length(): number {
-    return this.#mapping.length;
+    return this.#mapping.memory.length;
   }
 
   /**
@@ -310,7 +310,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   get guarded(): boolean {
-    return this.#mapping.guarded;
+    return this.#mapping.memory.region.guard !== undefined;
   }
 
   /**
@@ -330,7 +330,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   get faults(): number {
-    return this.#mapping.faults;
+    return this.#mapping.faults();
   }
 
   /**
@@ -353,8 +353,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   get bytes(): Uint8Array<ArrayBuffer> {
-    this.#checkReadable();
-    return this.#mapping.bytes();
+    return this.#readable().views.whole();
   }
 
   /**
@@ -399,11 +398,11 @@ export class MMap implements Disposable, Iterable<number> {
     const size = elementSize(type);
     const start = integer("byteOffset", byteOffset, 0, MAX_INTEGER);
     const wanted = length === undefined ? undefined : integer("length", length, 0, MAX_INTEGER);
-    this.#checkReadable();
-    const room = this.#mapping.length - start;
-    if (room < 0) throw new RangeError(`byteOffset must be from 0 to ${this.#mapping.length}: got ${start}`);
-    if ((this.#mapping.offset + start) % size !== 0) {
-      const place = this.#mapping.offset === 0 ? "" : `, at ${this.#mapping.offset + start} in the file`;
+    const memory = this.#readable();
+    const room = memory.length - start;
+    if (room < 0) throw new RangeError(`byteOffset must be from 0 to ${memory.length}: got ${start}`);
+    if ((memory.offset + start) % size !== 0) {
+      const place = memory.offset === 0 ? "" : `, at ${memory.offset + start} in the file`;
       throw new RangeError(
         `byteOffset must be at a multiple of ${size} in the file for ${type.name}: got ${start}${place}; ` +
           "a DataView reads and writes at any offset",
@@ -421,7 +420,7 @@ export class MMap implements Disposable, Iterable<number> {
     // The constructors have no call signature in common.
     const View = type as unknown as new (buffer: ArrayBuffer, byteOffset: number, length: number) => InstanceType<T>;
     if (count === 0) return new View(new ArrayBuffer(0), 0, 0);
-    const part = this.#mapping.part(start, count * size);
+    const part = memory.views.part(start, count * size);
     return new View(part.buffer, part.byteOffset, count);
   }
 
@@ -441,10 +440,9 @@ export class MMap implements Disposable, Iterable<number> {
    */
   at(index: number): number | undefined {
     const place = integer("index", index, -MAX_INTEGER, MAX_INTEGER);
-    this.#checkReadable();
-    const { length } = this.#mapping;
+    const { length, window } = this.#readable();
     const from = place < 0 ? place + length : place;
-    return from >= 0 && from < length ? this.#mapping.byte(from) : undefined;
+    return from >= 0 && from < length ? window.byte(from) : undefined;
   }
 
   /**
@@ -464,11 +462,11 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   slice(start?: number, end?: number, step?: number): Uint8Array<ArrayBuffer> {
-    const part = slice(start, end, step, this.#mapping.length);
-    this.#checkReadable();
-    if (part.step === 1) return this.#mapping.read(part.start, part.start + part.count);
+    const memory = this.#readable();
+    const part = slice(start, end, step, memory.length);
+    if (part.step === 1) return memory.read(part.start, part.start + part.count);
     const copy = new Uint8Array(part.count);
-    for (let index = 0; index < part.count; index++) copy[index] = this.#mapping.byte(part.start + index * part.step);
+    for (let index = 0; index < part.count; index++) copy[index] = memory.window.byte(part.start + index * part.step);
     return copy;
   }
 
@@ -490,20 +488,20 @@ export class MMap implements Disposable, Iterable<number> {
    */
   assign(bytes: BytesLike, start?: number, end?: number, step?: number): void {
     const source = bytesOf("bytes", bytes);
-    this.#checkWritable();
-    const part = slice(start, end, step, this.#mapping.length);
+    const memory = this.#writable();
+    const part = slice(start, end, step, memory.length);
     const length = lengthOf(source);
     if (length !== part.count) {
       throw new RangeError(`bytes must have the slice's length, ${part.count}: got ${length}`);
     }
     if (part.step === 1) {
-      this.#mapping.write(part.start, source, length);
+      memory.window.write(part.start, source, length);
       return;
     }
     // Copied first, because the source may be a view of this map, which the writes below would change.
     const copy = new Uint8Array(source);
     for (let index = 0; index < length; index++) {
-      this.#mapping.setByte(part.start + index * part.step, copy[index] as number);
+      memory.window.setByte(part.start + index * part.step, copy[index] as number);
     }
   }
 
@@ -520,8 +518,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   *[Symbol.iterator](): Generator<number, void> {
-    this.#checkReadable();
-    for (let index = 0; index < this.#mapping.length; index++) yield this.#mapping.byte(index);
+    for (let index = 0; index < this.#readable().length; index++) yield this.#readable().window.byte(index);
   }
 
   /**
@@ -542,11 +539,11 @@ export class MMap implements Disposable, Iterable<number> {
    */
   read(n?: number | null): Uint8Array<ArrayBuffer> {
     const count = n === undefined || n === null ? -1 : integer("n", n, -MAX_INTEGER, MAX_INTEGER);
-    this.#checkReadable();
+    const memory = this.#readable();
     const start = this.#position;
-    const rest = MathMax(0, this.#mapping.length - start);
+    const rest = MathMax(0, memory.length - start);
     const end = start + (count < 0 ? rest : MathMin(count, rest));
-    const bytes = this.#mapping.read(start, end);
+    const bytes = memory.read(start, end);
     this.#position = end;
     return bytes;
   }
@@ -567,10 +564,9 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   readByte(): number {
-    this.#checkReadable();
-    if (this.#position >= this.#mapping.length)
-      throw new RangeError(`the position is at the end, ${this.#mapping.length}: no byte to read`);
-    const value = this.#mapping.byte(this.#position);
+    const { length, window } = this.#readable();
+    if (this.#position >= length) throw new RangeError(`the position is at the end, ${length}: no byte to read`);
+    const value = window.byte(this.#position);
     this.#position++;
     return value;
   }
@@ -595,15 +591,15 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   readline(): Uint8Array<ArrayBuffer> {
-    this.#checkReadable();
+    const memory = this.#readable();
     const start = this.#position;
-    const length = this.#mapping.copyLine(start);
-    if (length !== -1) {
-      this.#position += length;
-      return copiedLine(length);
+    const line = memory.window.line(start);
+    if (line !== undefined) {
+      this.#position += lengthOf(line);
+      return line;
     }
-    const end = lineEnd(this.#mapping, start, this.#mapping.length);
-    const bytes = this.#mapping.read(start, end);
+    const end = lineEnd(memory, start, memory.length);
+    const bytes = memory.read(start, end);
     this.#position = end;
     return bytes;
   }
@@ -628,7 +624,7 @@ export class MMap implements Disposable, Iterable<number> {
    */
   lines(start?: number, end?: number): IteratorObject<Uint8Array<ArrayBuffer>, undefined> {
     const { from, to } = this.#range(start, end);
-    return lines(() => this.#mapping, from, to);
+    return lines(() => this.#mapping.memory, from, to);
   }
 
   /**
@@ -648,15 +644,15 @@ export class MMap implements Disposable, Iterable<number> {
    */
   write(bytes: BytesLike): number {
     const source = bytesOf("bytes", bytes);
-    this.#checkWritable();
+    const memory = this.#writable();
     const length = lengthOf(source);
-    const room = this.#mapping.length - this.#position;
+    const room = memory.length - this.#position;
     if (length > room) {
       throw new RangeError(
         `bytes must fit between the position ${this.#position} and the end: got ${length} for ${room} bytes; resize() the map first`,
       );
     }
-    this.#mapping.write(this.#position, source, length);
+    memory.window.write(this.#position, source, length);
     this.#position += length;
     return length;
   }
@@ -678,10 +674,9 @@ export class MMap implements Disposable, Iterable<number> {
    */
   writeByte(value: number): void {
     const checked = byte("value", value);
-    this.#checkWritable();
-    if (this.#position >= this.#mapping.length)
-      throw new RangeError(`the position is at the end, ${this.#mapping.length}: no room for value`);
-    this.#mapping.setByte(this.#position, checked);
+    const { length, window } = this.#writable();
+    if (this.#position >= length) throw new RangeError(`the position is at the end, ${length}: no room for value`);
+    window.setByte(this.#position, checked);
     this.#position++;
   }
 
@@ -704,7 +699,7 @@ export class MMap implements Disposable, Iterable<number> {
   seek(pos: number, whence: number = SEEK_SET): number {
     const distance = integer("pos", pos, -MAX_INTEGER, MAX_INTEGER);
     const from = integer("whence", whence, SEEK_SET, SEEK_END);
-    const { length } = this.#mapping;
+    const { length } = this.#mapping.memory;
     const base = from === SEEK_SET ? 0 : from === SEEK_CUR ? this.#position : length;
     const target = base + distance;
     if (target < 0 || target > length) {
@@ -729,7 +724,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   tell(): number {
-    this.#mapping.check();
+    this.#checkOpen();
     return this.#position;
   }
 
@@ -745,7 +740,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   seekable(): true {
-    this.#mapping.check();
+    this.#checkOpen();
     return true;
   }
 
@@ -768,8 +763,8 @@ export class MMap implements Disposable, Iterable<number> {
    */
   find(sub: BytesLike, start?: number, end?: number): number {
     const needle = bytesOf("sub", sub);
-    const { from, to } = this.#range(start, end);
-    return find(this.#mapping, needle, from, to);
+    const { memory, from, to } = this.#range(start, end);
+    return find(memory, needle, from, to);
   }
 
   /**
@@ -789,8 +784,8 @@ export class MMap implements Disposable, Iterable<number> {
    */
   rfind(sub: BytesLike, start?: number, end?: number): number {
     const needle = bytesOf("sub", sub);
-    const { from, to } = this.#range(start, end);
-    return findLast(this.#mapping, needle, from, to);
+    const { memory, from, to } = this.#range(start, end);
+    return findLast(memory, needle, from, to);
   }
 
   /**
@@ -843,7 +838,7 @@ export class MMap implements Disposable, Iterable<number> {
       flags: ReflectApply(flagsOf, copy, NO_ARGUMENTS),
     };
     const { from, to } = this.#range(start, end);
-    return matches(() => this.#mapping, expression, from, to);
+    return matches(() => this.#mapping.memory, expression, from, to);
   }
 
   /**
@@ -866,12 +861,12 @@ export class MMap implements Disposable, Iterable<number> {
     const to = integer("dest", dest, 0, MAX_INTEGER);
     const from = integer("src", src, 0, MAX_INTEGER);
     const bytes = integer("count", count, 0, MAX_INTEGER);
-    this.#checkWritable();
-    this.#checkReadable();
-    const { length } = this.#mapping;
+    this.#writable();
+    const memory = this.#readable();
+    const { length } = memory;
     if (to + bytes > length) throw new RangeError(`dest + count must be at most ${length}: got ${to} + ${bytes}`);
     if (from + bytes > length) throw new RangeError(`src + count must be at most ${length}: got ${from} + ${bytes}`);
-    this.#mapping.move(to, from, bytes);
+    memory.move(to, from, bytes);
   }
 
   /**
@@ -906,11 +901,11 @@ export class MMap implements Disposable, Iterable<number> {
     const length = integer("newSize", newSize, 1, MAX_INTEGER - this.#mapping.offset);
     const { reserve = false } = checkObject(options);
     boolean("reserve", reserve);
-    this.#mapping.check();
+    this.#checkOpen();
     if (this.#access === "read" || this.#access === "copy") {
       throw new TypeError(`a map with access "${this.#access}" cannot be resized: only "write" and "default" can`);
     }
-    this.#checkWritable();
+    this.#writable();
     this.#mapping.resize(length, reserve);
     this.#position = MathMin(this.#position, length);
   }
@@ -992,7 +987,7 @@ export class MMap implements Disposable, Iterable<number> {
 
   /** The part of a range that can be flushed: nothing of a private map, whose changes never reach the file. */
   #flushed(offset: number, size: number | undefined): { start: number; count: number } {
-    const { length } = this.#mapping;
+    const { length } = this.#mapping.memory;
     const start = integer("offset", offset, 0, length);
     const count = size === undefined ? length - start : integer("size", size, 0, length - start);
     return { start, count: this.#mapping.protection.shared ? count : 0 };
@@ -1025,10 +1020,11 @@ export class MMap implements Disposable, Iterable<number> {
       throw new TypeError("option must be a MADV_* constant that this system has: got undefined");
     }
     const advice = integer("option", option, -(2 ** 31), 2 ** 31 - 1);
-    const from = integer("start", start, 0, this.#mapping.length - 1);
-    const rest = this.#mapping.length - from;
+    const all = this.#mapping.memory.length;
+    const from = integer("start", start, 0, all - 1);
+    const rest = all - from;
     // MADV_REMOVE punches a hole into the file, whatever the protection of the memory is.
-    if (advice === MADV_REMOVE) this.#checkWritable();
+    if (advice === MADV_REMOVE) this.#writable();
     const count = length === undefined ? rest : MathMin(integer("length", length, 0, MAX_INTEGER), rest);
     this.#mapping.advise(advice, from, count);
   }
@@ -1064,7 +1060,7 @@ export class MMap implements Disposable, Iterable<number> {
    */
   lock(start = 0, length?: number): void {
     const { from, count } = this.#span(start, length);
-    this.#checkReadable();
+    this.#readable();
     if (count > 0) this.#mapping.lock(from, count);
   }
 
@@ -1159,8 +1155,8 @@ export class MMap implements Disposable, Iterable<number> {
     const { write = false } = checkObject(options);
     boolean("write", write);
     const { from, count } = this.#span(start, length);
-    this.#checkReadable();
-    if (write) this.#checkWritable();
+    this.#readable();
+    if (write) this.#writable();
     if (count > 0) this.#mapping.prefault(from, count, write);
   }
 
@@ -1218,29 +1214,35 @@ export class MMap implements Disposable, Iterable<number> {
     this.close();
   }
 
-  #range(start: unknown, end: unknown): { from: number; to: number } {
-    const { length } = this.#mapping;
-    const from = bound("start", start, length, 0);
-    const to = bound("end", end, length, length);
-    this.#checkReadable();
-    return { from, to };
+  #range(start: unknown, end: unknown): { memory: Memory; from: number; to: number } {
+    const memory = this.#readable();
+    const { length } = memory;
+    return { memory, from: bound("start", start, length, 0), to: bound("end", end, length, length) };
   }
 
   /** The start and the length of a range that must lie within the map. */
   #span(start: number, length: number | undefined): { from: number; count: number } {
-    const all = this.#mapping.length;
+    const all = this.#mapping.memory.length;
     const from = integer("start", start, 0, all);
     return { from, count: length === undefined ? all - from : integer("length", length, 0, all - from) };
   }
 
-  #checkReadable(): void {
-    this.#mapping.check();
-    if (!this.#mapping.protection.readable) throw new TypeError("the map cannot be read: its prot lacks PROT_READ");
+  /** @throws {MMapError} `ERR_MMAP_CLOSED` */
+  #checkOpen(): void {
+    this.#mapping.memory;
   }
 
-  #checkWritable(): void {
-    this.#mapping.check();
-    if (this.#mapping.protection.writable) return;
+  /** The map's memory, which may be read. It must be asked for again after user code has run. */
+  #readable(): Memory {
+    const { memory } = this.#mapping;
+    if (memory.protection.readable) return memory;
+    throw new TypeError("the map cannot be read: its prot lacks PROT_READ");
+  }
+
+  /** The map's memory, which may be written. */
+  #writable(): Memory {
+    const { memory } = this.#mapping;
+    if (memory.protection.writable) return memory;
     const why = this.#access === "read" ? 'its access is "read"' : "its prot lacks PROT_WRITE";
     throw new TypeError(`the map cannot be written: ${why}`);
   }
@@ -1269,8 +1271,7 @@ export class MMap implements Disposable, Iterable<number> {
     ObjectDefineProperty(prototype, Symbol.for("Deno.customInspect"), describe);
     ObjectDefineProperty(prototype, Symbol.toStringTag, { configurable: true, value: "MMap" });
 
-    const placeOf = (map: MMap, index: number): number => {
-      const { length } = map.#mapping;
+    const placeOf = (length: number, index: number): number => {
       const place = index < 0 ? index + length : index;
       if (!NumberIsInteger(index)) throw new TypeError(`index must be an integer: got ${show(index)}`);
       if (place < 0 || place >= length)
@@ -1285,15 +1286,15 @@ export class MMap implements Disposable, Iterable<number> {
       get(target, key, receiver) {
         const index = indexOf(key);
         if (index === undefined || !isMap(receiver)) return ReflectGet(target, key, receiver);
-        receiver.#checkReadable();
-        return receiver.#mapping.byte(placeOf(receiver, index));
+        const { length, window } = receiver.#readable();
+        return window.byte(placeOf(length, index));
       },
       set(target, key, value, receiver) {
         const index = indexOf(key);
         if (index === undefined || !isMap(receiver)) return ReflectSet(target, key, value, receiver);
         const checked = byte("value", value);
-        receiver.#checkWritable();
-        receiver.#mapping.setByte(placeOf(receiver, index), checked);
+        const { length, window } = receiver.#writable();
+        window.setByte(placeOf(length, index), checked);
         return true;
       },
     });

@@ -7,19 +7,20 @@
 import { builtins } from "../ffi/builtins.ts";
 import { show, withPath } from "./errors.ts";
 import { REMOVED, withSize } from "./extend.ts";
-import { knownByPath, type Offer, reserve as reserveBlocks } from "./mapping.ts";
+import type { OpenedDescriptor } from "./mapping/backing.ts";
 import { checkObject, checkOptions, type MMapOptions, type OpenOptions, pathOf, reachesFile } from "./options.ts";
+import { allocateFileBlocks, withOpenedPath } from "./platform.ts";
 import { boolean, integer, MAX_INTEGER } from "./validate.ts";
 
 /**
  * A file that this module has opened, for one map to adopt: that spares the map a duplicate of the descriptor. `open`
  * passes it to the constructor of `MMap`, which ignores anything else, so no other code decides which descriptor a map closes.
  */
-export class OpenedFile implements Offer {
+export class OpenedFile implements OpenedDescriptor {
   readonly #genuine = true;
   readonly descriptor: number;
   readonly path: string;
-  taken = false;
+  adopted = false;
 
   constructor(descriptor: number, path: string) {
     this.descriptor = descriptor;
@@ -54,14 +55,14 @@ function openOnce<T>(path: string, request: OpenRequest, make: MakeMap<T>): T | 
   const { descriptor, newPath } = openFile(path, request);
   const file = new OpenedFile(descriptor, path);
   const use = () =>
-    knownByPath(descriptor, path, writable, () => {
-      if (reserve) reserveBlocks(descriptor, offset, length);
+    withOpenedPath(descriptor, path, writable, () => {
+      if (reserve) allocateFileBlocks(descriptor, offset, length);
       return make(file, length, map);
     });
   try {
     return create ? withSize(descriptor, offset + length, newPath, use) : use();
   } finally {
-    if (!file.taken) builtins().closeSync(descriptor);
+    if (!file.adopted) builtins().closeSync(descriptor);
   }
 }
 

@@ -7,7 +7,7 @@
 import { builtins } from "../ffi/builtins.ts";
 import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE } from "./constants.ts";
 import { show } from "./errors.ts";
-import type { MappingRequest } from "./mapping.ts";
+import type { MappingRequest } from "./mapping/backing.ts";
 import { boolean, integer, MAX_INTEGER, oneOf } from "./validate.ts";
 
 /** What may be done with a map, and where its writes go. */

@@ -36,33 +36,25 @@ export function shortArray(length: number): Uint8Array<ArrayBuffer> {
   return array;
 }
 
-/** Where the last `copyLine` call put its line in the slab. */
-let lineAt = 0;
-
-/** The line found by the last `copyLine` call, of `length` bytes. */
-export function copiedLine(length: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(buffer, lineAt, length);
-}
-
 /** Whether this machine is little-endian. */
 const LITTLE_ENDIAN = new Uint8Array(Int32Array.of(1).buffer)[0] === 1;
 
 /**
- * Copies the line that starts at byte `start` of `source`, which has `count` words. Returns its length in bytes, or -1 if
- * it is too long for a slab or does not end within `source`.
+ * A copy of the line that starts at byte `start` of `source`, which has `count` words; undefined if the line is too long for
+ * a slab or does not end within `source`.
  *
  * Copies word by word and looks for a newline in each: in JIT-compiled code, that takes half as long as one call into C that
  * searches and another that copies.
  */
-export function copyLine(source: Int32Array, count: number, start: number): number {
-  if (!LITTLE_ENDIAN) return -1;
+export function copyLine(source: Int32Array, count: number, start: number): Uint8Array<ArrayBuffer> | undefined {
+  if (!LITTLE_ENDIAN) return undefined;
   makeRoom();
   const target = words;
   const lead = start & 3;
   let index = start >>> 2;
   const last = MathMin(count, index + SHORT / 4 - 1);
   let place = (used + 3) >>> 2;
-  lineAt = 4 * place + lead;
+  const lineAt = 4 * place + lead;
   // `others` masks the bytes of the first word that precede the line.
   for (let others = (1 << (8 * lead)) - 1; index < last; others = 0) {
     const word = source[index++] as number;
@@ -73,7 +65,7 @@ export function copyLine(source: Int32Array, count: number, start: number): numb
     if (borrowed === 0) continue;
     used = 4 * place;
     const newline = used - 4 + ((31 - MathClz32(borrowed & -borrowed)) >>> 3);
-    return newline + 1 - lineAt;
+    return new Uint8Array(buffer, lineAt, newline + 1 - lineAt);
   }
-  return -1;
+  return undefined;
 }

@@ -1,36 +1,29 @@
 /**
- * The ArrayBuffers over a mapping that the user was given, and how they are detached.
+ * How the ArrayBuffers over mapped memory are detached.
  *
  * @module
  */
 
-import { apply } from "../../ffi/engine.ts";
-import { ArrayBuffer } from "../../ffi/primordials.ts";
-import { isDetached } from "../../platform/bytes.ts";
-
-/** A linked list of buffers. Not an array: a replaced Array.prototype.push would decide which are detached. */
-export interface BufferList {
-  readonly buffer: ArrayBuffer;
-  readonly next: BufferList | undefined;
-}
-
-const transfer = (ArrayBuffer.prototype as { transfer?: (length: number) => ArrayBuffer }).transfer;
+import { isDetached } from "../../ffi/array-buffer.ts";
+import { List } from "../../ffi/list.ts";
+import { type ArrayBuffer, ArrayBufferPrototypeTransfer } from "../../ffi/primordials.ts";
 
 /** Whether the runtime can detach a buffer at all. Node 20 cannot. */
-export const canDetach: boolean = transfer !== undefined;
+export const canDetach: boolean = ArrayBufferPrototypeTransfer !== undefined;
 
 /** Whether a buffer is detached. Before the library has detached any, that means that the user transferred it away. */
-export function anyDetached(buffers: BufferList | undefined): boolean {
-  for (let one = buffers; one !== undefined; one = one.next) if (isDetached(one.buffer)) return true;
-  return false;
+export function anyDetached(buffers: List<ArrayBuffer> | undefined): boolean {
+  return buffers?.some(isDetached) ?? false;
 }
 
 /** Detaches buffers. Returns those that the runtime does not detach: all in Node 20, and in Bun those that it is using. */
-export function detachAll(buffers: BufferList | undefined): BufferList | undefined {
-  let attached: BufferList | undefined;
-  for (let one = buffers; one !== undefined; one = one.next) {
-    if (transfer !== undefined && !isDetached(one.buffer)) apply(transfer, one.buffer, [0]);
-    if (!isDetached(one.buffer)) attached = { buffer: one.buffer, next: attached };
-  }
+export function detachAll(buffers: List<ArrayBuffer>): List<ArrayBuffer> | undefined {
+  let attached: List<ArrayBuffer> | undefined;
+  buffers.each((buffer) => {
+    if (!isDetached(buffer)) ArrayBufferPrototypeTransfer?.(buffer, 0);
+    if (isDetached(buffer)) return;
+    attached ??= new List();
+    attached.add(buffer);
+  });
   return attached;
 }

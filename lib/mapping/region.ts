@@ -4,6 +4,7 @@
  * @module
  */
 
+import { List } from "../../ffi/list.ts";
 import type { Guard, Platform } from "../../platform/types.ts";
 
 /** A mapping in the system's terms: whole pages, the first of which holds the first byte. */
@@ -13,20 +14,15 @@ export interface Region {
   readonly guard: Guard | undefined;
 }
 
-/** A linked list of regions. Not an array: a replaced Array.prototype.push would decide what is unmapped. */
-export interface RegionList {
-  readonly region: Region;
-  readonly next: RegionList | undefined;
-}
-
 /** Unmaps a region. Its guard is released first, because another mapping may get the addresses at once. */
 export function unmap(system: Platform, { address, length, guard }: Region): void {
   guard?.release();
+  // SAFETY: the caller owns the region, and either no view of it was handed out or nothing can be using one any more.
   system.unmap(address, length);
 }
 
-export function unmapAll(system: Platform, regions: RegionList): void {
-  for (let one: RegionList | undefined = regions; one !== undefined; one = one.next) unmap(system, one.region);
+export function unmapAll(system: Platform, regions: List<Region>): void {
+  regions.each((region) => unmap(system, region));
 }
 
 /**
@@ -34,15 +30,18 @@ export function unmapAll(system: Platform, regions: RegionList): void {
  *
  * @returns The regions, guarded anew: an old guard may count pages as replaced that no longer are.
  */
-export function retireAll(system: Platform, { region, next }: RegionList): RegionList {
-  const { address, length } = region;
-  const guard = system.guard?.(address, length);
-  region.guard?.release();
-  system.retire?.(address, length, guard !== undefined);
-  return { region: { address, length, guard }, next: next && retireAll(system, next) };
+export function retireAll(system: Platform, regions: List<Region>): List<Region> {
+  const retired = new List<Region>();
+  regions.each(({ address, length, guard: old }) => {
+    const guard = system.guard?.(address, length);
+    old?.release();
+    system.retire?.(address, length, guard !== undefined);
+    retired.add({ address, length, guard });
+  });
+  return retired;
 }
 
-/** Runs `release` where no caller can handle an error: in a finalizer, and after the part of a call that may fail. */
+/** Runs `release` where no caller can handle an error: in a finalizer, or after the part of a call that may fail. */
 export function ignoreErrors(release: () => void): void {
   try {
     release();

@@ -15,11 +15,18 @@
  */
 
 import { builtins } from "../../ffi/builtins.ts";
-import { apply } from "../../ffi/engine.ts";
-import { type ArrayBuffer, FinalizationRegistry, queueMicrotask, WeakMap } from "../../ffi/primordials.ts";
+import type { List } from "../../ffi/list.ts";
+import {
+  type ArrayBuffer,
+  FinalizationRegistry,
+  FinalizationRegistryPrototypeRegister,
+  queueMicrotask,
+  WeakMap,
+  WeakMapPrototypeSet,
+} from "../../ffi/primordials.ts";
 import type { Platform } from "../../platform/types.ts";
-import { anyDetached, type BufferList, canDetach, detachAll } from "./buffers.ts";
-import { ignoreErrors, type RegionList, retireAll, unmapAll } from "./region.ts";
+import { anyDetached, canDetach, detachAll } from "./buffers.ts";
+import { ignoreErrors, type Region, retireAll, unmapAll } from "./region.ts";
 
 /** The most regions that are kept, by the main thread and by each worker: those of a terminated worker stay for good. */
 export const KEPT_REGIONS = 1024;
@@ -40,9 +47,9 @@ export const RETIRED_BYTES = 16 * 1024 ** 4;
 /** The memory of a map that ends, and what is known of it. */
 export interface Ending {
   readonly system: Platform;
-  readonly regions: RegionList;
+  readonly regions: List<Region>;
   /** The buffers over it that the user was given. */
-  readonly buffers: BufferList | undefined;
+  readonly buffers: List<ArrayBuffer> | undefined;
   /** Whether its pages are this process's memory, and not a file's. */
   readonly inMemory: boolean;
 }
@@ -52,11 +59,11 @@ class Retained {
   readonly system: Platform;
   readonly inMemory: boolean;
   readonly bytes: number;
-  regions: RegionList;
+  regions: List<Region>;
   /** Its buffers, until they are registered with the finalizer. */
-  unregistered: BufferList | undefined;
+  unregistered: List<ArrayBuffer> | undefined;
   /** Buffers that Bun did not detach because it was using them. They can be transferred away until they are. */
-  attached: BufferList | undefined;
+  attached: List<ArrayBuffer> | undefined;
   /** The queue that it is in. */
   queue: Queue | undefined;
   older: Retained | undefined;
@@ -64,7 +71,9 @@ class Retained {
 
   constructor({ system, regions, inMemory }: Ending) {
     let bytes = 0;
-    for (let one: RegionList | undefined = regions; one !== undefined; one = one.next) bytes += one.region.length;
+    regions.each(({ length }) => {
+      bytes += length;
+    });
     this.system = system;
     this.regions = regions;
     this.inMemory = inMemory;
@@ -114,10 +123,6 @@ let mostKept: number | undefined;
 
 /** How many members of `kept` have buffers that are still to be detached. */
 let attachedCount = 0;
-
-// The engine's own functions, captured before any code could replace them.
-const { set } = WeakMap.prototype;
-const { register } = FinalizationRegistry.prototype;
 
 /** What the buffers over one map's memory keep alive together. */
 const owners = new WeakMap<ArrayBuffer, object>();
@@ -169,12 +174,12 @@ export function releaseWhenCollected(ending: Ending): void {
 }
 
 /** Has the registry call its callback when all the buffers have been collected. */
-function registerBuffers(registry: FinalizationRegistry<Retained>, buffers: BufferList, one: Retained): void {
+function registerBuffers(registry: FinalizationRegistry<Retained>, buffers: List<ArrayBuffer>, one: Retained): void {
   const owner = {};
-  for (let each: BufferList | undefined = buffers; each !== undefined; each = each.next) {
-    apply(set, owners, [each.buffer, owner]);
-  }
-  apply(register, registry, [owner, one]);
+  buffers.each((buffer) => {
+    WeakMapPrototypeSet(owners, buffer, owner);
+  });
+  FinalizationRegistryPrototypeRegister(registry, owner, one);
 }
 
 /** Stage 1, and stage 2 of those that are too many now. */
@@ -185,7 +190,7 @@ function keep(one: Retained): void {
   if (one.unregistered !== undefined && !registers) {
     // Registering takes V8 longer than the rest of closing a map, and no finalizer runs before the next microtask. Most of
     // what a loop closes is retired by then.
-    apply(queueMicrotask, undefined, [registerAll]);
+    queueMicrotask(registerAll);
     registers = true;
   }
   while (kept.oldest !== undefined && isTooMuch(one, kept.oldest)) retireOldest(kept.oldest);
@@ -229,7 +234,7 @@ function detachAgain(): void {
   }
 }
 
-function detachLater(one: Retained, attached: BufferList): void {
+function detachLater(one: Retained, attached: List<ArrayBuffer>): void {
   // One that is detached by now was transferred away: its new owner has the memory for good.
   const transferred = anyDetached(attached);
   one.attached = detachAll(attached);

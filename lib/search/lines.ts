@@ -4,61 +4,62 @@
  * @module
  */
 
-import { Buffers, Bytes, min } from "../../ffi/engine.ts";
-import { host } from "../../ffi/host.ts";
-import type { Mapping } from "../mapping.ts";
+import { builtins } from "../../ffi/builtins.ts";
+import { ArrayBuffer, MathMin, Uint8Array } from "../../ffi/primordials.ts";
+import type { Memory } from "../mapping/memory.ts";
 
 const NEWLINE = 10;
 
-// The engine's own, taken before any code could replace it. It is given text, and no memory.
-const { indexOf: indexIn } = String.prototype;
+// Captured at import time. It is given text, and no memory.
+const { indexOf } = globalThis.String.prototype;
 
-/** Where the line that begins at `start` ends: behind its newline, or at `end`. */
-export function lineEnd(mapping: Mapping, start: number, end: number): number {
-  const newline = mapping.findByte(start, end, NEWLINE);
+/** Where the line that begins at `start` ends: after its newline, or at `end`. */
+export function lineEnd(memory: Memory, start: number, end: number): number {
+  const newline = memory.findByte(start, end, NEWLINE);
   return newline === -1 ? end : newline + 1;
 }
 
-/** A copy in memory of its own, which was not filled with zeros first. */
-export function loaded(mapping: Mapping, start: number, length: number): Buffer<ArrayBuffer> {
-  const bytes = host().Buffer.allocUnsafeSlow(length);
-  mapping.load(start, bytes);
+/** A copy of a range, in a new buffer that was not filled with zeros first. */
+export function loaded(memoryOf: () => Memory, start: number, length: number): Buffer<ArrayBuffer> {
+  const bytes = builtins().Buffer.allocUnsafeSlow(length);
+  // Asked for after the allocation, because a replaced allocUnsafeSlow() may have closed the map.
+  memoryOf().load(start, bytes);
   return bytes;
 }
 
-/** How much `Lines` copies at first and at most, in bytes: whoever keeps a line keeps what was copied with it. */
+/** The sizes of the first and of the largest block, in bytes. A line that is kept keeps its whole block. */
 const FIRST_BLOCK = 1024;
 const BLOCK = 32 * 1024;
 
-/** What all iterators of the engine inherit from: `map`, `take` and their like, where it has them. */
+/** The prototype of all iterators of the language, which has `map`, `take` and the other helpers if the engine does. */
 const ITERATOR = Object.getPrototypeOf(Object.getPrototypeOf([].values()));
 
-/** The lines between `start` and `end`, each with its newline. `mappingOf`: as for `matches`. */
+/** The lines between `start` and `end`, each with its newline. `memoryOf`: as for `matches`. */
 export function lines(
-  mappingOf: () => Mapping,
+  memoryOf: () => Memory,
   start: number,
   end: number,
 ): IteratorObject<Uint8Array<ArrayBuffer>, undefined> {
-  // What it is by its prototype.
-  return new Lines(mappingOf, start, end) as unknown as IteratorObject<Uint8Array<ArrayBuffer>, undefined>;
+  // It is one by its prototype.
+  return new Lines(memoryOf, start, end) as unknown as IteratorObject<Uint8Array<ArrayBuffer>, undefined>;
 }
 
 /**
- * Engines take long to make memory for an array, and little to make one over a part of what there is; they find a character
- * in a string sooner than a byte in an array; and V8 takes longer to go on with a generator than to call a method.
+ * A class and not a generator, and blocks of text: allocating an ArrayBuffer per line is slow in most engines and a view of
+ * one is not; a newline is found sooner in a string than in an array; and V8 resumes a generator more slowly than it calls
+ * a method.
  */
 class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
-  /** Keeps the map, whose end as garbage would be the mapping's. */
-  readonly #mappingOf: () => Mapping;
-  readonly #mapping: Mapping;
+  /** Refers to the map, so that it is not finalized during iteration. */
+  readonly #memoryOf: () => Memory;
+  /** The memory that the block was copied from. */
+  #memory: Memory | undefined;
   readonly #end: number;
-  /** Where the block begins in the map, and what of it was given. */
+  /** Where in the map the block begins, and how much of it has been returned. */
   #start: number;
-  #given = 0;
-  #block = new Buffers(0);
+  #returned = 0;
+  #block = new ArrayBuffer(0);
   #text = "";
-  /** `changes` of the mapping when the block was copied. */
-  #changes = -1;
   #size = FIRST_BLOCK;
   #done = false;
 
@@ -66,9 +67,8 @@ class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
     Object.setPrototypeOf(Lines.prototype, ITERATOR);
   }
 
-  constructor(mappingOf: () => Mapping, start: number, end: number) {
-    this.#mappingOf = mappingOf;
-    this.#mapping = mappingOf();
+  constructor(memoryOf: () => Memory, start: number, end: number) {
+    this.#memoryOf = memoryOf;
     this.#start = start;
     this.#end = end;
   }
@@ -84,18 +84,18 @@ class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
   return(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
     this.#done = true;
     this.#text = "";
-    this.#block = new Buffers(0);
+    this.#block = new ArrayBuffer(0);
     return { done: true, value: undefined };
   }
 
   #nextInBlock(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> | undefined {
-    if (this.#changes !== this.#mapping.changes) return undefined;
-    const from = this.#given;
-    const newline = indexIn.call(this.#text, "\n", from);
+    if (this.#memory === undefined || this.#memory.released) return undefined;
+    const from = this.#returned;
+    const newline = indexOf.call(this.#text, "\n", from);
     if (newline === -1) return undefined;
     try {
-      const value = new Bytes(this.#block, from, newline + 1 - from);
-      this.#given = newline + 1;
+      const value = new Uint8Array(this.#block, from, newline + 1 - from);
+      this.#returned = newline + 1;
       return { done: false, value };
     } catch {
       // The block was transferred away with a line.
@@ -105,7 +105,7 @@ class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
 
   #nextBlock(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
     if (this.#done) return { done: true, value: undefined };
-    // An error ends it, as it ends a generator.
+    // An error ends the iteration, as it ends a generator.
     this.#done = true;
     const result = this.#copyBlock();
     this.#done = result.done === true;
@@ -113,27 +113,27 @@ class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
   }
 
   #copyBlock(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
-    const mapping = this.#mappingOf();
-    this.#start += this.#given;
-    this.#given = 0;
+    const memory = this.#memoryOf();
+    this.#start += this.#returned;
+    this.#returned = 0;
     this.#text = "";
-    this.#changes = mapping.changes;
-    const left = min(this.#end, mapping.length) - this.#start;
+    this.#memory = memory;
+    const left = MathMin(this.#end, memory.length) - this.#start;
     if (left <= 0) return this.return();
-    const bytes = loaded(mapping, this.#start, min(left, this.#size));
-    this.#size = min(4 * this.#size, BLOCK);
+    const bytes = loaded(this.#memoryOf, this.#start, MathMin(left, this.#size));
+    this.#size = MathMin(4 * this.#size, BLOCK);
     this.#block = bytes.buffer;
     this.#text = bytes.toString("latin1");
-    return this.#nextInBlock() ?? this.#lineAlone();
+    return this.#nextInBlock() ?? this.#singleLine(memory);
   }
 
   /** The last line, or one that is longer than a block. */
-  #lineAlone(): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
-    // What made the text may have been replaced by code that resized the map, or closed it.
-    if (this.#changes !== this.#mapping.changes) return this.#copyBlock();
-    const end = lineEnd(this.#mapping, this.#start, min(this.#end, this.#mapping.length));
-    const value = this.#mapping.read(this.#start, end);
-    this.#given = end - this.#start;
+  #singleLine(memory: Memory): IteratorResult<Uint8Array<ArrayBuffer>, undefined> {
+    // A replaced toString() may have resized or closed the map.
+    if (memory.released) return this.#copyBlock();
+    const end = lineEnd(memory, this.#start, MathMin(this.#end, memory.length));
+    const value = memory.read(this.#start, end);
+    this.#returned = end - this.#start;
     return { done: false, value };
   }
 }

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { Bytes, max, min } from "../../ffi/engine.ts";
-import { host } from "../../ffi/host.ts";
-import { lengthOf } from "../../platform/bytes.ts";
-import type { Mapping } from "../mapping.ts";
+import { lengthOf } from "../../ffi/array-buffer.ts";
+import { builtins } from "../../ffi/builtins.ts";
+import { MathMax, MathMin, Uint8Array } from "../../ffi/primordials.ts";
+import type { Memory } from "../mapping/memory.ts";
 import { shortArray } from "../slab.ts";
 import { loaded } from "./lines.ts";
 import { type Literal, openFrom, preparePattern } from "./windowed-regexp.ts";
@@ -36,20 +36,20 @@ export interface ByteMatch extends Array<Uint8Array<ArrayBuffer> | undefined> {
 }
 
 /** The first occurrence of `needle` between `start` and `end`, or -1. */
-export function find(mapping: Mapping, needle: Uint8Array, start: number, end: number): number {
+export function find(memory: Memory, needle: Uint8Array, start: number, end: number): number {
   const length = lengthOf(needle);
   if (end - start < length) return -1;
   if (length === 0) return start;
-  if (length === 1) return mapping.findByte(start, end, needle[0] as number);
-  return mapping.findBytes(start, end, needle);
+  if (length === 1) return memory.findByte(start, end, needle[0] as number);
+  return memory.findBytes(start, end, needle);
 }
 
 /** The last occurrence of `needle` between `start` and `end`, or -1. */
-export function findLast(mapping: Mapping, needle: Uint8Array, start: number, end: number): number {
+export function findLast(memory: Memory, needle: Uint8Array, start: number, end: number): number {
   const length = lengthOf(needle);
   if (end - start < length) return -1;
   if (length === 0) return end;
-  return mapping.findLastBytes(start, end, needle);
+  return memory.findLastBytes(start, end, needle);
 }
 
 /**
@@ -66,10 +66,10 @@ let passage: Buffer<ArrayBuffer> | undefined;
 
 /**
  * The matches between `start` and `end`. Each byte is one character, U+0000 to U+00FF. The text is seen through a window,
- * which grows where a match could reach beyond it. `mappingOf` keeps the map, whose end as garbage would be the mapping's.
+ * which grows where a match could reach beyond it. `memoryOf` keeps the map, whose end as garbage would be the mapping's.
  */
 export function* matches(
-  mappingOf: () => Mapping,
+  memoryOf: () => Memory,
   expression: { source: string; flags: string },
   start: number,
   end: number,
@@ -78,24 +78,24 @@ export function* matches(
   let size = WINDOW;
   let next = -1;
   windows: for (let from = start; ; ) {
-    const mapping = mappingOf();
+    const memory = memoryOf();
     // The map may have been resized between two matches.
-    const limit = min(end, mapping.length);
+    const limit = MathMin(end, memory.length);
     if (from > limit) return;
     if (literal !== undefined && next < from) {
-      next = find(mapping, literal.bytes, from, limit);
+      next = find(memory, literal.bytes, from, limit);
       if (next === -1) return;
-      const first = firstStart(mapping, literal, withinLines, from, next);
+      const first = firstStart(memory, literal, withinLines, from, next);
       if (first - from > GLANCE) {
         from = first;
         size = GLANCE;
       }
     }
     const began = from;
-    const left = max(start, from - lookbehind);
-    const right = min(limit, from + size);
+    const left = MathMax(start, from - lookbehind);
+    const right = MathMin(limit, from + size);
     const last = right === limit;
-    const seen = textOf(mapping, left, right);
+    const seen = textOf(memoryOf, left, right);
     const text = last || !withinLines ? seen : seen.slice(0, seen.lastIndexOf("\n") + 1);
     // Where little of the text is left open, the expression itself is the faster way to what is not.
     const tail = last || reach === undefined ? 0 : openFrom(text, reach);
@@ -107,41 +107,41 @@ export function* matches(
       const match = exec.call(regexp, text);
       if (match === null) {
         if (last || (regexp.sticky && from - left < open)) return;
-        from = max(from, left + open);
+        from = MathMax(from, left + open);
         break;
       }
       const matchEnd = match.index + match[0].length;
       if (!last && (match.index >= open || matchEnd === text.length)) {
-        from = max(from, left + min(match.index, open));
+        from = MathMax(from, left + MathMin(match.index, open));
         break;
       }
       from = left + matchEnd + (match[0] === "" ? 1 : 0);
       yield byteMatch(match, left);
       // The text is of a map that was resized since.
-      if (limit !== min(end, mappingOf().length)) continue windows;
+      if (limit !== MathMin(end, memoryOf().length)) continue windows;
     }
-    size = from === began ? size * 2 : min(size * 4, WINDOW);
+    size = from === began ? size * 2 : MathMin(size * 4, WINDOW);
   }
 }
 
 /** Where a match can begin at the earliest, from `from` on, when the bytes that it cannot do without are at `next`. */
-function firstStart(mapping: Mapping, { before }: Literal, withinLines: boolean, from: number, next: number): number {
+function firstStart(memory: Memory, { before }: Literal, withinLines: boolean, from: number, next: number): number {
   if (before !== Number.POSITIVE_INFINITY) return next - before;
   // Not before the line that has those bytes.
-  return withinLines && next - from > GLANCE ? findLast(mapping, NEWLINES, from, next) + 1 : from;
+  return withinLines && next - from > GLANCE ? findLast(memory, NEWLINES, from, next) + 1 : from;
 }
 
 /** Bytes as text, one character a byte. */
-function textOf(mapping: Mapping, start: number, end: number): string {
+function textOf(memoryOf: () => Memory, start: number, end: number): string {
   if (end - start > MAX_TEXT) {
     throw new RangeError(
       `pattern needs more than ${MAX_TEXT} bytes at once, from index ${start}: bound what it repeats`,
     );
   }
   const length = end - start;
-  if (length > WINDOW) return loaded(mapping, start, length).toString("latin1");
-  passage ??= host().Buffer.allocUnsafeSlow(WINDOW);
-  mapping.load(start, new Bytes(passage.buffer, 0, length));
+  if (length > WINDOW) return loaded(memoryOf, start, length).toString("latin1");
+  passage ??= builtins().Buffer.allocUnsafeSlow(WINDOW);
+  memoryOf().load(start, new Uint8Array(passage.buffer, 0, length));
   return passage.toString("latin1", 0, length);
 }
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { usePlatform } from "../../lib/mapping.ts";
 import { MMap } from "../../lib/mod.ts";
+import { usePlatform } from "../../lib/platform.ts";
 import type { Platform } from "../../platform/types.ts";
 
 /** Runs `act` with a platform of which some functions are others. */

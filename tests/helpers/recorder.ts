@@ -7,7 +7,7 @@
 
 import type { Ffi, Functions, Signatures } from "../../ffi/types.ts";
 import { errorFactory } from "../../lib/errors.ts";
-import { usePlatform } from "../../lib/mapping.ts";
+import { usePlatform } from "../../lib/platform.ts";
 import type { ErrorFactory, Platform } from "../../platform/types.ts";
 
 /** What a C function gives, from its arguments; it may fill the memory that it is passed. */

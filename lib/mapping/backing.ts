@@ -1,0 +1,224 @@
+/**
+ * What a map is made from: a file or anonymous memory, how it is protected, and the descriptor by which it is mapped.
+ *
+ * @module
+ */
+
+import { builtins } from "../../ffi/builtins.ts";
+import { MathCeil } from "../../ffi/primordials.ts";
+import {
+  type FileStatus,
+  isUnbacked,
+  type MapRequest,
+  type Platform,
+  type Protection,
+  type ProtectionRequest,
+} from "../../platform/types.ts";
+import { orReadOnly, show } from "../errors.ts";
+import { platform } from "../platform.ts";
+import { type Region, unmap } from "./region.ts";
+
+/** What a map is made from. */
+export interface MappingRequest extends ProtectionRequest {
+  /** 0: to the end of the file. */
+  readonly length: number;
+  readonly offset: number;
+  /** Whether to keep a descriptor, for `size` and `resize`. */
+  readonly trackDescriptor: boolean;
+  /** Whether to keep the process alive when the file is truncated, if the platform can. */
+  readonly guard: boolean;
+}
+
+/**
+ * A descriptor that `node:fs` opened and that nothing else uses: the map that adopts it closes it. That saves the two
+ * system calls of a duplicate.
+ */
+export interface OpenedDescriptor {
+  readonly descriptor: number;
+  /** For error messages. */
+  readonly path: string;
+  adopted: boolean;
+}
+
+export class Backing {
+  readonly platform: Platform;
+  readonly protection: Protection;
+  /** Where in the file the map begins, in bytes. */
+  readonly offset: number;
+  /** Where in its page the map begins, in bytes. */
+  readonly pageOffset: number;
+  readonly anonymous: boolean;
+  readonly #tracked: boolean;
+  readonly #wantsGuard: boolean;
+  /** Whether `node:fs` opened the descriptor: it keeps a record of those, and so must close it. */
+  #openedByNodeFs = false;
+  /** Used by this map only, or -1. */
+  #descriptor = -1;
+
+  constructor(request: MappingRequest) {
+    const system = platform();
+    this.platform = system;
+    this.protection = system.protection(request);
+    this.offset = request.offset;
+    this.pageOffset = request.offset % system.allocationGranularity;
+    this.anonymous = request.descriptor === -1;
+    this.#tracked = request.trackDescriptor;
+    this.#wantsGuard = request.guard;
+  }
+
+  /** The descriptor that stays with the map, or -1. */
+  get descriptor(): number {
+    return this.#descriptor;
+  }
+
+  /** The same for `mm.fd`: -1 too if the system's numbers mean nothing outside the library. */
+  get publicDescriptor(): number {
+    return this.platform.hasRealDescriptors ? this.#descriptor : -1;
+  }
+
+  /** Whether unmapping a region loses data. */
+  get isUnbacked(): boolean {
+    return isUnbacked(this.protection, this.#descriptor);
+  }
+
+  /** Whether the pages are this process's memory, and not a file's. */
+  get isInMemory(): boolean {
+    const { shared, writable } = this.protection;
+    return this.anonymous || (writable && !shared);
+  }
+
+  /** Takes or makes the descriptor that stays with the map, and maps `length` bytes. */
+  mapFirst(request: MappingRequest, length: number, opened: OpenedDescriptor | undefined): Region {
+    const { platform: system, protection } = this;
+    const adopted = this.#tracked && system.hasRealDescriptors ? opened : undefined;
+    this.#openedByNodeFs = adopted !== undefined;
+    this.#descriptor = adopted?.descriptor ?? this.#ownDescriptor(request.descriptor, length);
+    try {
+      const region = this.#mapExtending(this.#descriptor === -1 ? request.descriptor : this.#descriptor, length);
+      if (adopted !== undefined) adopted.adopted = true;
+      return region;
+    } catch (error) {
+      if (adopted === undefined) this.close();
+      throw protection.shared && protection.writable ? orReadOnly(error) : error;
+    }
+  }
+
+  /** Maps the requested range, extending the file first on systems where mapping past its end does so (Windows). */
+  #mapExtending(descriptor: number, length: number): Region {
+    const { platform: system } = this;
+    const end = this.offset + length;
+    if (descriptor === -1 || !system.mappingExtendsFile || !this.protection.shared)
+      return this.mapRegion(length, descriptor);
+    const { size } = system.status(descriptor);
+    if (end > size) system.truncate(descriptor, end);
+    try {
+      return this.mapRegion(length, descriptor);
+    } catch (error) {
+      if (end > size) system.truncate(descriptor, size);
+      throw error;
+    }
+  }
+
+  /** Maps `length` bytes, with a guard. */
+  mapRegion(length: number, descriptor: number = this.#descriptor): Region {
+    const request = this.request(length, descriptor);
+    const { platform: system } = this;
+    const address = system.map(request);
+    try {
+      return this.guarded(address, request.length, descriptor);
+    } catch (error) {
+      system.unmap(address, request.length);
+      throw error;
+    }
+  }
+
+  request(length: number, descriptor: number = this.#descriptor): MapRequest {
+    const { protection, offset, pageOffset } = this;
+    const whole = MathCeil((pageOffset + length) / protection.unit) * protection.unit;
+    return { descriptor, length: whole, offset: offset - pageOffset, protection };
+  }
+
+  /** A region, guarded if it shows the pages of a file. Other processes can truncate an anonymous map through its `fd`. */
+  guarded(address: number, length: number, descriptor: number = this.#descriptor): Region {
+    const wanted = this.#wantsGuard && descriptor !== -1;
+    return { address, length, guard: wanted ? this.platform.guard?.(address, length) : undefined };
+  }
+
+  /** The number of bytes that a request maps. */
+  lengthOf(request: MappingRequest, path: string | undefined): number {
+    const { descriptor, length, offset } = request;
+    if (this.anonymous) return anonymousLength(length);
+    const { regular, size } = this.platform.status(descriptor);
+    const file = path === undefined ? "the file" : `the file ${show(path)}`;
+    if (!regular) return length === 0 ? this.#refuseUnsized(descriptor, file) : length;
+    if (length === 0) {
+      if (size === 0) {
+        throw new RangeError(
+          `${file} is empty, and there is nothing to map: to make it longer, open it with create: true and a length`,
+        );
+      }
+      if (offset >= size) throw new RangeError(`offset must be less than the size of ${file}, ${size}: got ${offset}`);
+      return size - offset;
+    }
+    if (this.platform.mappingExtendsFile && this.protection.shared) return length;
+    if (offset > size) throw new RangeError(`offset must be at most the size of ${file}, ${size}: got ${offset}`);
+    if (length > size - offset) {
+      throw new RangeError(
+        `length must be at most ${size - offset}, what ${file} has from offset ${offset}: got ${length}`,
+      );
+    }
+    return length;
+  }
+
+  /** Length 0 of a file without a size: the system's error says why it cannot be mapped, or the length is missing. */
+  #refuseUnsized(descriptor: number, file: string): never {
+    unmap(this.platform, this.mapRegion(1, descriptor));
+    throw new RangeError(`length must be given, because ${file} is not a regular one: got 0`);
+  }
+
+  /** A duplicate of the user's descriptor, or one of the memory of a shared anonymous map; -1 if the map keeps none. */
+  #ownDescriptor(descriptor: number, length: number): number {
+    const { platform: system, protection } = this;
+    if (!this.#tracked) return -1;
+    if (!this.anonymous) return system.duplicate(descriptor);
+    if (!protection.shared) return -1;
+    const file = system.anonymousFile(protection);
+    if (file === -1) return -1;
+    try {
+      system.truncate(file, this.offset + length);
+    } catch (error) {
+      system.closeDescriptor(file);
+      throw error;
+    }
+    return file;
+  }
+
+  /** @throws {TypeError} The map was made without a descriptor, and `call` needs one. */
+  requireTracked(call: string): void {
+    if (this.#tracked || (this.anonymous && !this.protection.shared)) return;
+    throw new TypeError(`${call} needs the file's descriptor, and the map was made with trackfd: false`);
+  }
+
+  status(): FileStatus {
+    return this.platform.status(this.#descriptor);
+  }
+
+  truncate(size: number): void {
+    this.platform.truncate(this.#descriptor, size);
+  }
+
+  /** Closes the descriptor, once. */
+  close(): void {
+    const descriptor = this.#descriptor;
+    // Forgotten first: whatever close returns, the number may belong to another file by then.
+    this.#descriptor = -1;
+    if (descriptor === -1) return;
+    if (this.#openedByNodeFs) builtins().closeSync(descriptor);
+    else this.platform.closeDescriptor(descriptor);
+  }
+}
+
+function anonymousLength(length: number): number {
+  if (length === 0) throw new RangeError("length must be positive for an anonymous map: got 0");
+  return length;
+}

@@ -1,0 +1,77 @@
+/**
+ * The pages of one region that the guard has replaced by zeros because the file no longer had them.
+ *
+ * @module
+ */
+
+import { Int32Array, MathMax, MathMin } from "../../ffi/primordials.ts";
+import type { Platform } from "../../platform/types.ts";
+import { truncatedError } from "../errors.ts";
+import type { Region } from "./region.ts";
+
+/** The counter of a region without a guard. */
+const NO_FAULTS = new Int32Array(1);
+
+export class Faults {
+  /** `counts[index]` is the number of pages replaced so far. Public for the fast path of reading one byte. */
+  readonly counts: Int32Array;
+  readonly index: number;
+  readonly #region: Region;
+  /** Where in the region the map's first byte lies, and how many bytes the map has. */
+  readonly #pageOffset: number;
+  readonly #length: number;
+  /** How many faults the user has been told of. */
+  #reported = 0;
+  /** Whether there were faults before the last resize that the user has not been told of. */
+  readonly #unreportedBefore: boolean;
+
+  constructor(region: Region, pageOffset: number, length: number, unreportedBefore: boolean) {
+    const { guard } = region;
+    this.counts = guard?.faults ?? NO_FAULTS;
+    this.index = guard?.index ?? 0;
+    this.#region = region;
+    this.#pageOffset = pageOffset;
+    this.#length = length;
+    this.#unreportedBefore = unreportedBefore;
+  }
+
+  get any(): boolean {
+    return this.counts[this.index] !== 0;
+  }
+
+  /** Whether there are faults that no error and no read of `mm.faults` has told the user of. */
+  get unreported(): boolean {
+    return this.#unreportedBefore || this.counts[this.index] !== this.#reported;
+  }
+
+  /** The number of replaced pages. The user has been told of them then. */
+  report({ pageSize }: Platform): number {
+    this.#reported = this.counts[this.index] as number;
+    // The step that replaces all the pages that follow counts those again that were replaced before.
+    return MathMin(this.#reported >>> 0, this.#region.length / pageSize);
+  }
+
+  /** How many bytes of the map precede the first replaced page. */
+  intact(): number {
+    const { guard, address } = this.#region;
+    if (guard === undefined) return this.#length;
+    return MathMin(this.#length, MathMax(0, guard.lowest() - address - this.#pageOffset));
+  }
+
+  /**
+   * Throws if any page below `end` has been replaced by zeros. Call it after the access: only the access itself can fault.
+   *
+   * @throws {MMapError} `ERR_MMAP_TRUNCATED`
+   */
+  throwIfTruncated(end: number): void {
+    if (this.counts[this.index] !== 0) this.throwIfLost(end);
+  }
+
+  /** The same, if it is known that there are faults. */
+  throwIfLost(end: number): void {
+    const intact = this.intact();
+    if (end <= intact) return;
+    this.#reported = this.counts[this.index] as number;
+    throw truncatedError(`the bytes from index ${intact} on may be gone`);
+  }
+}

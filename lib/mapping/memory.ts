@@ -1,0 +1,158 @@
+/**
+ * The memory of one map, from one resize to the next: a region, and everything that refers to its addresses. Resizing and
+ * closing a map replace its `Memory` as a whole.
+ *
+ * @module
+ */
+
+import { lengthOf } from "../../ffi/array-buffer.ts";
+import { List } from "../../ffi/list.ts";
+import { type ArrayBuffer, MathMax, type Uint8Array } from "../../ffi/primordials.ts";
+import type { Platform, Protection } from "../../platform/types.ts";
+import type { Backing } from "./backing.ts";
+import { Faults } from "./faults.ts";
+import type { Region } from "./region.ts";
+import { release, releaseWhenCollected } from "./retention.ts";
+import { Views } from "./views.ts";
+import { Window } from "./window.ts";
+
+export class Memory {
+  readonly platform: Platform;
+  readonly protection: Protection;
+  /** Where in the file the map begins, in bytes. */
+  readonly offset: number;
+  readonly region: Region;
+  /** The address of the map's first byte. */
+  readonly start: number;
+  readonly faults: Faults;
+  readonly window: Window;
+  readonly views: Views;
+  /** The map's length in bytes; 0 once the memory is released, so that no range of it is valid any more. */
+  #length: number;
+
+  constructor(backing: Backing, region: Region, length: number, unreportedFaults = false) {
+    this.platform = backing.platform;
+    this.protection = backing.protection;
+    this.offset = backing.offset;
+    this.region = region;
+    this.start = region.address + backing.pageOffset;
+    this.#length = length;
+    this.faults = new Faults(region, backing.pageOffset, length, unreportedFaults);
+    this.window = new Window(this);
+    this.views = new Views(this);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get released(): boolean {
+    return this.#length === 0;
+  }
+
+  /**
+   * MMap has already validated the range and reported errors in terms of its arguments. It is checked again right before it
+   * becomes an address, because user code may have run in between.
+   *
+   * @throws {RangeError} The range is not within the map.
+   */
+  checkRange(start: number, end: number): void {
+    if (!(start >= 0 && start <= end && end <= this.#length)) {
+      throw new RangeError(`the map has no bytes from ${start} to ${end}: its length is ${this.#length}`);
+    }
+  }
+
+  /** The pages that contain a range: the address of the first, and the number of bytes from there to the range's end. */
+  pages(start: number, length: number): { address: number; span: number } {
+    this.checkRange(start, start + length);
+    const address = this.start + start;
+    const lead = address % this.platform.pageSize;
+    return { address: address - lead, span: lead + length };
+  }
+
+  /** A copy of the bytes from `start` to `end`. */
+  read(start: number, end: number): Uint8Array<ArrayBuffer> {
+    return this.window.read(start, end);
+  }
+
+  /** Fills `target` with the bytes from `start` on. */
+  load(start: number, target: Uint8Array): void {
+    const length = lengthOf(target);
+    // The array may be longer than requested, or the map shorter by now; memcpy would read past the end.
+    this.checkRange(start, start + length);
+    this.platform.load(this.start + start, target, length);
+    this.faults.throwIfTruncated(start + length);
+  }
+
+  /** Copies within the map; the ranges may overlap. */
+  move(destination: number, source: number, count: number): void {
+    this.checkRange(source, source + count);
+    this.checkRange(destination, destination + count);
+    const end = MathMax(destination, source) + count;
+    this.faults.throwIfTruncated(end);
+    this.platform.move(this.start + destination, this.start + source, count);
+    this.faults.throwIfTruncated(end);
+  }
+
+  /** The index of the first byte equal to `byte` from `start` to `end`, or -1. */
+  findByte(start: number, end: number, byte: number): number {
+    if (start >= end) return -1;
+    this.checkRange(start, end);
+    const index = plus(start, this.platform.findByte(this.start + start, end - start, byte));
+    this.faults.throwIfTruncated(index === -1 ? end : index + 1);
+    return index;
+  }
+
+  /** The index of the first occurrence of `needle`, of at least one byte, that lies between `start` and `end`, or -1. */
+  findBytes(start: number, end: number, needle: Uint8Array): number {
+    const needed = lengthOf(needle);
+    if (end - start < needed) return -1;
+    this.checkRange(start, end);
+    const index = plus(start, this.platform.findBytes(this.start + start, end - start, needle));
+    this.faults.throwIfTruncated(index === -1 ? end : index + needed);
+    return index;
+  }
+
+  /** The index of the last one, or -1. */
+  findLastBytes(start: number, end: number, needle: Uint8Array): number {
+    if (end - start < lengthOf(needle)) return -1;
+    this.checkRange(start, end);
+    const index = plus(start, this.platform.findLastBytes(this.start + start, end - start, needle));
+    this.faults.throwIfTruncated(end);
+    return index;
+  }
+
+  /**
+   * Ends this memory: nothing in the library refers to the region any more, and it is unmapped once nothing else can.
+   *
+   * @param inMemory Whether the pages are this process's memory, and not a file's.
+   * @param retireNow Whether to release the file and the memory at once, if views were handed out.
+   */
+  release(inMemory: boolean, retireNow = false): void {
+    release(this.#end(inMemory), retireNow);
+  }
+
+  /** The same for a map that was not closed: its views may still be in use, so they are not detached. */
+  releaseWhenCollected(inMemory: boolean): void {
+    releaseWhenCollected(this.#end(inMemory));
+  }
+
+  /** Ends this memory without unmapping: the system has moved its pages elsewhere, or unmapped them. */
+  forget(): void {
+    this.#length = 0;
+    this.window.clear();
+  }
+
+  #end(inMemory: boolean) {
+    this.forget();
+    const { buffers, privateCopies } = this.views;
+    const regions = privateCopies ?? new List<Region>();
+    regions.add(this.region);
+    return { system: this.platform, regions, buffers, inMemory };
+  }
+}
+
+/** An index within a range that begins at `start`, or -1. */
+function plus(start: number, index: number): number {
+  return index === -1 ? -1 : start + index;
+}
