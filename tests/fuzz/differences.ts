@@ -1,8 +1,7 @@
 /**
- * Where the library differs from Python's `mmap` on purpose: all of it, each with its reason. Whatever else differs is a
- * failure of the fuzzer.
+ * The deliberate differences from Python's `mmap`, each with its reason. Any other difference is a failure of the fuzzer.
  *
- * An entry without functions is kept to by the generator of steps, or by `peer.py`.
+ * An entry without functions is handled by the generator of steps, or by `peer.py`.
  *
  * @module
  */
@@ -14,15 +13,15 @@ export interface Difference {
   readonly reason: string;
   /** The rows of the tables in docs/python.md that describe it, by their first column. */
   readonly rows: readonly string[];
-  /** The step that Python is asked in the place of this one. */
+  /** The step that Python runs instead of this one. */
   asked?(step: Step, before: State, ours: Outcome): Step | undefined;
-  /** Where the library must give what Python does not: is this right? Python's map then stays as it was. */
+  /** Whether an outcome that Python does not have is right. Python's map stays as it was. */
   right?(step: Step, before: State, ours: Outcome): boolean | undefined;
-  /** Do these two errors mean the same? */
+  /** Whether these two errors mean the same. */
   same?(step: Step, before: State, ours: string, theirs: string): boolean;
 }
 
-/** What Python is asked where only the position, the length and the file are compared. */
+/** The step that Python runs if only the position, the length and the file are compared. */
 export const STATE: Step = { op: "state", args: [] };
 
 const CLASSES: Record<string, string> = {
@@ -59,11 +58,11 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     what: "The classes of errors.",
     rows: ["empty file: `ValueError`", "closed map: `ValueError`"],
-    reason: "RangeError is JavaScript's ValueError, IndexError and OverflowError; a closed map has a code of its own.",
+    reason: "RangeError is JavaScript's ValueError, IndexError and OverflowError; a closed map has a separate code.",
     same: (_step, _before, ours, theirs) => ours === (CLASSES[theirs] ?? theirs),
   },
   {
-    what: "Which error comes first where an argument is wrong, and another one too, or the map is closed or not for it.",
+    what: "Which error comes first if several things are wrong: arguments, a closed map, a map of another access.",
     rows: ["several things wrong at once"],
     reason: "Either is true, and neither changes anything.",
     same: ({ args }, before, ours, theirs) =>
@@ -74,7 +73,7 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     what: "access together with flags or prot is a TypeError, in Python a ValueError.",
     rows: ["`access` with `flags`: `ValueError`"],
-    reason: "Options that contradict each other are a mistake of the call: no value is out of range.",
+    reason: "Options that exclude each other are a mistake of the call: no value is out of range.",
     same: ({ op, args }, _before, ours, theirs) =>
       op === "open" &&
       (args[2] as OpenArguments).access !== undefined &&
@@ -96,14 +95,14 @@ export const DIFFERENCES: readonly Difference[] = [
       (op === "find" || op === "rfind") && open ? { op, args: [sub, start ?? 0, end ?? length] } : undefined,
   },
   {
-    what: "Iteration gives numbers, in Python byte strings of length 1.",
+    what: "Iteration returns numbers, in Python byte strings of length 1.",
     rows: ["`for b in mm`"],
-    reason: "Elements are what indexing gives, as in a Uint8Array. peer.py joins Python's.",
+    reason: "Elements are what indexing returns, as in a Uint8Array. peer.py joins Python's.",
   },
   {
     what: "A carriage return ends a line for ^, $ and the dot of an expression.",
     rows: ["`re.search`, `re.finditer`"],
-    reason: "Expressions are JavaScript's. The generator makes no such byte.",
+    reason: "Expressions are JavaScript's. The generator makes no carriage returns.",
   },
   {
     what: "There are views, and a map can be resized and closed while they exist.",
@@ -122,10 +121,10 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     what: "An offset may be any, in Python only a multiple of ALLOCATIONGRANULARITY.",
     rows: ["`mmap.mmap(fileno, length, …)` (Unix)"],
-    reason: "The library aligns the mapping by itself. peer.py takes what lies before the offset out of its file.",
+    reason: "The library aligns the mapping by itself. peer.py removes what lies before the offset from its file.",
   },
   {
-    what: "trackfd: false is known, and makes size and resize throw a TypeError.",
+    what: "trackfd: false makes size and resize throw a TypeError.",
     rows: ["`trackfd=False`"],
     reason: "Python has it since 3.13, and throws ValueError; the map lacks what they need, whatever the argument.",
     right: ({ op }, { open, mode, options }, ours) =>
@@ -139,14 +138,14 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     what: "size of an anonymous map is its length, in Python the system's EBADF or the like.",
     rows: ["`size()`"],
-    reason: "The length is the answer that is of use.",
+    reason: "The length is the useful answer.",
     right: ({ op }, { open, mode, length }, ours) =>
       op === "size" && open && mode === "anonymous" ? ours[0] === "ok" && ours[1] === length : undefined,
   },
   {
-    what: "A map that the system might let be read throws when its prot lacks PROT_READ.",
+    what: "Reading a map whose prot lacks PROT_READ throws, even if the processor allows it.",
     rows: ["reading without `PROT_READ`"],
-    reason: "Other processors than x86 do not let it be read: in Python the process dies there.",
+    reason: "Processors other than x86 do not allow it: in Python the process is killed there.",
     right: ({ op }, { open, readable }, ours) =>
       open && !readable && READING.includes(op) ? isError(ours, "TypeError", "RangeError") : undefined,
   },
@@ -156,31 +155,31 @@ export const DIFFERENCES: readonly Difference[] = [
     reason: "A stray write through a view must not kill the process. The generator writes through no such view.",
   },
   {
-    what: "resize to 0 is refused before anything is changed; Python empties the file and then fails.",
+    what: "resize to 0 throws before anything has changed; Python empties the file and then fails.",
     rows: ["`resize(newsize)`"],
     reason: "A call that throws has changed nothing.",
     right: ({ op, args }, { open }, ours) =>
       op === "resize" && args[0] === 0 && open ? isError(ours, "RangeError", "TypeError") : undefined,
   },
   {
-    what: "resize moves a position behind the new end to it; Python leaves it.",
+    what: "resize moves a position past the new end to the end; Python leaves it.",
     rows: ["`resize` to before the position"],
     reason: "A position is always within the map. peer.py moves Python's.",
   },
   {
-    what: "A map can be resized after advice on a part of it; Python is refused with EFAULT by Linux.",
+    what: "A map can be resized after advice on a part of it; in Python Linux fails with EFAULT.",
     rows: ["`resize` after advice on a part"],
     reason: "It is mapped anew then. peer.py does the same.",
   },
   {
-    what: "What a private map grows by is zeros; in Python the last page keeps old bytes behind a former end.",
+    what: "A private map grows by zeros; in Python the last page keeps old bytes from beyond a former end.",
     rows: ["`resize` of private memory"],
-    reason: "The same file would give different bytes. peer.py puts zeros there.",
+    reason: "The same file would have different bytes. peer.py puts zeros there.",
   },
   {
-    what: "flush rounds its range out to pages, and goes to the end by default; Python wants a page's start, and a size.",
+    what: "flush rounds its range out to pages, and goes to the end by default; Python requires a page's start and a size.",
     rows: ["`flush(offset, size)`"],
-    reason: "A range that has been changed is seldom one of pages.",
+    reason: "A changed range is seldom one of whole pages.",
     asked: ({ op, args }, { open, length }) => {
       const [offset, size = null] = args as [number | undefined, (number | null)?];
       if (op !== "flush" || !open || !Number.isInteger(offset ?? 0) || !Number.isInteger(size ?? 0)) return undefined;
@@ -196,12 +195,12 @@ export const DIFFERENCES: readonly Difference[] = [
     },
   },
   {
-    what: "madvise from where no page begins is a RangeError, in Python the system's EINVAL.",
+    what: "madvise with a start within a page is a RangeError, in Python the system's EINVAL.",
     rows: ["`OSError`", "`madvise(option, start, length)`"],
     reason: "The start is the argument that is wrong.",
     same: ({ op }, _before, ours, theirs) => op === "madvise" && ours === "RangeError" && theirs === "EINVAL",
     right: ({ op, args }, { open, length, options: { offset = 0 } }, ours) => {
-      // Pages begin elsewhere in Python's file, which lacks what lies before the offset.
+      // Pages begin at other offsets in Python's file, which lacks what lies before the offset.
       if (op !== "madvise" || !open || offset % PAGE === 0 || args.length < 2) return undefined;
       if (args.some((value) => Number(value) < 0 || isFraction(value))) return isError(ours, "RangeError", "TypeError");
       const start = args[1] as number;
@@ -211,18 +210,18 @@ export const DIFFERENCES: readonly Difference[] = [
   },
 ];
 
-/** The other rows of that table that tell of a difference: no step of the fuzzer meets it. */
+/** The other rows of those tables that describe a difference, which no step of the fuzzer meets. */
 export const NOT_RUN: readonly { readonly reason: string; readonly rows: readonly string[] }[] = [
   {
-    reason: "Windows has a constructor of its own, and lengths beyond the file's end; Python is compared elsewhere.",
+    reason: "Windows has another constructor, and lengths beyond the file's end; Python is compared on other systems.",
     rows: ["`mmap.mmap(…, tagname, …)` (Windows)", "`length` 0: to the file's end"],
   },
   {
-    reason: "What backs anonymous memory shows only to other processes, and when it is resized, where Python dies.",
+    reason: "What backs anonymous memory shows only to other processes, and when it is resized, which kills Python.",
     rows: ["`fileno` -1: anonymous"],
   },
   {
-    reason: "The language has other words for it, or none.",
+    reason: "JavaScript has other words for it, or none.",
     rows: [
       "audit event `mmap.__new__`",
       "`mm[a:b:c]`, `mm[a:b:c] = …`",
@@ -233,6 +232,6 @@ export const NOT_RUN: readonly { readonly reason: string; readonly rows: readonl
       "`class Sub(mmap.mmap)`",
     ],
   },
-  { reason: "Strings are no bytes in Python.", rows: ["`write(bytes)`"] },
+  { reason: "Strings are not bytes in Python.", rows: ["`write(bytes)`"] },
   { reason: "They are values, and the tests of constants compare them.", rows: ["`MADV_*`, `MAP_*`, `PROT_*`"] },
 ];
