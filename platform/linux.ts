@@ -195,6 +195,17 @@ export function linuxPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
     },
     fail,
   );
+
+  /** Whether the kernel knows an advice: it checks that first, and then has nothing to do for an empty range. */
+  function accepts(advice: number, address: number): boolean {
+    try {
+      posix.advise(address, 0, advice);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   let limit: number | undefined;
   let mappings = 0;
   let hasRetired = false;
@@ -251,13 +262,15 @@ export function linuxPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
     },
     residency: residencyReader(c.mincore, fail),
     populate(address, length, write) {
+      const advice = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
       try {
-        posix.advise(address, length, write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+        posix.advise(address, length, advice);
         return true;
       } catch (error) {
-        // A kernel before 5.14 does not know the advice.
-        if ((error as { code?: string }).code === "EINVAL") return false;
-        throw error;
+        // Either a kernel before 5.14, or memory that the kernel itself may not access (memfd_secret), but the process can.
+        // What cannot be written in another way is an error of the call, if the kernel knows the advice.
+        if ((error as { code?: string }).code !== "EINVAL" || (write && accepts(advice, address))) throw error;
+        return false;
       }
     },
     status: linuxStatusReader(ffi, libraries, fail),

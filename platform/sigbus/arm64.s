@@ -1,29 +1,29 @@
-// The SIGBUS handler for arm64, as platform/sigbus/arm64.ts has it in bytes;
-// tests/safety/sigbus-handler.test.ts assembles this file and compares. It is
-// position-independent and written to the beginning of a page. The twin of x64.s, which has the longer comments.
+// The SIGBUS handler for arm64. platform/sigbus/arm64.ts has the machine code; tests/safety/sigbus-handler.test.ts assembles
+// this file and compares. The code is position-independent and copied to the beginning of a page. The twin of x64.s, which
+// has the longer comments.
 
         .arch   armv8-a
         .text
 
-// The head, of 64 bytes. Other instances of the library know the handler by its first 16; mod.ts fills in the addresses.
+// The head, 64 bytes. Other instances of the library recognize the handler by the first 16. mod.ts fills in the addresses.
         .ascii  "mmap-ffi SIGBUS1"
-table:  .quad   0                       // of the slots
-before: .quad   0                       // of what is known of the handler that was there before
+table:  .quad   0                       // the address of the table
+before: .quad   0                       // the address of what is known about the replaced handler
         .zero   32
 
 // void handler(int signal /* w0 */, siginfo_t *info /* x1 */, void *context /* x2 */)
 handler:
         hint    #34                     // bti c
-        ldr     w9, [x1, #8]            // info->si_code == BUS_ADRERR: there is nothing behind the page
+        ldr     w9, [x1, #8]            // info->si_code == BUS_ADRERR: the file does not have the page
         cmp     w9, #2
         b.ne    chain
         ldr     x11, [x1, #16]          // info->si_addr
         ldr     x9, table
-        ldr     w12, [x9, #8]           // so many slots were ever in use
-        add     x13, x9, #64            // the first of them
+        ldr     w12, [x9, #8]           // the number of slots that were ever in use
+        add     x13, x9, #64            // the first slot
 
-// Whose page is it? A slot: state, 4 bytes; replaced pages, 4; start, 8; end, 8; the lowest replaced
-// page, 8; the page from which on all are replaced, 8.
+// Finds the slot of the region that has the page. A slot: state, 4 bytes; number of replaced pages, 4; start, 8; end, 8;
+// the lowest replaced page, 8; the page from which all pages are replaced, 8.
 slot:   cbz     w12, chain
         sub     w12, w12, #1
         ldar    w10, [x13]
@@ -35,15 +35,14 @@ slot:   cbz     w12, chain
         b.lo    next
         cmp     x11, x15
         b.hs    next
-        dmb     ishld                   // and not given to another region while it was read
+        dmb     ishld                   // the slot was not reused while it was read
         ldr     w14, [x13]
         cmp     w14, w10
         b.eq    replace
 next:   add     x13, x13, #40
         b       slot
 
-// Zeros in place of the page; of all that follow it too, once the slot has 64 such pages.
-// A system call changes x0 alone.
+// Replaces the page by zeros; once the slot has 64 such pages, all pages that follow too. A system call changes only x0.
 replace:
         mov     x6, x0
         mov     x7, x1
@@ -53,7 +52,7 @@ replace:
         and     x12, x11, x12           // the page
         ldr     x15, [x13, #32]
         cmp     x12, x15
-        b.hs    again                   // another thread was faster
+        b.hs    again                   // another thread has replaced it
         mov     x1, x14
         ldr     w11, [x13, #4]
         cmp     w11, #64
@@ -68,7 +67,7 @@ map:    mov     x0, x12
         svc     #0
         cmp     x0, x12
         b.eq    count
-        // Refused: try the other length.
+        // It failed: try the other length.
         sub     x11, x15, x12
         add     x11, x11, x14
         sub     x1, x11, x1
@@ -80,8 +79,8 @@ map:    mov     x0, x12
 count:  add     x11, x12, x1
         cmp     x11, x15
         b.ne    lowest
-        str     x12, [x13, #32]         // from here on all are replaced
-// The lowest page first: whoever sees the count sees it too.
+        str     x12, [x13, #32]         // all pages from here are replaced
+// The lowest page is stored before the count, so that a thread that sees the count sees the page too.
 lowest: add     x14, x13, #24
 lower:  ldaxr   x0, [x14]
         cmp     x0, x12
@@ -91,31 +90,37 @@ lower:  ldaxr   x0, [x14]
 counted:
         add     x14, x13, #4
         ldr     x10, [x9]
-        udiv    x10, x1, x10            // so many pages
+        udiv    x10, x1, x10            // the number of pages
 more:   ldaxr   w0, [x14]
         add     w0, w0, w10
         stlxr   w11, w0, [x14]
         cbnz    w11, more
-again:  ret                             // and the instruction runs again
+again:  ret                             // the instruction runs again
 
 refused:
         mov     x0, x6
         mov     x1, x7
         mov     x2, x16
 
-// Not ours. Before: the handler, 8 bytes, SIG_DFL being 0 and SIG_IGN 1; its sa_flags, 8; 32 bytes of zeros, which are the
-// kernel's struct sigaction for SIG_DFL.
+// The signal is not the guard's. What `before` leads to: libc's struct sigaction of the replaced handler, 152 bytes (the
+// handler at 0, which is SIG_DFL 0 or SIG_IGN 1; sa_flags at 136); the handler and the flags that mod.ts expected to
+// replace, 8 bytes each; 32 bytes of zeros, which are the kernel's struct sigaction for SIG_DFL.
 chain:  ldr     x9, before
         ldr     x16, [x9]
+        ldr     w12, [x9, #136]
         ldr     w10, [x1, #8]
-        cmp     x16, #1
+        cmp     x16, #2                 // mod.ts writes 2 and -1; libc overwrites them when it has installed this handler
+        b.eq    unknown
+        cmn     w12, #1
+        b.eq    unknown
+known:  cmp     x16, #1
         b.hi    call
         b.lo    default
-        cmp     w10, #0                 // SIG_IGN: what a process sent is ignored, what the kernel says can't be
+        cmp     w10, #0                 // SIG_IGN: signals that a process sent are ignored; those of the kernel cannot be
         b.le    done
 
-// The kernel's own answer: with the default restored, the fault happens again, and a signal that was sent is sent again;
-// it arrives when this handler has returned.
+// SIG_DFL: restores it. A fault then happens again; a signal that a process sent is sent again, and is delivered when this
+// handler has returned.
 default:
         mov     x17, x30
         bl      restore
@@ -134,9 +139,17 @@ default:
         svc     #0
 done:   ret
 
-// A plain handler takes the first of the three arguments, one with SA_SIGINFO all of them.
-call:   ldr     w11, [x9, #8]
-        tbz     w11, #31, jump          // SA_RESETHAND: it expects to be called once
+// The thread that installs this handler is still in the call that does it. A fault happens again until the replaced handler
+// is known. A sent signal may interrupt that very thread, and cannot wait: it goes to the expected handler.
+unknown:
+        cmp     w10, #0
+        b.gt    done
+        ldr     x16, [x9, #152]
+        ldr     w12, [x9, #160]
+        b       known
+
+// A plain handler uses the first argument, one with SA_SIGINFO all three.
+call:   tbz     w12, #31, jump          // SA_RESETHAND: it expects to be called once
         mov     x17, x30
         bl      restore
         mov     x30, x17
@@ -148,7 +161,7 @@ restore:
         mov     x5, x1
         mov     x6, x2
         mov     x0, #7
-        add     x1, x9, #16
+        add     x1, x9, #168
         mov     x2, #0
         mov     x3, #8
         mov     x8, #134

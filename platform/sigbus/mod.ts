@@ -1,13 +1,13 @@
 /**
  * Keeps the process alive when a mapped file is truncated (Linux, x64 and arm64).
  *
- * A touch of a page that its file no longer has raises SIGBUS. The handler installed here, machine code whose source is
- * x64.s and arm64.s beside this file, puts zeros in place of such a page if it lies in a region of the table, and counts
- * that; every other signal goes to the handler that was there before.
+ * Accessing a page that the file no longer has raises SIGBUS. The handler that is installed here, machine code whose source
+ * is x64.s and arm64.s in this folder, replaces such a page by zeros if it lies in a region of the table, and counts it. All
+ * other signals go to the handler that was replaced.
  *
- * One handler and one table serve the whole process, however many workers have an instance of this module: each finds
- * them by asking for the current handler, which has a mark and the table's address before its entry. They stay until the
- * process ends, so a worker may be terminated at any moment.
+ * One handler and one table serve the whole process. A worker has its own instance of this module, which finds them by
+ * querying the current handler: a mark and the address of the table precede its entry. They stay until the process ends, so
+ * a worker may be terminated at any time.
  *
  * @see https://man7.org/linux/man-pages/man2/sigaction.2.html
  * @module
@@ -21,6 +21,7 @@ import {
   BigUint64Array,
   MathFloor,
   Number,
+  NumberParseInt,
   Uint8Array,
   Uint32Array,
 } from "../../ffi/primordials.ts";
@@ -30,7 +31,7 @@ import { arm64 } from "./arm64.ts";
 import { Table } from "./table.ts";
 import { x64 } from "./x64.ts";
 
-/** The handler's machine code by the architecture's name in `process.arch`, in hexadecimal. */
+/** The handler's machine code in hexadecimal, by the architecture's name in `process.arch`. */
 export const CODE: Readonly<Record<string, string>> = { x64, arm64 };
 
 const SIGNATURES = {
@@ -42,7 +43,7 @@ const SIGNATURES = {
   mprotect: { parameters: ["pointer", "usize", "i32"], result: "i32" },
   // int sigaction(int signum, const struct sigaction *act, struct sigaction *oldact);
   // libc's and not the system call: it adds the trampoline by which a handler returns.
-  sigaction: { parameters: ["i32", "bytes", "bytes"], result: "i32" },
+  sigaction: { parameters: ["i32", "bytes", "pointer"], result: "i32" },
 } as const;
 
 // The same function with other types, for which the library is opened a second time.
@@ -64,18 +65,31 @@ const SA_ONSTACK = 0x08000000;
 const SA_RESTART = 0x10000000;
 const SA_NODEFER = 0x40000000;
 
-/** The length of what lies before the handler's entry: its mark, 16 bytes, and two addresses, at these multiples of 8. */
+/** The length of what precedes the handler's entry: its mark, 16 bytes, and two addresses, at these multiples of 8. */
 const HEAD = 64;
 const MARK = 16;
 const TABLE_ADDRESS = 2;
-const BEFORE_ADDRESS = 3;
+const REPLACED_ADDRESS = 3;
 
 /** The length in bytes of libc's `struct sigaction`. */
 const ACTION = 152;
 
+// What the handler knows about the replaced one: libc's struct sigaction, and then these, at multiples of 8 bytes.
+const EXPECTED_HANDLER = 19;
+const EXPECTED_FLAGS = 20;
+/** The length of all that in bytes, with the zeros at its end. */
+const REPLACED = 200;
+
+// What no struct sigaction has as its handler and its flags: the handler waits until libc overwrites both.
+const UNKNOWN_HANDLER = 2;
+const UNKNOWN_FLAGS = 0xffffffff;
+
+// Where `struct sigaction` has the flags, in multiples of 4 bytes.
+const FLAGS = 34;
+
 /**
- * libc's `struct sigaction`, the same in glibc and musl on both architectures: the handler, 64 bits; the mask, 1024 bits;
- * the flags, 32 bits at byte 136; the trampoline, 64 bits at byte 144.
+ * libc's `struct sigaction`, which is the same in glibc and musl on both architectures: the handler, 64 bits; the mask, 1024
+ * bits; the flags, 32 bits at byte 136; the trampoline, 64 bits at byte 144.
  */
 class Action {
   readonly #memory = new ArrayBuffer(ACTION);
@@ -87,20 +101,20 @@ class Action {
   }
 
   get flags(): number {
-    return this.#words[34] as number;
+    return this.#words[FLAGS] as number;
   }
 
-  /** Makes it what is to be installed: `handler`, in place of `before`, under whose mask the one before then runs. */
-  replace(before: Action, handler: number): void {
-    const called = before.handler > SIG_IGN;
-    copy(before.bytes, this.bytes, ACTION);
+  /** Describes the installation of `handler` in place of `replaced`, which then runs under its own mask. */
+  replace(replaced: Action, handler: number): void {
+    const called = replaced.handler > SIG_IGN;
+    copy(replaced.bytes, this.bytes, ACTION);
     this.#words[0] = handler % 2 ** 32;
     this.#words[1] = MathFloor(handler / 2 ** 32);
-    this.#words[34] = SA_SIGINFO | SA_ONSTACK | (called ? before.flags & (SA_RESTART | SA_NODEFER) : SA_RESTART);
+    this.#words[FLAGS] = SA_SIGINFO | SA_ONSTACK | (called ? replaced.flags & (SA_RESTART | SA_NODEFER) : SA_RESTART);
   }
 }
 
-/** The handler, as one thread sees it. */
+/** The process's handler, as one thread sees it. */
 class Handler {
   readonly #ffi: Ffi;
   readonly #pageSize: number;
@@ -121,10 +135,10 @@ class Handler {
   }
 
   /**
-   * The table of the handler that answers now. One call into C where nothing has changed, at every map: somebody may have
-   * put another handler in place of ours since the last one.
+   * The table of the current handler. Installs the handler if the current one is not the library's, which is checked at every
+   * map, because other code may have installed a handler since the last one. If nothing has changed, that is one call into C.
    *
-   * @throws {Error} The system refused.
+   * @throws {Error} A system call failed.
    */
   table(): Table {
     check(this.#query.sigaction(SIGBUS, 0, this.#current.bytes) === 0);
@@ -137,51 +151,59 @@ class Handler {
     return this.#table;
   }
 
-  /** The address of the table, if the handler is ours. */
+  /** The address of the table, if the handler is the library's. */
   #tableOf(entry: number): number | undefined {
-    // Ours begins at the beginning of a page. Of any other that lies so within its page, what is read below is in the same
-    // page as the handler itself, and so is there.
     if (entry <= SIG_IGN || entry % this.#pageSize !== HEAD) return undefined;
+    // SAFETY: whose ever the handler is, it is mapped, and the head that is read here lies in the same page, before it.
     const head = this.#ffi.view(entry - HEAD, HEAD);
     const mark = new Uint8Array(head, 0, MARK);
     for (let index = 0; index < MARK; index++) if (mark[index] !== this.#code[index]) return undefined;
     return Number(new BigUint64Array(head)[TABLE_ADDRESS]);
   }
 
-  /** Puts our handler in place of the current one. */
+  /** Installs the handler in place of the current one. */
   #install(): Table {
     const table = this.#table ?? new Table(this.#ffi, this.#map(Table.size(this.#pageSize)), this.#pageSize);
     const page = this.#pageSize;
     const address = this.#map(2 * page);
     const memory = this.#ffi.view(address, 2 * page);
     const addresses = new BigUint64Array(memory, 0, HEAD / 8);
-    // The second page, which stays writable: the handler that was there before.
-    const before = new BigUint64Array(memory, page, 2);
     const installed = new Action();
-    const replaced = new Action();
     copy(this.#code, new Uint8Array(memory), lengthOf(this.#code));
     addresses[TABLE_ADDRESS] = BigInt(table.address);
-    addresses[BEFORE_ADDRESS] = BigInt(address + page);
-    describe(this.#current, before);
+    addresses[REPLACED_ADDRESS] = BigInt(address + page);
+    this.#describeReplaced(memory);
     installed.replace(this.#current, address + HEAD);
     try {
-      // Never writable and executable at once. The kernel makes the caches agree when a page becomes executable. Nothing
-      // writes to the first page from here on.
+      // SAFETY: no page is writable and executable at once, and nothing writes to the first page after this. The kernel makes
+      // the instruction and data caches agree when a page becomes executable.
       if (this.#c.mprotect(address, page, PROT_READ | PROT_EXEC) !== 0) throw new Forbidden();
-      check(this.#c.sigaction(SIGBUS, installed.bytes, replaced.bytes) === 0);
+      // SAFETY: the handler may run in another thread before this call has returned. libc stores the replaced handler right
+      // where the machine code reads it, and until then a fault is repeated: so no signal goes to a handler that another
+      // thread had replaced between the query and this call, even if this thread is terminated now.
+      check(this.#c.sigaction(SIGBUS, installed.bytes, address + page) === 0);
     } catch (error) {
+      // SAFETY: nobody knows these pages, because the handler was not installed.
       this.#c.munmap(address, 2 * page);
       if (this.#table === undefined) this.#c.munmap(table.address, Table.size(page));
       throw error;
     }
-    // Another thread may have been faster between the question and here.
-    if (replaced.handler !== this.#current.handler) describe(replaced, before);
     this.#entry = address + HEAD;
     this.#table = table;
     return table;
   }
 
-  /** Maps zeros, which nobody ever unmaps once a handler knows them. */
+  /** Fills the second page, which stays writable, for the time until libc has stored the replaced handler there. */
+  #describeReplaced(memory: ArrayBuffer): void {
+    const longs = new BigUint64Array(memory, this.#pageSize, REPLACED / 8);
+    const words = new Uint32Array(memory, this.#pageSize, REPLACED / 4);
+    longs[0] = BigInt(UNKNOWN_HANDLER);
+    words[FLAGS] = UNKNOWN_FLAGS;
+    longs[EXPECTED_HANDLER] = BigInt(this.#current.handler);
+    longs[EXPECTED_FLAGS] = BigInt(this.#current.flags);
+  }
+
+  /** Maps zeros. Once a handler knows them, they are never unmapped. */
   #map(length: number): number {
     const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     const address = this.#c.mmap(0, length, PROT_READ | PROT_WRITE, flags, -1, 0);
@@ -190,30 +212,24 @@ class Handler {
   }
 }
 
-/** Writes down a handler for the machine code. */
-function describe(action: Action, words: BigUint64Array): void {
-  words[1] = BigInt(action.flags);
-  words[0] = BigInt(action.handler);
-}
+/** A system call failed. That leaves one map without a guard and has no other effect, so these errors need no details. */
+class Failed extends Error {}
 
-/** What the system refuses here costs one map its guard and nothing else, so that the errors need no names. */
-class Refused extends Error {}
-
-/** The system allows no new executable pages: it would not fare better the next time. */
-class Forbidden extends Refused {}
+/** The system allows no new executable pages. It would not allow them the next time either. */
+class Forbidden extends Failed {}
 
 function check(worked: boolean): void {
-  if (!worked) throw new Refused();
+  if (!worked) throw new Failed();
 }
 
-/** Copies the first bytes of an array, and asks neither for anything. */
+/** Copies the first bytes of an array. Not by `set`, which may have been replaced. */
 function copy(source: Uint8Array, target: Uint8Array, count: number): void {
   for (let index = 0; index < count; index++) target[index] = source[index] as number;
 }
 
 /**
- * Makes the function that guards a region, which gives `undefined` where that can't be: on another architecture; where the
- * system allows no new executable pages; with the table full.
+ * Makes the function that guards a region. It returns `undefined` if that is not supported: on other architectures, if the
+ * system allows no new executable pages, or if the table is full.
  */
 export function sigbusGuard(
   ffi: Ffi,
@@ -222,7 +238,6 @@ export function sigbusGuard(
 ): (address: number, length: number) => Guard | undefined {
   const code = CODE[arch];
   let handler: Handler | undefined;
-  // Not asked of an array, whose length may be a getter by now: code that answers must not run within a resize.
   let works = code !== undefined;
   return (address, length) => {
     if (!works) return undefined;
@@ -230,47 +245,26 @@ export function sigbusGuard(
       handler ??= new Handler(ffi, libraries, pageSize, bytesOf(code as string));
       return handler.table().claim(address, length);
     } catch (error) {
-      // A stack that ran over: the map is not made.
-      if (!(error instanceof Refused)) throw error;
+      // A stack overflow, for example: the map is not made.
+      if (!(error instanceof Failed)) throw error;
       if (error instanceof Forbidden) works = false;
       return undefined;
     }
   };
 }
 
-/** The values of hexadecimal digits. */
-const DIGITS = {
-  __proto__: null,
-  0: 0,
-  1: 1,
-  2: 2,
-  3: 3,
-  4: 4,
-  5: 5,
-  6: 6,
-  7: 7,
-  8: 8,
-  9: 9,
-  a: 10,
-  b: 11,
-  c: 12,
-  d: 13,
-  e: 14,
-  f: 15,
-} as unknown as Record<string, number | undefined>;
-
-/** Not by `parseInt` and its like, which may have been replaced: the result is run. */
+/** Decodes hexadecimal digits, and skips everything else. */
 function bytesOf(hexadecimal: string): Uint8Array {
   const { length } = hexadecimal;
-  const nibbles = new Uint8Array(length);
+  const digits = new Uint8Array(length);
   let count = 0;
   for (let index = 0; index < length; index++) {
-    const value = DIGITS[hexadecimal[index] as string];
-    if (value !== undefined) nibbles[count++] = value;
+    const digit = NumberParseInt(hexadecimal[index] as string, 16);
+    if (digit >= 0) digits[count++] = digit;
   }
   const bytes = new Uint8Array(count / 2);
   for (let index = 0; index < count / 2; index++) {
-    bytes[index] = ((nibbles[2 * index] as number) << 4) | (nibbles[2 * index + 1] as number);
+    bytes[index] = ((digits[2 * index] as number) << 4) | (digits[2 * index + 1] as number);
   }
   return bytes;
 }

@@ -1,12 +1,14 @@
 /**
  * The table of guarded regions, which the SIGBUS handler reads: ordinary memory that all threads of the process share.
  *
- * Its head is 64 bytes long: the page size, 64 bits; how many slots were ever in use, 32 bits; how many there are, 32 bits.
- * A slot is 40 bytes long: its state, 32 bits; the number of replaced pages, 32 bits; and four addresses of 64 bits: where
- * its region starts, where it ends, the lowest page that was replaced, and the page from which on all were.
+ * Its head is 64 bytes long: the page size, 64 bits; the number of slots that were ever in use, 32 bits; the number of slots,
+ * 32 bits. A slot is 40 bytes long: its state, 32 bits; the number of replaced pages, 32 bits; and four addresses of 64 bits:
+ * the start of its region, the end, the lowest page that was replaced, and the page from which all were replaced.
  *
- * A slot's state is a count of its uses, times four, plus one of FREE, TAKEN and LIVE. The handler believes only a live
- * slot whose state is the same before and after it has read the addresses.
+ * A slot's state is four times the number of its uses, plus FREE, TAKEN or LIVE.
+ *
+ * SAFETY: the handler may read a slot at any time, in any thread. It trusts only a live slot whose state is the same before
+ * and after it has read the addresses. So the state becomes LIVE when all else is written, and each use has another number.
  *
  * @module
  */
@@ -26,7 +28,7 @@ import {
 import type { Ffi } from "../../ffi/types.ts";
 import type { Guard } from "../types.ts";
 
-/** As many as a process has mappings by default (vm.max_map_count), and some. */
+/** A few more than the mappings that a process may have by default (vm.max_map_count). */
 const SLOTS = 65_536;
 
 // In 32-bit words.
@@ -42,7 +44,7 @@ const END = 4;
 const LOWEST = 6;
 const TAIL = 8;
 
-// The two low bits of a state, and what one more use adds.
+// The two low bits of a state, and what each use adds.
 const FREE = 0;
 const TAKEN = 1;
 const LIVE = 2;
@@ -58,7 +60,7 @@ export class Table {
   readonly #slots: number;
   readonly #words: Int32Array;
   readonly #addresses: BigUint64Array;
-  /** Where to look for a free slot: first among those that this thread gave back, then one after the other. */
+  /** Where to look for a free slot: first among those that this thread has released, then one after the other. */
   readonly #released = new List<number>();
   #next = 0;
   /** How many claims are still skipped. */
@@ -69,7 +71,7 @@ export class Table {
     return MathCeil((4 * (HEAD + SLOT * SLOTS)) / pageSize) * pageSize;
   }
 
-  /** A view of the table at `address`: of zeros, which become a table, with `pageSize`; of one that exists without. */
+  /** A view of the table at `address`. With `pageSize`, makes a new table of zeros; without, the table exists. */
   constructor(ffi: Ffi, address: number, pageSize?: number) {
     this.address = address;
     if (pageSize !== undefined) {
@@ -83,7 +85,7 @@ export class Table {
     this.#addresses = new BigUint64Array(memory);
   }
 
-  /** Enters a region; gives `undefined` where every slot is in use. */
+  /** Adds a region. Returns `undefined` if every slot is in use. */
   claim(address: number, length: number): Guard | undefined {
     const slot = this.#take();
     if (slot === -1) return undefined;
@@ -95,7 +97,7 @@ export class Table {
     this.#setAddress(at + LOWEST, address + length);
     this.#setAddress(at + TAIL, address + length);
     const guard = new Slot(this, slot, AtomicsLoad(words, at + STATE) - TAKEN);
-    // Last: after an error the handler must not believe in a region that nobody ends.
+    // Last, so that an error before leaves no region that nobody ends.
     AtomicsAdd(words, at + STATE, LIVE - TAKEN);
     return guard;
   }
@@ -104,18 +106,18 @@ export class Table {
     return this.#words;
   }
 
-  /** The lowest page that was replaced in a slot's region; the region's end where none was. */
+  /** The lowest page that was replaced in a slot's region; the region's end if none was. */
   lowest(slot: number): number {
     return Number(AtomicsLoad(this.#addresses, (HEAD + SLOT * slot + LOWEST) / 2));
   }
 
-  /** Gives a slot back. `state`: what it had before it was taken. */
+  /** Releases a slot. `state` is the one that it had before it was taken. */
   release(slot: number, state: number): void {
     AtomicsStore(this.#words, HEAD + SLOT * slot + STATE, state + USE);
     this.#released.add(slot);
   }
 
-  /** Takes a free slot, which nobody else has then; -1 where there is none. */
+  /** Takes a free slot for this thread alone. Returns -1 if there is none. */
   #take(): number {
     for (let slot = this.#released.take(); slot !== undefined; slot = this.#released.take()) {
       if (this.#takeSlot(slot)) return slot;
@@ -138,7 +140,7 @@ export class Table {
     const at = HEAD + SLOT * slot + STATE;
     const state = AtomicsLoad(words, at);
     if ((state & 3) !== FREE || AtomicsCompareExchange(words, at, state, state + TAKEN) !== state) return false;
-    // The handler looks at the slots up to here.
+    // The handler reads the slots up to here.
     for (let used = AtomicsLoad(words, USED); used <= slot; used = AtomicsLoad(words, USED)) {
       AtomicsCompareExchange(words, USED, used, slot + 1);
     }

@@ -1,32 +1,31 @@
-# The SIGBUS handler for x64, as platform/sigbus/x64.ts has it in bytes;
-# tests/safety/sigbus-handler.test.ts assembles this file and compares. It is
-# position-independent and written to the beginning of a page.
+# The SIGBUS handler for x64. platform/sigbus/x64.ts has the machine code; tests/safety/sigbus-handler.test.ts assembles
+# this file and compares. The code is position-independent and copied to the beginning of a page.
 #
-# It calls nothing, takes no lock and leaves errno alone, for it may run in the middle of anything. Of a signal that it
-# does not answer, the handler that was there before sees what the kernel would have shown it.
+# The handler may run in the middle of anything, so it calls no function, takes no lock and leaves errno alone. It passes
+# the signals that are not the guard's to the replaced handler, as the kernel would have.
 
         .intel_syntax noprefix
         .text
 
-# The head, of 64 bytes. Other instances of the library know the handler by its first 16; mod.ts fills in the addresses.
+# The head, 64 bytes. Other instances of the library recognize the handler by the first 16. mod.ts fills in the addresses.
         .ascii  "mmap-ffi SIGBUS1"
-table:  .quad   0                       # of the slots
-before: .quad   0                       # of what is known of the handler that was there before
+table:  .quad   0                       # the address of the table
+before: .quad   0                       # the address of what is known about the replaced handler
         .zero   32
 
 # void handler(int signal /* edi */, siginfo_t *info /* rsi */, void *context /* rdx */)
-# The way to the handler that was there before leaves these three alone.
+# The path to the replaced handler preserves these three registers.
 handler:
         endbr64
-        cmp     dword ptr [rsi + 8], 2  # info->si_code == BUS_ADRERR: there is nothing behind the page
+        cmp     dword ptr [rsi + 8], 2  # info->si_code == BUS_ADRERR: the file does not have the page
         jne     chain
         mov     r9, [rsi + 16]          # info->si_addr
         mov     r8, [rip + table]
-        mov     ecx, [r8 + 8]           # so many slots were ever in use
-        lea     r10, [r8 + 64]          # the first of them
+        mov     ecx, [r8 + 8]           # the number of slots that were ever in use
+        lea     r10, [r8 + 64]          # the first slot
 
-# Whose page is it? A slot: state, 4 bytes; replaced pages, 4; start, 8; end, 8; the lowest replaced
-# page, 8; the page from which on all are replaced, 8.
+# Finds the slot of the region that has the page. A slot: state, 4 bytes; number of replaced pages, 4; start, 8; end, 8;
+# the lowest replaced page, 8; the page from which all pages are replaced, 8.
 slot:   sub     ecx, 1
         jb      chain
         mov     eax, [r10]
@@ -38,13 +37,13 @@ slot:   sub     ecx, 1
         jb      next
         cmp     r9, [r10 + 16]
         jae     next
-        cmp     eax, [r10]              # and not given to another region while it was read (x64 reads in order)
+        cmp     eax, [r10]              # the slot was not reused while it was read (x64 loads in order)
         je      replace
 next:   add     r10, 40
         jmp     slot
 
-# Zeros in place of the page; of all that follow it too, once the slot has 64 such pages, so that a file that is gone costs
-# neither a fault a page nor a mapping a page, of which the system has few.
+# Replaces the page by zeros. Once the slot has 64 such pages, replaces all pages that follow too: otherwise a file that is
+# gone would cost one fault and one mapping for each page, and the number of mappings is limited.
 replace:
         push    rdi
         push    rsi
@@ -58,7 +57,7 @@ replace:
         neg     rdi
         and     rdi, r9                 # the page
         cmp     rdi, [rbx + 32]
-        jae     again                   # another thread was faster
+        jae     again                   # another thread has replaced it
         cmp     dword ptr [rbx + 4], 64
         jb      map
         mov     rsi, [rbx + 32]
@@ -68,10 +67,10 @@ map:    mov     edx, 3                  # PROT_READ | PROT_WRITE
         mov     r8, -1
         xor     r9d, r9d
         mov     eax, 9                  # mmap
-        syscall                         # changes rax, rcx and r11 alone
+        syscall                         # changes only rax, rcx and r11
         cmp     rax, rdi
         je      count
-        # Refused, for there are too many mappings, or too little memory: try the other length.
+        # It failed: too many mappings, or too little memory. Try the other length.
         mov     rax, [rbx + 32]
         sub     rax, rdi
         add     rax, r12
@@ -85,8 +84,8 @@ map:    mov     edx, 3                  # PROT_READ | PROT_WRITE
 count:  lea     rax, [rdi + rsi]
         cmp     rax, [rbx + 32]
         jne     lowest
-        mov     [rbx + 32], rdi         # from here on all are replaced
-# The lowest page first: whoever sees the count sees it too.
+        mov     [rbx + 32], rdi         # all pages from here are replaced
+# The lowest page is stored before the count, so that a thread that sees the count sees the page too.
 lowest: mov     rax, [rbx + 24]
 lower:  cmp     rax, rdi
         jbe     counted
@@ -96,14 +95,14 @@ counted:
         mov     rax, rsi
         xor     edx, edx
         div     r12
-        lock add [rbx + 4], eax         # so many pages
+        lock add [rbx + 4], eax         # the number of pages
 again:
         pop     r12
         pop     rbx
         pop     rdx
         pop     rsi
         pop     rdi
-        ret                             # and the instruction runs again
+        ret                             # the instruction runs again
 
 refused:
         pop     r12
@@ -112,18 +111,24 @@ refused:
         pop     rsi
         pop     rdi
 
-# Not ours. Before: the handler, 8 bytes, SIG_DFL being 0 and SIG_IGN 1; its sa_flags, 8; 32 bytes of zeros, which are the
-# kernel's struct sigaction for SIG_DFL.
+# The signal is not the guard's. What `before` leads to: libc's struct sigaction of the replaced handler, 152 bytes (the
+# handler at 0, which is SIG_DFL 0 or SIG_IGN 1; sa_flags at 136); the handler and the flags that mod.ts expected to replace,
+# 8 bytes each; 32 bytes of zeros, which are the kernel's struct sigaction for SIG_DFL.
 chain:  mov     r8, [rip + before]
         mov     rax, [r8]
-        cmp     rax, 1
+        mov     ecx, [r8 + 136]
+        cmp     rax, 2                  # mod.ts writes 2 and -1; libc overwrites them when it has installed this handler
+        je      unknown
+        cmp     ecx, -1
+        je      unknown
+known:  cmp     rax, 1
         ja      call
         jb      default
-        cmp     dword ptr [rsi + 8], 0  # SIG_IGN: what a process sent is ignored, what the kernel says can't be
+        cmp     dword ptr [rsi + 8], 0  # SIG_IGN: signals that a process sent are ignored; those of the kernel cannot be
         jle     done
 
-# The kernel's own answer: with the default restored, the fault happens again, and a signal that was sent is sent again;
-# it arrives when this handler has returned.
+# SIG_DFL: restores it. A fault then happens again; a signal that a process sent is sent again, and is delivered when this
+# handler has returned.
 default:
         mov     r9d, [rsi + 8]
         call    restore
@@ -140,8 +145,17 @@ default:
         syscall
 done:   ret
 
-# A plain handler takes the first of the three arguments, one with SA_SIGINFO all of them.
-call:   test    dword ptr [r8 + 8], 0x80000000 # SA_RESETHAND: it expects to be called once
+# The thread that installs this handler is still in the call that does it. A fault happens again until the replaced handler is
+# known. A sent signal may interrupt that very thread, and cannot wait: it goes to the expected handler.
+unknown:
+        cmp     dword ptr [rsi + 8], 0
+        jg      done
+        mov     rax, [r8 + 152]
+        mov     ecx, [r8 + 160]
+        jmp     known
+
+# A plain handler uses the first argument, one with SA_SIGINFO all three.
+call:   test    ecx, 0x80000000         # SA_RESETHAND: it expects to be called once
         je      jump
         push    rax
         call    restore
@@ -154,7 +168,7 @@ restore:
         push    rsi
         push    rdx
         mov     edi, 7
-        lea     rsi, [r8 + 16]
+        lea     rsi, [r8 + 168]
         xor     edx, edx
         mov     r10d, 8
         mov     eax, 13

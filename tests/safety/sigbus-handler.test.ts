@@ -78,26 +78,35 @@ guarded("a replaced handler with SA_RESETHAND is called once", () => {
   assert.equal([signal, stdout.trim()], ["SIGBUS", "once"]);
 });
 
-/** The assembler without a prefix is for the machine that runs it, which under an emulator is another one. */
+/** An assembler without a prefix is for the machine that runs it, which under an emulator is another one. */
 const plain = EMULATED ? "" : process.arch;
 
-const ASSEMBLERS: Record<string, string[]> = {
-  x64: ["x86_64-linux-gnu-", ...(plain === "x64" ? [""] : [])],
-  arm64: ["aarch64-linux-gnu-", ...(plain === "arm64" ? [""] : [])],
+/** Commands that assemble a file into an object, and then extract its bytes. */
+type Assembler = readonly [assemble: string[], extract: string[]];
+
+const gnu = (prefix: string): Assembler => [[`${prefix}as`], [`${prefix}objcopy`]];
+const llvm = (target: string): Assembler => [["llvm-mc", `-triple=${target}`, "-filetype=obj"], ["llvm-objcopy"]];
+
+const ASSEMBLERS: Record<string, Assembler[]> = {
+  x64: [gnu("x86_64-linux-gnu-"), ...(plain === "x64" ? [gnu("")] : []), llvm("x86_64-linux-gnu")],
+  arm64: [gnu("aarch64-linux-gnu-"), ...(plain === "arm64" ? [gnu("")] : []), llvm("aarch64-linux-gnu")],
 };
 
 const works = (command: string) => spawnSync(command, ["--version"]).status === 0;
 
-for (const [architecture, prefixes] of Object.entries(ASSEMBLERS)) {
-  const prefix = prefixes.find((one) => works(`${one}as`) && works(`${one}objcopy`));
+function runTool([command, ...options]: string[], ...more: string[]): void {
+  const { status, stderr } = spawnSync(command as string, [...options, ...more], { encoding: "utf8" });
+  assert.is(status, 0, stderr);
+}
+
+for (const [architecture, assemblers] of Object.entries(ASSEMBLERS)) {
+  const assembler = assemblers.find((commands) => commands.every(([command]) => works(command as string)));
   const name = `the handler of ${architecture} is what the assembler makes of its source`;
-  unless(prefix === undefined && `no assembler for ${architecture} is installed`, test)(name, () => {
+  unless(assembler === undefined && `no assembler for ${architecture} is installed`, test)(name, () => {
+    const [assemble, extract] = assembler as Assembler;
     const [object, code] = [newPath(), newPath()];
-    const source = join(ROOT, "platform", "sigbus", `${architecture}.s`);
-    const assembled = spawnSync(`${prefix}as`, ["-o", object, source], { encoding: "utf8" });
-    assert.is(assembled.status, 0, assembled.stderr);
-    const copied = spawnSync(`${prefix}objcopy`, ["-O", "binary", "-j", ".text", object, code], { encoding: "utf8" });
-    assert.is(copied.status, 0, copied.stderr);
+    runTool(assemble, "-o", object, join(ROOT, "platform", "sigbus", `${architecture}.s`));
+    runTool(extract, "-O", "binary", "-j", ".text", object, code);
     assert.is(CODE[architecture]?.replace(/\s/g, ""), readFileSync(code).toString("hex"));
   });
 }
@@ -277,6 +286,103 @@ guarded("a replaced handler gets the faults that are not the library's, with its
     );
     assert.equal([signal ?? status, stdout.trim()], [expected, "[0,3,true]"]);
   }
+});
+
+/**
+ * Sets what the library's handler knows of the one that it replaced: `place` is 0 for libc's struct sigaction, 19 for what
+ * was expected. 2 and -1 stand there until libc has stored the replaced handler.
+ */
+const KNOWN = `
+  function know(place, address, flags) {
+    const at = Number(new BigUint64Array(ffi.view(handler() - 64, 64))[3]);
+    const memory = ffi.view(at, 200);
+    new BigUint64Array(memory)[place] = BigInt(address);
+    new Int32Array(memory)[place === 0 ? 34 : 40] = flags;
+  }
+  function exiting(hexadecimal) {
+    const memory = c.mmap(0, PAGE, 7, 0x22, -1, 0);
+    new Uint8Array(ffi.view(memory, PAGE)).set(hexadecimal.match(/../g).map((byte) => parseInt(byte, 16)));
+    return memory;
+  }
+`;
+
+guarded("a handler that another thread installs right before the library's gets its signals", () => {
+  const { code, signal, stdout } = ended(
+    `${CALLS}${KNOWN}
+    const { sigbusGuard } = await import(process.argv[4]);
+    const other = exiting("${HANDLERS[process.arch]?.info}");
+    // Between the query and the installation.
+    const late = {
+      ...ffi,
+      open(libraries, signatures) {
+        const functions = ffi.open(libraries, signatures);
+        if (signatures.sigaction?.parameters[1] !== "bytes") return functions;
+        return { ...functions, sigaction: (...all) => (install(other, 4), functions.sigaction(...all)) };
+      },
+    };
+    const memory = c.mmap(0, PAGE, 3, 0x22, -1, 0);
+    print(sigbusGuard(late, libraries, PAGE)(memory, PAGE) !== undefined, handler() !== other);
+    const path = file(1);
+    const mm = MMap.open(path, { guard: false });
+    cut(path, 0);
+    print(sum(mm.bytes));
+    `,
+    { args: [newPath(), FFI, new URL("../../platform/sigbus/mod.ts", import.meta.url).href] },
+  );
+  assert.equal([signal ?? code, stdout.trim()], [42, "[true,true]"]);
+});
+
+guarded("a fault waits while another thread installs the handler, for what it replaces", () => {
+  // The thread with the fault has one of its own; here it is a worker, and the main thread plays the one that installs.
+  const worker = `${newPath()}.mjs`;
+  writeFileSync(
+    worker,
+    `import { parentPort, workerData } from "node:worker_threads";
+    if (workerData.tsx) (await import(workerData.tsx)).register();
+    const { MMap } = await import(workerData.library);
+    const { truncateSync } = await import("node:fs");
+    const mm = MMap.open(workerData.path, { guard: false });
+    const { bytes } = mm;
+    truncateSync(workerData.path, 0);
+    parentPort.postMessage("faults next");
+    parentPort.postMessage(bytes[0]);`,
+  );
+  const { code, signal, stdout } = ended(
+    `${CALLS}${KNOWN}
+    import { once } from "node:events";
+    import { Worker } from "node:worker_threads";
+    const mm = MMap.open(file(1));
+    know(0, 2, -1);
+    know(19, 0, 0);
+    const workerData = { library: process.argv[5], tsx: process.argv[6], path: file(1) };
+    const faulting = new Worker(new URL(process.argv[4]), { workerData });
+    await once(faulting, "message");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    print("waiting");
+    know(0, exiting("${HANDLERS[process.arch]?.info}"), 4);
+    await once(faulting, "message");
+    print("not reached");
+    `,
+    {
+      args: [newPath(), FFI, pathToFileURL(worker).href, LIBRARY, ...(currentRuntime().name === "node20" ? [TSX] : [])],
+    },
+  );
+  assert.equal([signal ?? code, stdout.trim()], [42, '["waiting"]']);
+});
+
+signalled("a sent signal that arrives while the handler is being installed goes to the expected handler", () => {
+  const { code, signal, stdout } = ended(
+    `${CALLS}${KNOWN}
+    const mm = MMap.open(file(1));
+    know(0, 2, -1);
+    know(19, exiting("${HANDLERS[process.arch]?.plain}"), 0);
+    print("sending");
+    spawnSync("sh", ["-c", "kill -s BUS " + process.pid]);
+    await new Promise((resolve) => setTimeout(resolve, 5000));
+    `,
+    { args: [newPath(), FFI] },
+  );
+  assert.equal([signal ?? code, stdout.trim()], [47, '["sending"]']);
 });
 
 guarded("a replaced SIG_IGN ignores sent signals, but not page faults", () => {

@@ -132,6 +132,26 @@ posix("residency() and prefault() say what a system lacks; prefault() reads the 
   });
 });
 
+posix("prefault() reports what madvise says of memory that the kernel may not access", () => {
+  // madvise(2), MADV_POPULATE_WRITE: "EINVAL: advice is MADV_POPULATE_READ or MADV_POPULATE_WRITE, and addr, length ... contains
+  // secret memory regions created using memfd_secret(2)". An empty range tells that from an unknown advice.
+  const ffi = played(linux, 20_000);
+  ffi.play({
+    madvise: (_address: number, length: number) => {
+      setErrno(ffi, 22);
+      return length === 0 ? 0 : -1;
+    },
+  });
+  over(linux.open, ffi, () => {
+    using mm = new MMap(9, 0, { access: "write", guard: false });
+    ffi.take();
+    refuses("EINVAL", () => mm.prefault(0, 1, { write: true }), "madvise");
+    assert.equal(ffi.take(), ["madvise(0x100000000, 1, 23)", "madvise(0x100000000, 0, 23)"]);
+    mm.prefault(0, 1);
+    assert.equal(ffi.take(), ["madvise(0x100000000, 1, 22)", "memcpy(&memory[1], 0x100000000, 1)"]);
+  });
+});
+
 posix("lock() undoes a lock whose pages cannot be read, and each error names its call", () => {
   const ffi = played(linux, 20_000);
   const failing = (errno: number) => () => {
