@@ -103,4 +103,18 @@ unless(partial, test)("each file of the project that a document names exists", (
   );
 });
 
+unless(partial, test)("each file and folder of CONTRIBUTING's layout exists", () => {
+  const [, layout = ""] = /```text\r?\n([\s\S]*?)```/.exec(read("CONTRIBUTING.md")) ?? [];
+  const sections = layout.split(/^(?=\S)/m).map((text) => ({ folder: text.split("/")[0] as string, text }));
+  const missing = sections.flatMap(({ folder, text }) => {
+    const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" });
+    const known = new Set(files.map((file) => file.replace(/\\/g, "/").split("/").at(-1)));
+    const names = [...text.matchAll(/[\w-]+(?:\.ts\b|\/)/g)].map(([name]) => name.replace("/", ""));
+    assert.ok(names.length > 2, `${folder}: ${names}`);
+    return names.filter((name) => name !== folder && !known.has(name) && !existsSync(join(ROOT, name)));
+  });
+  assert.equal(missing, []);
+  assert.ok(layout.trimEnd().split("\n").length <= 30, "the layout has at most 30 lines");
+});
+
 test.run();
