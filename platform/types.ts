@@ -150,7 +150,12 @@ export interface Platform {
    */
   populate(address: number, length: number, write: boolean): boolean;
 
-  /** Releases the name of a mapping for one of another length. @throws Somebody else uses a mapping of that name. */
+  /**
+   * Releases the name of a mapping for the next one, which has another length. If that cannot be mapped, a mapping of a file
+   * gets its name back; anonymous memory does not.
+   *
+   * @throws Somebody else uses a mapping of that name.
+   */
   readonly releaseName: ((address: number, name: string) => void) | undefined;
   /**
    * Maps `length` bytes from `offset`, a multiple of `allocationGranularity`, of a mapping for reading once more, as private

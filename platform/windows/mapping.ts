@@ -43,8 +43,14 @@ const NAMED_SIGNATURES = {
 /** A mapping object that stays open as long as its view. */
 interface MappingObject {
   readonly handle: number;
-  /** Where in the object the view begins, in bytes. */
-  readonly offset: number;
+  /** What the view was mapped from. */
+  readonly request: MapRequest;
+}
+
+/** A mapping whose name was released for another one. */
+interface Released {
+  readonly address: number;
+  readonly request: MapRequest;
 }
 
 /** The part of the platform that works on mappings. */
@@ -61,38 +67,51 @@ export function mappingFunctions(
    * open, and those for reading, of which `mapPrivateView` makes more views.
    */
   const objects = new Map<number, MappingObject>();
-  /** The name that `releaseName` has released for the next mapping. */
-  let released: string | undefined;
+  /** The mapping whose name `releaseName` has released for the next one. */
+  let released: Released | undefined;
 
+  /** Returns 0 if that fails. With a name that is in use, returns that object. */
   function createObject({ descriptor, offset, length, protection: { prot, name } }: MapRequest): number {
     const file = descriptor === -1 ? INVALID_HANDLE_VALUE : handleOf(descriptor);
     const size = offset + length;
-    const object =
-      name === undefined
-        ? kernel.CreateFileMappingW(file, 0, prot, high(size), low(size), 0)
-        : withName.CreateFileMappingW(file, 0, prot, high(size), low(size), utf16(name));
-    // Somebody else has taken the released name meanwhile, for an object of another length.
-    const taken = name !== undefined && released === name && kernel.GetLastError() === ERROR_ALREADY_EXISTS;
-    released = undefined;
-    if (object === 0) fail("CreateFileMappingW");
-    if (!taken) return object;
-    kernel.CloseHandle(object);
-    return fail("CreateFileMappingW", ERROR_USER_MAPPED_FILE);
+    return name === undefined
+      ? kernel.CreateFileMappingW(file, 0, prot, high(size), low(size), 0)
+      : withName.CreateFileMappingW(file, 0, prot, high(size), low(size), utf16(name));
   }
 
+  /** Maps a request. If that fails, a name that was released for it goes back to the mapping that had it. */
   function map(request: MapRequest): number {
     const { offset, length, protection } = request;
+    const before = released?.request.protection.name === protection.name ? released : undefined;
+    released = undefined;
     const object = createObject(request);
-    const address = kernel.MapViewOfFile(object, protection.flags, high(offset), low(offset), length);
-    try {
-      if (address === 0) fail("MapViewOfFile");
-    } finally {
-      const staysOpen = protection.name !== undefined || protection.flags === FILE_MAP_READ;
-      // The view by itself keeps the object's memory.
-      if (address === 0 || !staysOpen) kernel.CloseHandle(object);
-      else MapPrototypeSet(objects, address, { handle: object, offset });
+    if (object === 0) return failed("CreateFileMappingW", kernel.GetLastError(), before);
+    // Somebody else has taken the released name meanwhile, for an object of another length.
+    if (before !== undefined && kernel.GetLastError() === ERROR_ALREADY_EXISTS) {
+      kernel.CloseHandle(object);
+      return fail("CreateFileMappingW", ERROR_USER_MAPPED_FILE);
     }
-    return address;
+    const address = kernel.MapViewOfFile(object, protection.flags, high(offset), low(offset), length);
+    const error = address === 0 ? kernel.GetLastError() : 0;
+    const staysOpen = protection.name !== undefined || protection.flags === FILE_MAP_READ;
+    // The view by itself keeps the object's memory.
+    if (address === 0 || !staysOpen) kernel.CloseHandle(object);
+    else MapPrototypeSet(objects, address, { handle: object, request });
+    return address === 0 ? failed("MapViewOfFile", error, before) : address;
+  }
+
+  function failed(syscall: string, error: number, before: Released | undefined): never {
+    // Another object with the name of anonymous memory would have other memory.
+    if (before !== undefined && before.request.descriptor !== -1) restoreName(before);
+    return fail(syscall, error);
+  }
+
+  /** Gives the mapping of a file its name back, by another object of the same file. */
+  function restoreName({ address, request }: Released): void {
+    const object = createObject(request);
+    if (object === 0) return;
+    if (kernel.GetLastError() === ERROR_ALREADY_EXISTS) kernel.CloseHandle(object);
+    else MapPrototypeSet(objects, address, { handle: object, request });
   }
 
   function unmap(address: number): void {
@@ -128,18 +147,19 @@ export function mappingFunctions(
       MapPrototypeDelete(objects, address);
       kernel.CloseHandle(object.handle);
       const other = kernel.OpenFileMappingW(FILE_MAP_READ, 0, utf16(name));
+      const { request } = object;
       if (other === 0) {
-        released = name;
+        released = { address, request };
         return;
       }
       // Somebody else has the name, and it still leads to the same object: take it back.
-      MapPrototypeSet(objects, address, { handle: other, offset: object.offset });
+      MapPrototypeSet(objects, address, { handle: other, request });
       fail("CreateFileMappingW", ERROR_USER_MAPPED_FILE);
     },
     mapPrivateView(address: number, offset: number, length: number): number {
       // SAFETY: a map for reading has its object here until it is unmapped; without one, this throws before any call.
-      const { handle, offset: start } = MapPrototypeGet(objects, address) as MappingObject;
-      const from = start + offset;
+      const { handle, request } = MapPrototypeGet(objects, address) as MappingObject;
+      const from = request.offset + offset;
       // The whole length counts as used memory, which is why the map itself is no such view.
       const view = kernel.MapViewOfFile(handle, FILE_MAP_COPY, high(from), low(from), length);
       if (view === 0) fail("MapViewOfFile");

@@ -203,13 +203,13 @@ test("map() closes its object if the view is refused", () => {
   // "If you want to get the last error, call GetLastError immediately": before anything else is called.
   assert.equal(
     calls.slice(1).map(([name]) => name),
-    ["MapViewOfFile", "GetLastError", "FormatMessageW", "CloseHandle"],
+    ["MapViewOfFile", "GetLastError", "CloseHandle", "FormatMessageW"],
   );
   // FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, the error number, the user's language.
-  assert.equal(calls[3], ["FormatMessageW", 0x1200, 0, 5, 0, "buffer", 512, 0]);
+  assert.equal(calls[4], ["FormatMessageW", 0x1200, 0, 5, 0, "buffer", 512, 0]);
 });
 
-test("mapCopy() maps a copy-on-write view of the same object", () => {
+test("mapPrivateView() maps a copy-on-write view of the same object", () => {
   let address = ADDRESS;
   const { platform, calls } = recorded({ MapViewOfFile: () => (address += 0x10000) });
   const map = platform.map(requestFor(platform, 7, 500_000, { access: "read" }, 65_536));
@@ -272,7 +272,7 @@ test("store() calls memmove, because the source may be a view of the same memory
   assert.equal(calls, [["memmove", ADDRESS, "buffer", 3]]);
 });
 
-test("freeName() closes the object of a tagname that nobody else has", () => {
+test("releaseName() closes the object of a tagname that nobody else has", () => {
   const { platform, calls } = recorded();
   platform.map(requestFor(platform, -1, 1000, { tagname: "name" }));
   calls.length = 0;
@@ -301,7 +301,76 @@ test("remap() does not join an object that somebody else gave the tagname meanwh
   platform.map(request);
 });
 
-test("freeName() takes back a tagname that somebody else has", () => {
+/** A platform that refuses to map 2000 bytes, after `refused` was called for them; `last` is GetLastError's for any object. */
+function refusing2000(refused: "CreateFileMappingW" | "MapViewOfFile", last = 0) {
+  const handles = [OBJECT, ...(refused === "MapViewOfFile" ? [0xaa] : []), 0x99];
+  let error = 0;
+  const refuse = () => {
+    error = 8;
+    return 0;
+  };
+  return recorded({
+    GetLastError: () => error,
+    CreateFileMappingW: (_file, _security, _protection, _high, size) => {
+      if (size === 2000 && refused === "CreateFileMappingW") return refuse();
+      error = size === 2000 ? 0 : last;
+      return handles.shift();
+    },
+    MapViewOfFile: (_object, _access, _high, _low, length) => (length === 2000 ? refuse() : ADDRESS),
+  });
+}
+
+test("map() gives a released tagname back to the mapping of a file if the next one fails", () => {
+  for (const refused of ["CreateFileMappingW", "MapViewOfFile"] as const) {
+    const { platform, calls } = refusing2000(refused);
+    platform.map(requestFor(platform, 7, 1000, { tagname: "name" }));
+    platform.releaseName?.(ADDRESS, "name");
+    calls.length = 0;
+    const error = thrown(() => platform.map(requestFor(platform, 7, 2000, { tagname: "name" }))) as MMapError;
+    assert.equal([error.syscall, error.errno], [refused, 8]);
+    assert.equal(
+      calls.filter(([called]) => called === "CreateFileMappingW" || called === "CloseHandle"),
+      [
+        ["CreateFileMappingW", FILE, 0, 0x04, 0, 2000, "name"],
+        ...(refused === "MapViewOfFile" ? [["CloseHandle", 0xaa]] : []),
+        ["CreateFileMappingW", FILE, 0, 0x04, 0, 1000, "name"],
+      ],
+    );
+    // The name leads to the new object as long as the view of the old one lasts.
+    calls.length = 0;
+    platform.unmap(ADDRESS, 1000);
+    assert.equal(calls, [
+      ["UnmapViewOfFile", ADDRESS],
+      ["CloseHandle", 0x99],
+    ]);
+  }
+});
+
+test("map() does not give back the tagname of anonymous memory, nor one that somebody else has taken", () => {
+  const anonymous = refusing2000("MapViewOfFile");
+  // ERROR_ALREADY_EXISTS: "a handle to the existing object".
+  const taken = refusing2000("MapViewOfFile", 183);
+  for (const [{ platform, calls }, descriptor, handles] of [
+    [anonymous, -1, [0xaa]],
+    [taken, 7, [0xaa, 0x99]],
+  ] as const) {
+    platform.map(requestFor(platform, descriptor, 1000, { tagname: "name" }));
+    platform.releaseName?.(ADDRESS, "name");
+    calls.length = 0;
+    const error = thrown(() => platform.map(requestFor(platform, descriptor, 2000, { tagname: "name" }))) as MMapError;
+    assert.equal([error.syscall, error.errno], ["MapViewOfFile", 8]);
+    const closed = handles.map((handle) => ["CloseHandle", handle]);
+    assert.equal(
+      calls.filter(([called]) => called === "CloseHandle"),
+      closed,
+    );
+    calls.length = 0;
+    platform.unmap(ADDRESS, 1000);
+    assert.equal(calls, [["UnmapViewOfFile", ADDRESS]]);
+  }
+});
+
+test("releaseName() takes back a tagname that somebody else has", () => {
   const { platform, calls } = recorded({ OpenFileMappingW: () => 0x99 });
   platform.map(requestFor(platform, -1, 1000, { tagname: "name" }));
   const error = thrown(() => platform.releaseName?.(ADDRESS, "name")) as MMapError;
@@ -493,7 +562,7 @@ function identity(fd: number, change = 0n): Behaviour {
   };
 }
 
-test("knownByPath() opens the path again where descriptors have no handle, and checks that it is the same file", () => {
+test("withPath() opens the path again where descriptors have no handle, and checks that it is the same file", () => {
   const fd = openSync(newFile("content"), "r");
   const { platform, calls } = recorded({ GetFileInformationByHandle: identity(fd) }, false);
   const copy = platform.withPath?.(fd, "C:\\data.bin", true, () => platform.duplicate(fd));
@@ -515,7 +584,7 @@ test("knownByPath() opens the path again where descriptors have no handle, and c
   closeSync(fd);
 });
 
-test("knownByPath() refuses a path that leads to another file by now", () => {
+test("withPath() refuses a path that leads to another file by now", () => {
   const fd = openSync(newFile("content"), "r");
   const { platform, calls } = recorded({ GetFileInformationByHandle: identity(fd, 1n) }, false);
   const error = thrown(() => platform.withPath?.(fd, "C:\\data.bin", true, () => assert.unreachable())) as MMapError;
@@ -524,7 +593,7 @@ test("knownByPath() refuses a path that leads to another file by now", () => {
   closeSync(fd);
 });
 
-test("knownByPath() opens no path where descriptors have handles", () => {
+test("withPath() opens no path where descriptors have handles", () => {
   const { platform, calls } = recorded();
   assert.is(
     platform.withPath?.(7, "C:\\data.bin", true, () => 5),
