@@ -40,7 +40,7 @@ export function mapped(path: string): { address: number; length: number } {
   const fd = openSync(path, "r");
   const address = libc.mmap(0, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
   closeSync(fd);
-  if (address === -1) throw new Error(`mmap refused ${path}`);
+  if (address === -1) throw new Error(`mmap of ${path} failed`);
   return { address, length };
 }
 

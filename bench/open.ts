@@ -125,7 +125,11 @@ async function byNumber(bench: Bench, data: Data): Promise<void> {
   for (const count of bench.quick ? [1, 10, 100] : [1, 10, 100, 1000, 10_000, 50_000, 100_000]) {
     const name = `open, read a byte, close, while ${count} maps are open`;
     if (count + SPARE > limit) {
-      bench.miss(name, alone.name, `vm.max_map_count is ${limit}, and engines abort where their own memory is refused`);
+      bench.miss(
+        name,
+        alone.name,
+        `vm.max_map_count is ${limit}, and engines abort if they cannot map memory for themselves`,
+      );
     } else {
       await bench.compare(name, among(count), [alone], { growth: { with: "maps", to: count } });
     }
