@@ -39,13 +39,23 @@ function load() {
   const { process } = globalThis;
   const { Buffer } = process.getBuiltinModule("node:buffer");
   const { channel } = process.getBuiltinModule("node:diagnostics_channel");
-  const { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, statSync, unlinkSync, writeSync } =
-    process.getBuiltinModule("node:fs");
+  const {
+    closeSync,
+    constants,
+    fstatSync,
+    ftruncateSync,
+    openSync,
+    readFileSync,
+    readSync,
+    statSync,
+    unlinkSync,
+    writeSync,
+  } = process.getBuiltinModule("node:fs");
   const { createRequire } = process.getBuiltinModule("node:module");
   const { resolve, win32 } = process.getBuiltinModule("node:path");
   const { setTimeout } = process.getBuiltinModule("node:timers/promises");
   const { fileURLToPath } = process.getBuiltinModule("node:url");
-  const { getSystemErrorMap } = process.getBuiltinModule("node:util");
+  const { getSystemErrorMap, TextEncoder } = process.getBuiltinModule("node:util");
   return {
     Buffer,
     channel,
@@ -59,11 +69,13 @@ function load() {
     openSync,
     process,
     readFileSync,
+    readSync,
     /** Loads a module or package that not every runtime has. `createRequire` is called late: in Deno it rejects web addresses. */
     require: (name: string): unknown => createRequire(moduleLocation())(name),
     resolve,
     setTimeout,
     statSync,
+    TextEncoder,
     toNamespacedPath: win32.toNamespacedPath,
     unlinkSync,
     writeSync,

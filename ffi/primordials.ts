@@ -59,6 +59,8 @@ const uncurryThis = bind.bind(call) as <This, Arguments extends unknown[], Resul
   method: (this: This, ...values: Arguments) => Result,
 ) => (self: This, ...values: Arguments) => Result;
 
+export const { isArray: ArrayIsArray } = globalThis.Array;
+export const FunctionPrototypeToString = uncurryThis(globalThis.Function.prototype.toString);
 export const ArrayPrototypeIncludes = uncurryThis(globalThis.Array.prototype.includes);
 
 /** Undefined in Node 20. */

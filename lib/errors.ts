@@ -6,6 +6,7 @@
 
 import { FfiUnavailable } from "../ffi/types.ts";
 import { type ErrorFactory, PlatformUnavailable } from "../platform/types.ts";
+import { brand } from "./brand.ts";
 
 /** The properties of an `MMapError` besides its message. */
 export interface MMapErrorDetails {
@@ -58,6 +59,8 @@ export class MMapError extends Error {
   }
 }
 
+brand(MMapError, "MMapError");
+
 /** The error for a closed map. */
 export function closedError(): MMapError {
   return new MMapError("the map is closed", { code: "ERR_MMAP_CLOSED" });
@@ -105,7 +108,27 @@ export function withPath(error: unknown, path: string): unknown {
   return new MMapError(said, { code, errno: Math.abs(errno), syscall: syscall ?? "open", path, cause: error });
 }
 
-/** A value as messages show it. Short, and never runs code of the value. */
+/** The name of an object's class, or `undefined` if it has none or a plain one. Runs no getter of the object. */
+export function classNameOf(object: object, end: object = Object.prototype): string | undefined {
+  try {
+    for (let prototype = Object.getPrototypeOf(object); prototype !== end && prototype !== null; ) {
+      const { value } = Object.getOwnPropertyDescriptor(prototype, "constructor") ?? {};
+      const name = typeof value === "function" ? Object.getOwnPropertyDescriptor(value, "name")?.value : undefined;
+      // "Object" is a plain object of another realm.
+      if (typeof name === "string" && name !== "") return name === "Object" ? undefined : name;
+      prototype = Object.getPrototypeOf(prototype);
+    }
+  } catch {
+    // A Proxy whose handler throws.
+  }
+  return undefined;
+}
+
+function withArticle(noun: string): string {
+  return `${/^(?:[aeio]|MMap$)/i.test(noun) ? "an" : "a"} ${noun}`;
+}
+
+/** A value as messages show it, an object by its class. Short, and runs no getter of the value. */
 export function show(value: unknown): string {
   switch (typeof value) {
     case "string":
@@ -115,7 +138,8 @@ export function show(value: unknown): string {
     case "function":
       return "a function";
     case "object":
-      return value === null ? "null" : Array.isArray(value) ? "an array" : "an object";
+      if (value === null) return "null";
+      return Array.isArray(value) ? "an array" : withArticle(classNameOf(value) ?? "object");
     default:
       return Object.is(value, -0) ? "-0" : String(value);
   }

@@ -9,25 +9,22 @@ import { lengthOf } from "../ffi/array-buffer.ts";
 import { builtins } from "../ffi/builtins.ts";
 import {
   ArrayBuffer,
-  getterOf,
   MathFloor,
   MathMax,
   MathMin,
-  NO_ARGUMENTS,
   Number,
   NumberIsInteger,
   ObjectDefineProperty,
-  ObjectGetOwnPropertyDescriptor,
-  ObjectGetPrototypeOf,
   ObjectSetPrototypeOf,
-  ReflectApply,
   ReflectGet,
   ReflectSet,
   String,
   Uint8Array,
 } from "../ffi/primordials.ts";
+import { brand } from "./brand.ts";
 import { MADV_REMOVE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
-import { show } from "./errors.ts";
+import { classNameOf, show } from "./errors.ts";
+import { explain } from "./explain.ts";
 import { cancel, type Registration, registerLater } from "./finalizer.ts";
 import { Mapping } from "./mapping/mapping.ts";
 import type { Memory } from "./mapping/memory.ts";
@@ -37,15 +34,19 @@ import {
   type CloseOptions,
   checkObject,
   checkOptions,
+  descriptorOf,
   type FileURL,
+  MAP_OPTIONS,
   type MMapOptions,
   type OpenOptions,
+  PREFAULT_OPTIONS,
   type PrefaultOptions,
+  RESIZE_OPTIONS,
   type ResizeOptions,
 } from "./options.ts";
 import { lineEnd, lines } from "./search/lines.ts";
 import { type ByteMatch, find, findLast, matches } from "./search/search.ts";
-import { type BytesLike, boolean, bound, byte, bytesOf, integer, MAX_INTEGER, slice } from "./validate.ts";
+import { type BytesLike, boolean, bound, byte, bytesOf, integer, MAX_INTEGER, regExpOf, slice } from "./validate.ts";
 import { elementSize, type ViewConstructor } from "./view-types.ts";
 
 /** Which pages are in memory. */
@@ -133,14 +134,21 @@ export class MMap implements Disposable, Iterable<number> {
   constructor(fd: number, length: number, options?: MMapOptions);
   // `opened` is passed by `open` only. It is not part of the API: any other value is ignored.
   constructor(fd: number, length: number, options: MMapOptions = {}, opened?: unknown) {
-    const descriptor = integer("fd", fd, -1, 2 ** 31 - 1);
+    const descriptor = descriptorOf(fd);
     const bytes = integer("length", length, 0, MAX_INTEGER);
+    const file = OpenedFile.from(opened);
+    // Those of a file that `open` has opened are checked.
+    if (file === undefined) checkObject(options, MAP_OPTIONS, "new MMap()");
     const request = checkOptions(options, bytes, descriptor);
     const { access, offset } = request;
     this.#access = access;
     opening ??= builtins().channel("mmap:open");
     if (opening.hasSubscribers) opening.publish({ fd: descriptor, length: bytes, access, offset });
-    this.#mapping = new Mapping(request, OpenedFile.from(opened));
+    try {
+      this.#mapping = new Mapping(request, file);
+    } catch (error) {
+      throw explain(error, descriptor, file?.path);
+    }
     this.#registration = registerLater(this, this.#mapping);
   }
 
@@ -492,7 +500,8 @@ export class MMap implements Disposable, Iterable<number> {
     const part = slice(start, end, step, memory.length);
     const length = lengthOf(source);
     if (length !== part.count) {
-      throw new RangeError(`bytes must have the slice's length, ${part.count}: got ${length}`);
+      const advice = length > part.count && end === undefined ? this.#growHint() : "";
+      throw new RangeError(`bytes must have the slice's length, ${part.count}: got ${length}${advice}`);
     }
     if (part.step === 1) {
       memory.window.write(part.start, source, length);
@@ -649,7 +658,7 @@ export class MMap implements Disposable, Iterable<number> {
     const room = memory.length - this.#position;
     if (length > room) {
       throw new RangeError(
-        `bytes must fit between the position ${this.#position} and the end: got ${length} for ${room} bytes; resize() the map first`,
+        `bytes must fit between the position ${this.#position} and the end: got ${length} for ${room} bytes${this.#growHint()}`,
       );
     }
     memory.window.write(this.#position, source, length);
@@ -675,7 +684,9 @@ export class MMap implements Disposable, Iterable<number> {
   writeByte(value: number): void {
     const checked = byte("value", value);
     const { length, window } = this.#writable();
-    if (this.#position >= length) throw new RangeError(`the position is at the end, ${length}: no room for value`);
+    if (this.#position >= length) {
+      throw new RangeError(`the position is at the end, ${length}: no room for value${this.#growHint()}`);
+    }
     window.setByte(this.#position, checked);
     this.#position++;
   }
@@ -830,13 +841,7 @@ export class MMap implements Disposable, Iterable<number> {
    * ```
    */
   matchAll(pattern: RegExp, start?: number, end?: number): IteratorObject<ByteMatch, void> {
-    if (!(pattern instanceof RegExp)) throw new TypeError(`pattern must be a RegExp: got ${show(pattern)}`);
-    // Read through the engine's own getters: a subclass's properties may be wrong, or change between two reads.
-    const copy = new RegExp(pattern);
-    const expression = {
-      source: ReflectApply(sourceOf, copy, NO_ARGUMENTS),
-      flags: ReflectApply(flagsOf, copy, NO_ARGUMENTS),
-    };
+    const expression = regExpOf("pattern", pattern);
     const { from, to } = this.#range(start, end);
     return matches(() => this.#mapping.memory, expression, from, to);
   }
@@ -899,7 +904,7 @@ export class MMap implements Disposable, Iterable<number> {
    */
   resize(newSize: number, options: ResizeOptions = {}): void {
     const length = integer("newSize", newSize, 1, MAX_INTEGER - this.#mapping.offset);
-    const { reserve = false } = checkObject(options);
+    const { reserve = false } = checkObject(options, RESIZE_OPTIONS, "resize()");
     boolean("reserve", reserve);
     this.#checkOpen();
     if (this.#access === "read" || this.#access === "copy") {
@@ -1152,7 +1157,7 @@ export class MMap implements Disposable, Iterable<number> {
    * @see https://man7.org/linux/man-pages/man2/madvise.2.html MADV_POPULATE_READ, MADV_POPULATE_WRITE
    */
   prefault(start = 0, length?: number, options: PrefaultOptions = {}): void {
-    const { write = false } = checkObject(options);
+    const { write = false } = checkObject(options, PREFAULT_OPTIONS, "prefault()");
     boolean("write", write);
     const { from, count } = this.#span(start, length);
     this.#readable();
@@ -1227,6 +1232,11 @@ export class MMap implements Disposable, Iterable<number> {
     return { from, count: length === undefined ? all - from : integer("length", length, 0, all - from) };
   }
 
+  /** What to do if something does not fit. */
+  #growHint(): string {
+    return this.#access === "copy" ? "" : "; resize() the map first";
+  }
+
   /** @throws {MMapError} `ERR_MMAP_CLOSED` */
   #checkOpen(): void {
     this.#mapping.memory;
@@ -1243,20 +1253,23 @@ export class MMap implements Disposable, Iterable<number> {
   #writable(): Memory {
     const { memory } = this.#mapping;
     if (memory.protection.writable) return memory;
-    const why = this.#access === "read" ? 'its access is "read"' : "its prot lacks PROT_WRITE";
+    const why = this.#access === "read" ? 'its access is "read"; use access: "write"' : "its prot lacks PROT_WRITE";
     throw new TypeError(`the map cannot be written: ${why}`);
   }
 
   static {
     const isMap = (value: unknown): value is MMap => typeof value === "object" && value !== null && #mapping in value;
 
+    // Not by name, because bundlers rename classes that name themselves.
+    // biome-ignore lint/complexity/noThisInStatic: see above
+    const { prototype } = this;
     const describe = {
       configurable: true,
       value(this: unknown): string {
         // The prototype itself, or an object that inherits from it.
         if (!isMap(this)) return "MMap {}";
         const { closed, access } = this;
-        const name = classOf(this);
+        const name = classNameOf(this, prototype) ?? "MMap";
         if (closed) return `${name} { closed: true, access: "${access}" }`;
         return (
           `${name} { closed: false, access: "${access}", length: ${this.length}, pos: ${this.#position}, ` +
@@ -1264,18 +1277,21 @@ export class MMap implements Disposable, Iterable<number> {
         );
       },
     };
-    // Not by name, because bundlers rename classes that name themselves.
-    // biome-ignore lint/complexity/noThisInStatic: see above
-    const { prototype } = this;
     ObjectDefineProperty(prototype, Symbol.for("nodejs.util.inspect.custom"), describe);
     ObjectDefineProperty(prototype, Symbol.for("Deno.customInspect"), describe);
-    ObjectDefineProperty(prototype, Symbol.toStringTag, { configurable: true, value: "MMap" });
+    // Not for the prototype itself: Jest's automock mocks only what it takes for a plain object.
+    ObjectDefineProperty(prototype, Symbol.toStringTag, {
+      configurable: true,
+      get(this: unknown): string | undefined {
+        return isMap(this) ? "MMap" : undefined;
+      },
+    });
 
-    const placeOf = (length: number, index: number): number => {
+    const placeOf = (length: number, index: number, advice = ""): number => {
       const place = index < 0 ? index + length : index;
       if (!NumberIsInteger(index)) throw new TypeError(`index must be an integer: got ${show(index)}`);
       if (place < 0 || place >= length)
-        throw new RangeError(`index must be from ${-length} to ${length - 1}: got ${index}`);
+        throw new RangeError(`index must be from ${-length} to ${length - 1}: got ${index}${advice}`);
       return place;
     };
 
@@ -1294,16 +1310,13 @@ export class MMap implements Disposable, Iterable<number> {
         if (index === undefined || !isMap(receiver)) return ReflectSet(target, key, value, receiver);
         const checked = byte("value", value);
         const { length, window } = receiver.#writable();
-        window.setByte(placeOf(length, index), checked);
+        window.setByte(placeOf(length, index, receiver.#growHint()), checked);
         return true;
       },
     });
     ObjectSetPrototypeOf(prototype, indexer);
   }
 }
-
-const sourceOf = getterOf(RegExp.prototype, "source") as () => string;
-const flagsOf = getterOf(RegExp.prototype, "flags") as () => string;
 
 /**
  * Makes the map of a file that `open` has opened. Only `MMap` itself gets the file: a subclass could make two maps of it,
@@ -1322,16 +1335,7 @@ function mapOpened<T extends MMap>(
     : new Any(descriptor, length, options);
 }
 
-/** The name of a map's class. Never calls a getter of that class. */
-function classOf(map: MMap): string {
-  for (let prototype = ObjectGetPrototypeOf(map); prototype !== MMap.prototype && prototype !== null; ) {
-    const { value } = ObjectGetOwnPropertyDescriptor(prototype, "constructor") ?? {};
-    const name = typeof value === "function" ? ObjectGetOwnPropertyDescriptor(value, "name")?.value : undefined;
-    if (typeof name === "string" && name !== "") return name;
-    prototype = ObjectGetPrototypeOf(prototype);
-  }
-  return "MMap";
-}
+brand(MMap, "MMap");
 
 /** The number that a property key represents, if any: "3" and "-1", but also "1.5" and "NaN", which are not valid indices. */
 function indexOf(key: string | symbol): number | undefined {

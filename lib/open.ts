@@ -8,7 +8,16 @@ import { builtins } from "../ffi/builtins.ts";
 import { show, withPath } from "./errors.ts";
 import { REMOVED, withSize } from "./extend.ts";
 import type { OpenedDescriptor } from "./mapping/backing.ts";
-import { checkObject, checkOptions, type MMapOptions, type OpenOptions, pathOf, reachesFile } from "./options.ts";
+import {
+  checkObject,
+  checkOptions,
+  type MMapOptions,
+  modeAdvice,
+  OPEN_OPTIONS,
+  type OpenOptions,
+  pathOf,
+  reachesFile,
+} from "./options.ts";
 import { allocateFileBlocks, withOpenedPath } from "./platform.ts";
 import { boolean, integer, MAX_INTEGER } from "./validate.ts";
 
@@ -46,7 +55,7 @@ export function openAndMap<T>(path: unknown, options: OpenOptions, make: MakeMap
       if (map !== REMOVED) return map;
     }
   } catch (error) {
-    throw withPath(error, name);
+    throw withPath(orURL(error, name), name);
   }
 }
 
@@ -94,7 +103,7 @@ function checkOpenOptions(options: OpenOptions): OpenRequest {
     tagname,
     trackfd,
     guard,
-  } = checkObject(options);
+  } = checkObject(options, OPEN_OPTIONS, "MMap.open()");
   const length = wanted === undefined ? 0 : integer("length", wanted, 0, MAX_INTEGER);
   const plain = asked === undefined && flags === undefined && prot === undefined;
   const access = plain ? (create ? "write" : "read") : asked;
@@ -102,7 +111,7 @@ function checkOpenOptions(options: OpenOptions): OpenRequest {
   const checked = checkOptions(map, length, -1);
   boolean("create", create);
   boolean("reserve", reserve);
-  integer("mode", mode, 0, 0o7777);
+  integer("mode", mode, 0, 0o7777, modeAdvice(mode));
   const writable = create || reachesFile(checked);
   if (reserve && !writable) {
     throw new TypeError("reserve needs a file that is opened for writing: give create or access");
@@ -138,6 +147,12 @@ function openFile(path: string, { writable, create, length, mode }: OpenRequest)
   }
   // Another opener has just created the file, or the path is a symbolic link whose target is missing.
   return { descriptor: openSync(path, flags | O_CREAT, mode), newPath: undefined };
+}
+
+/** Adds to the error of a path that is the text of a URL what to pass instead. */
+function orURL(error: unknown, path: string): unknown {
+  if (!path.startsWith("file:") || codeOf(error) !== "ENOENT") return error;
+  return new TypeError(`path must be a string or a file URL: got ${show(path)}; pass new URL(path)`, { cause: error });
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -6,8 +6,9 @@
 
 import { builtins } from "../ffi/builtins.ts";
 import { MAP_PRIVATE, MAP_SHARED, PROT_WRITE } from "./constants.ts";
-import { show } from "./errors.ts";
+import { classNameOf, show } from "./errors.ts";
 import type { MappingRequest } from "./mapping/backing.ts";
+import { type OptionNames, optionNames, rejectUnknown } from "./option-names.ts";
 import { boolean, integer, MAX_INTEGER, oneOf } from "./validate.ts";
 
 /** What may be done with a map, and where its writes go. */
@@ -79,20 +80,31 @@ export type FileURL = typeof globalThis extends { URL: { prototype: infer T } } 
 
 const ACCESSES: readonly Access[] = ["default", "read", "write", "copy"];
 
-/** @throws {TypeError} `options` is not an object. */
-export function checkObject<T extends object>(options: T): T {
+/** The names of `MMapOptions`. */
+const OF_MAPS = ["access", "flags", "prot", "offset", "tagname", "trackfd", "guard"] as const;
+
+export const MAP_OPTIONS: OptionNames = optionNames(...OF_MAPS);
+export const OPEN_OPTIONS: OptionNames = optionNames(...OF_MAPS, "length", "create", "mode", "reserve");
+export const RESIZE_OPTIONS: OptionNames = optionNames("reserve");
+export const PREFAULT_OPTIONS: OptionNames = optionNames("write");
+
+/** @throws {TypeError} `options` is not an object, or has an option that `call` does not have. */
+export function checkObject<T extends object>(options: T, names: OptionNames, call: string): T {
   if (typeof options !== "object" || options === null) {
-    throw new TypeError(`options must be an object: got ${show(options)}`);
+    const isAccess = names.access === true && ACCESSES.includes(options as Access);
+    const advice = isAccess ? `; did you mean { access: ${show(options)} }?` : "";
+    throw new TypeError(`options must be an object: got ${show(options)}${advice}`);
   }
+  rejectUnknown(options, names, call);
   return options;
 }
 
-/** What to map, from checked options. The caller has checked `length` and `descriptor`. */
+/** What to map, from options. The caller has checked `length`, `descriptor`, and the names of the options. */
 export function checkOptions(options: MMapOptions, length: number, descriptor: number): MappingRequest {
-  const { access = "default", prot, flags, offset = 0, tagname, trackfd = true, guard = true } = checkObject(options);
+  const { access = "default", prot, flags, offset = 0, tagname, trackfd = true, guard = true } = options;
   oneOf("access", access, ACCESSES);
   if (prot !== undefined) integer("prot", prot, 0, 2 ** 31 - 1);
-  if (flags !== undefined) integer("flags", flags, -(2 ** 31), 2 ** 32 - 1);
+  if (flags !== undefined) integer("flags", flags, -(2 ** 31), 2 ** 32 - 1, modeAdvice(flags));
   integer("offset", offset, 0, MAX_INTEGER - length);
   if (tagname !== undefined && typeof tagname !== "string") {
     throw new TypeError(`tagname must be a string: got ${show(tagname)}`);
@@ -102,11 +114,71 @@ export function checkOptions(options: MMapOptions, length: number, descriptor: n
   return { descriptor, length, access, prot, flags, offset, tagname, trackDescriptor: trackfd, guard };
 }
 
+/** What to do instead of a mode of node:fs ("r+"), which is also what numpy.memmap calls a mode. */
+export function modeAdvice(mode: unknown): string {
+  if (typeof mode !== "string" || !/^(?:[rwax]|wx|ax|c)\+?$/.test(mode)) return "";
+  return `; did you mean access: ${mode === "r" ? '"read"' : mode === "c" ? '"copy"' : '"write"'}?`;
+}
+
 /** The path that a user's string or file URL names. */
 export function pathOf(path: unknown): string {
-  if (path instanceof URL) return builtins().fileURLToPath(path);
   if (typeof path === "string") return path;
-  throw new TypeError(`path must be a string or a file URL: got ${show(path)}`);
+  const href = hrefOf(path);
+  if (href === undefined) {
+    throw new TypeError(`path must be a string or a file URL: got ${show(path)}${instead(PATH_ADVICE, path)}`);
+  }
+  if (!href.startsWith("file:")) throw new TypeError(`path must be a string or a file URL: got ${show(href)}`);
+  return builtins().fileURLToPath(href);
+}
+
+/** The address of a URL. By its properties and not by its class, because jsdom, happy-dom and others have their own. */
+function hrefOf(value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { href, protocol } = value as { href?: unknown; protocol?: unknown };
+  return typeof href === "string" && typeof protocol === "string" ? href : undefined;
+}
+
+/** The descriptor that a user's argument names; -1 for anonymous memory. */
+export function descriptorOf(fd: unknown): number {
+  if (typeof fd === "number") return integer("fd", fd, -1, 2 ** 31 - 1);
+  const advice = typeof fd === "string" ? OPEN_A_PATH : instead(FD_ADVICE, fd);
+  throw new TypeError(`fd must be an integer, the descriptor of an open file: got ${show(fd)}${advice}`);
+}
+
+const OPEN_A_PATH = "; MMap.open(path) maps a file by its path";
+const PASS_ITS_FD = "; pass its fd";
+
+/** What to do with an object that stands for a file, by the name of its class. */
+const FD_ADVICE: Readonly<Record<string, string>> = {
+  __proto__: null as never,
+  Blob: OPEN_A_PATH,
+  File: OPEN_A_PATH,
+  Buffer: OPEN_A_PATH,
+  FsFile: OPEN_A_PATH,
+  URL: OPEN_A_PATH,
+  FileHandle: PASS_ITS_FD,
+  ReadStream: PASS_ITS_FD,
+  WriteStream: PASS_ITS_FD,
+};
+
+const MAP_ITS_FD = "; new MMap(file.fd, 0) maps an open file";
+const PASS_ITS_PATH = "; pass the path that it was made from";
+
+const PATH_ADVICE: Readonly<Record<string, string>> = {
+  __proto__: null as never,
+  Blob: PASS_ITS_PATH,
+  File: PASS_ITS_PATH,
+  FsFile: PASS_ITS_PATH,
+  Buffer: "; decode it with toString()",
+  Uint8Array: "; decode it with TextDecoder",
+  FileHandle: MAP_ITS_FD,
+  ReadStream: MAP_ITS_FD,
+  WriteStream: MAP_ITS_FD,
+};
+
+function instead(table: Readonly<Record<string, string>>, value: unknown): string {
+  if (typeof value === "number") return "; new MMap(fd, length) maps an open file by its descriptor";
+  return typeof value === "object" && value !== null ? (table[classNameOf(value) ?? ""] ?? "") : "";
 }
 
 /** Whether writes to such a map reach the file, which must be open for writing then. */

@@ -5,8 +5,10 @@
  * @module
  */
 
+import { builtins } from "../ffi/builtins.ts";
 import {
   ArrayBuffer,
+  ArrayIsArray,
   DataView,
   getterOf,
   MathCeil,
@@ -19,7 +21,7 @@ import {
   ReflectApply,
   Uint8Array,
 } from "../ffi/primordials.ts";
-import { show } from "./errors.ts";
+import { classNameOf, show } from "./errors.ts";
 
 /** Bytes to write or to search for. A string is encoded as UTF-8. */
 export type BytesLike = string | ArrayBuffer | ArrayBufferView;
@@ -27,18 +29,19 @@ export type BytesLike = string | ArrayBuffer | ArrayBufferView;
 /** The largest integer that a number represents exactly, as are all below it. */
 export const MAX_INTEGER: number = Number.MAX_SAFE_INTEGER;
 
-const encoder = new TextEncoder();
+/** Made when it is first used: jsdom has none of its own, and the runtime's modules are not loaded on import. */
+let encoder: TextEncoder | undefined;
 
 /** @throws {TypeError | RangeError} The value is not an integer, or is outside [min, max]. */
-export function integer(name: string, value: unknown, least: number, most: number): number {
-  const checked = anyInteger(name, value);
+export function integer(name: string, value: unknown, least: number, most: number, advice = ""): number {
+  const checked = anyInteger(name, value, advice);
   if (checked < least || checked > most)
     throw new RangeError(`${name} must be from ${least} to ${most}: got ${show(value)}`);
   return checked;
 }
 
-function anyInteger(name: string, value: unknown): number {
-  if (!NumberIsInteger(value)) throw new TypeError(`${name} must be an integer: got ${show(value)}`);
+function anyInteger(name: string, value: unknown, advice = ""): number {
+  if (!NumberIsInteger(value)) throw new TypeError(`${name} must be an integer: got ${show(value)}${advice}`);
   // Turns -0 into 0.
   return (value as number) + 0;
 }
@@ -116,7 +119,7 @@ function gettersOf(prototype: object) {
  * properties of the user's object may be overridden, and C would read past its end.
  */
 export function bytesOf(name: string, value: unknown): Uint8Array {
-  if (typeof value === "string") return encoder.encode(value);
+  if (typeof value === "string") return utf8(value);
   try {
     if (isView(value)) return viewedBytes(value);
     if (isArrayBuffer(value)) return new Uint8Array(value);
@@ -124,7 +127,52 @@ export function bytesOf(name: string, value: unknown): Uint8Array {
     // Only a detached buffer makes these throw.
     throw new TypeError(`${name} must not be detached: got bytes whose buffer was transferred away`, { cause: error });
   }
-  throw new TypeError(`${name} must be a string, an ArrayBuffer or a view of one: got ${show(value)}`);
+  throw new TypeError(
+    `${name} must be a string, an ArrayBuffer or a view of one: got ${show(value)}${bytesAdvice(value)}`,
+  );
+}
+
+function utf8(text: string): Uint8Array {
+  encoder ??= new (globalThis.TextEncoder ?? builtins().TextEncoder)();
+  return viewedBytes(encoder.encode(text));
+}
+
+/** What to do with a value that is no bytes. */
+function bytesAdvice(value: unknown): string {
+  if (isRegExp(value)) return "; search() and matchAll() take a RegExp";
+  if (typeof value === "number") return "; Uint8Array.of() makes bytes of numbers, and writeByte() writes one";
+  if (typeof value !== "object" || value === null) return "";
+  if (ArrayIsArray(value)) return "; Uint8Array.from() makes bytes of an array of numbers";
+  const name = classNameOf(value);
+  if (name === "MMap") return "; pass its bytes";
+  return name === "SharedArrayBuffer" ? "; pass a Uint8Array over it" : "";
+}
+
+const regExpSource = getterOf(RegExp.prototype, "source") as () => string;
+const regExpFlags = getterOf(RegExp.prototype, "flags") as () => string;
+
+/** Whether a value is a RegExp, of any realm. */
+function isRegExp(value: unknown): value is RegExp {
+  try {
+    ReflectApply(regExpSource, value, NO_ARGUMENTS);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The source and the flags of a RegExp, of any realm. */
+export function regExpOf(name: string, value: unknown): { source: string; flags: string } {
+  if (!isRegExp(value)) {
+    const advice = typeof value === "string" ? "; find() takes a string" : "";
+    throw new TypeError(`${name} must be a RegExp: got ${show(value)}${advice}`);
+  }
+  // Of a copy, and by the engine's own getters: a subclass may override `source` and `flags`.
+  const copy = new RegExp(value);
+  return {
+    source: ReflectApply(regExpSource, copy, NO_ARGUMENTS),
+    flags: ReflectApply(regExpFlags, copy, NO_ARGUMENTS),
+  };
 }
 
 function viewedBytes(view: ArrayBufferView): Uint8Array {

@@ -11,9 +11,11 @@ import {
   DataView,
   Float32Array,
   Float64Array,
+  FunctionPrototypeToString,
   Int8Array,
   Int16Array,
   Int32Array,
+  ObjectGetOwnPropertyDescriptor,
   Uint8Array,
   Uint8ClampedArray,
   Uint16Array,
@@ -46,22 +48,31 @@ type ViewClass = new (buffer: ArrayBuffer, byteOffset?: number, length?: number)
 const { Float16Array } = globalThis as { Float16Array?: object };
 
 const VIEWS = [
-  { type: Int8Array, size: 1 },
-  { type: Uint8Array, size: 1 },
-  { type: Uint8ClampedArray, size: 1 },
-  { type: Int16Array, size: 2 },
-  { type: Uint16Array, size: 2 },
-  { type: Int32Array, size: 4 },
-  { type: Uint32Array, size: 4 },
+  { type: Int8Array, name: "Int8Array", size: 1 },
+  { type: Uint8Array, name: "Uint8Array", size: 1 },
+  { type: Uint8ClampedArray, name: "Uint8ClampedArray", size: 1 },
+  { type: Int16Array, name: "Int16Array", size: 2 },
+  { type: Uint16Array, name: "Uint16Array", size: 2 },
+  { type: Int32Array, name: "Int32Array", size: 4 },
+  { type: Uint32Array, name: "Uint32Array", size: 4 },
   // Not every runtime has it.
-  ...(Float16Array === undefined ? [] : [{ type: Float16Array, size: 2 }]),
-  { type: Float32Array, size: 4 },
-  { type: Float64Array, size: 8 },
-  { type: BigInt64Array, size: 8 },
-  { type: BigUint64Array, size: 8 },
-  { type: DataView, size: 1 },
+  ...(Float16Array === undefined ? [] : [{ type: Float16Array, name: "Float16Array", size: 2 }]),
+  { type: Float32Array, name: "Float32Array", size: 4 },
+  { type: Float64Array, name: "Float64Array", size: 8 },
+  { type: BigInt64Array, name: "BigInt64Array", size: 8 },
+  { type: BigUint64Array, name: "BigUint64Array", size: 8 },
+  { type: DataView, name: "DataView", size: 1 },
 ];
 const { length: VIEW_COUNT } = VIEWS;
+
+function nameOf(type: object): unknown {
+  return ObjectGetOwnPropertyDescriptor(type, "name")?.value;
+}
+
+/** Whether a class is built in, as are those of other realms. */
+function isNative(type: unknown): type is object {
+  return typeof type === "function" && /\[native code\]\s*\}$/.test(FunctionPrototypeToString(type));
+}
 
 /**
  * The size in bytes of the elements of a view class; 1 for `DataView`.
@@ -71,7 +82,7 @@ const { length: VIEW_COUNT } = VIEWS;
 export function elementSize(type: unknown): number {
   for (let index = 0; index < VIEW_COUNT; index++) {
     const view = VIEWS[index] as (typeof VIEWS)[number];
-    if (view.type === type) return view.size;
+    if (view.type === type || (isNative(type) && nameOf(type) === view.name)) return view.size;
   }
   throw new TypeError(`type must be a typed array's class or DataView: got ${show(type)}`);
 }
