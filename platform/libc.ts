@@ -38,6 +38,9 @@ const FAST_SIGNATURES = {
 /** The part of a platform that works on memory. */
 type MemoryFunctions = Pick<Platform, "findByte" | "findBytes" | "findLastBytes" | "move" | "load" | "store">;
 
+// SAFETY: C trusts the addresses and lengths. `lib/mapping/memory.ts` checks each range right before it becomes an address, and
+// the arrays have the length that is passed, or are measured by `lengthOf`.
+
 /** Opens the memory functions. `hasFastMemmem`: the library has memrchr, and a memmem that takes linear time. */
 export function memoryFunctions(ffi: Ffi, libraries: readonly string[], hasFastMemmem: boolean): MemoryFunctions {
   const c = ffi.open(libraries, SIGNATURES);

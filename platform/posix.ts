@@ -21,24 +21,15 @@ import { type Aio, backgroundSync } from "./aio.ts";
 import type { Fail } from "./errno.ts";
 import { flockLock } from "./file-lock.ts";
 import { memoryFunctions } from "./libc.ts";
-import {
-  type Constants,
-  isUnbacked,
-  type MapRequest,
-  type Platform,
-  type Protection,
-  type ProtectionRequest,
-} from "./types.ts";
+import { flags, posixProtection, type SystemFlags } from "./protection.ts";
+import { type Constants, isUnbacked, type MapRequest, type Platform } from "./types.ts";
 
 /** What a POSIX system's own file says about it. */
-export interface PosixSystem {
+export interface PosixSystem extends SystemFlags {
   /** The C library's file names, the likeliest first. */
   readonly libraries: readonly string[];
-  readonly constants: Constants;
   /** Whether the C library has memrchr, and a memmem that takes linear time. */
   readonly hasFastMemmem: boolean;
-  /** The flags that are refused, because reading or writing such memory may kill the process. */
-  readonly refusedFlags: readonly string[];
   /** Its asynchronous I/O; `undefined` if it has none. */
   readonly aio: Aio | undefined;
 }
@@ -267,73 +258,4 @@ function adviceNames(constants: Constants): Map<number, string> {
     if (StringPrototypeStartsWith(name, "MADV_")) MapPrototypeSet(advices, constants[name] as number, name);
   }
   return advices;
-}
-
-/** The named constants, joined by `|`. Names that the system does not have add nothing. */
-function flags(constants: Constants, names: readonly string[]): number {
-  let joined = 0;
-  for (let index = 0; index < names.length; index++) joined |= constants[names[index] as string] ?? 0;
-  return joined;
-}
-
-function posixProtection(system: PosixSystem, unit: number, request: ProtectionRequest): Protection {
-  const { constants } = system;
-  const { descriptor, access, prot, flags: wanted, tagname } = request;
-  if (tagname !== undefined) {
-    throw new TypeError(
-      `tagname is supported on Windows only, where it names the mapping: got ${JSON.stringify(tagname)}`,
-    );
-  }
-  if (access !== "default") {
-    if (prot !== undefined) throw new TypeError(`prot ${prot} cannot be given together with access "${access}"`);
-    if (wanted !== undefined) throw new TypeError(`flags ${wanted} cannot be given together with access "${access}"`);
-  }
-  const { PROT_READ, PROT_WRITE, MAP_SHARED, MAP_PRIVATE } = constants as Record<string, number> & {
-    PROT_READ: number;
-    PROT_WRITE: number;
-    MAP_SHARED: number;
-    MAP_PRIVATE: number;
-  };
-  const both = PROT_READ | PROT_WRITE;
-  if (access === "read") {
-    // A stray write to a private page stays in this process; to a page without PROT_WRITE it would kill the process.
-    // Without MAP_NORESERVE, a file larger than memory could not be mapped.
-    const joined = flags(constants, ["MAP_PRIVATE", "MAP_NORESERVE"]);
-    return { prot: both, flags: joined, readable: true, writable: false, unit, shared: false, name: undefined };
-  }
-  if (access === "copy") {
-    return { prot: both, flags: MAP_PRIVATE, readable: true, writable: true, unit, shared: false, name: undefined };
-  }
-  const chosen = prot ?? both;
-  const anonymous = flags(constants, ["MAP_ANONYMOUS"]);
-  if (descriptor !== -1 && wanted !== undefined && (wanted & anonymous) !== 0) {
-    throw new TypeError(`flags must not have MAP_ANONYMOUS with a file, which it would ignore: got ${wanted}`);
-  }
-  // Without MAP_ANONYMOUS, with which the kernel would ignore the descriptor. `map` adds it if there is no descriptor.
-  const joined = (wanted ?? MAP_SHARED) & ~anonymous;
-  const fixed = flags(constants, ["MAP_FIXED", "MAP_FIXED_NOREPLACE", "MAP_EXCL"]);
-  if ((joined & fixed) !== 0) {
-    throw new RangeError(
-      `flags must not have MAP_FIXED or its like, because the system chooses the address: got ${joined}`,
-    );
-  }
-  refuseFlags(system, joined);
-  return {
-    prot: chosen,
-    flags: joined,
-    readable: (chosen & PROT_READ) !== 0,
-    writable: (chosen & PROT_WRITE) !== 0,
-    unit,
-    shared: (joined & MAP_PRIVATE) === 0 || (joined & MAP_SHARED) !== 0,
-    name: undefined,
-  };
-}
-
-function refuseFlags({ constants, refusedFlags }: PosixSystem, wanted: number): void {
-  for (let index = 0; index < refusedFlags.length; index++) {
-    const name = refusedFlags[index] as string;
-    if ((wanted & (constants[name] ?? 0)) !== 0) {
-      throw new RangeError(`flags must not have ${name}, because such memory may kill the process: got ${wanted}`);
-    }
-  }
 }
