@@ -18,11 +18,11 @@ const UNMAPPABLE = ", like those of /proc and /sys: read it with readFileSync()"
 /** Adds to the error of mapping a descriptor what is wrong with its file. Other errors are returned unchanged. */
 export function explain(error: unknown, descriptor: number, path: string | undefined): unknown {
   if (descriptor === -1) return error;
-  if (error instanceof RangeError && hasNoSize(descriptor)) {
+  if (mayBeUnsized(error) && hasNoSize(descriptor)) {
     const details = { code: "ENODEV", errno: ENODEV, syscall: "mmap", cause: error };
     return withReason(
       new MMapError("mmap: no such device (ENODEV)", details),
-      `the file has no size${UNMAPPABLE}`,
+      `the file has no size and cannot be mapped${UNMAPPABLE}`,
       path,
     );
   }
@@ -41,10 +41,7 @@ export function explain(error: unknown, descriptor: number, path: string | undef
     const advice = 'open the file with "r", or with "r+" to write to the map';
     return withReason(error, `the descriptor is not open for reading, which every map needs: ${advice}`, path);
   }
-  if (code === "ENODEV" || code === "EIO") {
-    return withReason(error, `the file cannot be mapped${UNMAPPABLE}`, path);
-  }
-  return error;
+  return code === "ENODEV" ? withReason(error, `the file cannot be mapped${UNMAPPABLE}`, path) : error;
 }
 
 /** The same error with a reason, instead of one that its message may have already. */
@@ -71,6 +68,13 @@ function kindOf(status: Stats): string | undefined {
   if (status.isSocket()) return "socket";
   // Some devices can be mapped.
   return status.isCharacterDevice() ? "character device of this kind" : undefined;
+}
+
+/** Whether an error may be that of a file without a size: files of /proc fail with any of these. */
+function mayBeUnsized(error: unknown): boolean {
+  return (
+    error instanceof RangeError || (error instanceof MMapError && (error.code === "ENODEV" || error.code === "EIO"))
+  );
 }
 
 /** Whether a file has bytes although its size is 0, like most of /proc. */

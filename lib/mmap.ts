@@ -67,6 +67,9 @@ let opening: Channel | undefined;
  * After `close`, everything throws `MMapError` with the code `ERR_MMAP_CLOSED`, except `close`, `closed`, `access`,
  * `offset` and `fd` (which is -1). A call that throws has changed nothing.
  *
+ * A map cannot be sent to another thread: `postMessage(mm)` and `structuredClone(mm)` make `{}` of it. Send the path instead,
+ * or `mm.fd` of anonymous memory, and map it there.
+ *
  * @example
  * ```ts
  * import { MMap } from "mmap-ffi";
@@ -137,15 +140,16 @@ export class MMap implements Disposable, Iterable<number> {
     const descriptor = descriptorOf(fd);
     const bytes = integer("length", length, 0, MAX_INTEGER);
     const file = OpenedFile.from(opened);
-    // Those of a file that `open` has opened are checked.
-    if (file === undefined) checkObject(options, MAP_OPTIONS, "new MMap()");
-    const request = checkOptions(options, bytes, descriptor);
+    const adopts = file !== undefined && file.descriptor === descriptor && descriptor !== -1;
+    // `open` has checked the options of a file that it hands over.
+    if (!adopts) checkObject(options, MAP_OPTIONS, "new MMap()");
+    const request = checkOptions(options, bytes, descriptor, file?.path);
     const { access, offset } = request;
     this.#access = access;
     opening ??= builtins().channel("mmap:open");
     if (opening.hasSubscribers) opening.publish({ fd: descriptor, length: bytes, access, offset });
     try {
-      this.#mapping = new Mapping(request, file);
+      this.#mapping = new Mapping(request, adopts ? file : undefined);
     } catch (error) {
       throw explain(error, descriptor, file?.path);
     }
@@ -157,12 +161,17 @@ export class MMap implements Disposable, Iterable<number> {
    * `create` is set, or `flags` and `prot` describe a map whose writes reach the file (`prot: PROT_READ` and
    * `flags: MAP_PRIVATE` do not). `close` closes the file with the map.
    *
+   * With the default, `access: "read"`, writes through `bytes` and views are not errors, but never reach the file: pass
+   * `access: "write"` to change the file. (`Bun.mmap` shares its maps by default; here that is `access: "write"`.)
+   *
+   * An empty file makes an empty map: its length is 0, `bytes` is empty, `find` returns -1. If it is writable, `resize` makes
+   * it longer.
+   *
    * A file that `create` has created or extended is sparse: its disk blocks are allocated when its bytes are written, and if
    * the disk is full then, it is too late for an error. `reserve: true` allocates them at once.
    *
    * @throws {MMapError} Opening, allocating (`ENOSPC`) or mapping failed; the error has the `path`.
-   * @throws {RangeError} The file is empty, or is too short for `offset` and `length`; `create` of a new file without
-   * `length`.
+   * @throws {RangeError} The file is too short for `offset` and `length`; `create` of a new file without `length`.
    * @throws {TypeError} As for the constructor; `reserve` with a file that is opened for reading, or on a system that does
    * not support it.
    *
@@ -346,7 +355,11 @@ export class MMap implements Disposable, Iterable<number> {
    * and is the same array each time. Use it for loops over bytes, and for functions that take a `Uint8Array`.
    *
    * `close` and `resize` detach it: its length is then 0. (Node 20 cannot detach buffers; there it keeps the old memory.)
-   * In a map with `access: "read"`, writes to the array stay in this process.
+   * In a map with `access: "read"`, which is what `MMap.open(path)` makes, writes to the array stay in this process and never
+   * reach the file: pass `access: "write"`.
+   *
+   * Pass this array to APIs that take bytes, and not the map: `new Blob([mm])`, `new Response(mm)` and `Bun.write(path, mm)`
+   * would write "[object MMap]".
    *
    * @throws {RangeError} The map is larger than the runtime's largest ArrayBuffer: use `view` for parts of it.
    * @throws {TypeError} The map is not readable.
@@ -871,7 +884,7 @@ export class MMap implements Disposable, Iterable<number> {
     const { length } = memory;
     if (to + bytes > length) throw new RangeError(`dest + count must be at most ${length}: got ${to} + ${bytes}`);
     if (from + bytes > length) throw new RangeError(`src + count must be at most ${length}: got ${from} + ${bytes}`);
-    memory.move(to, from, bytes);
+    if (bytes > 0) memory.move(to, from, bytes);
   }
 
   /**
@@ -1026,12 +1039,12 @@ export class MMap implements Disposable, Iterable<number> {
     }
     const advice = integer("option", option, -(2 ** 31), 2 ** 31 - 1);
     const all = this.#mapping.memory.length;
-    const from = integer("start", start, 0, all - 1);
+    const from = integer("start", start, 0, MathMax(0, all - 1));
     const rest = all - from;
     // MADV_REMOVE punches a hole into the file, whatever the protection of the memory is.
     if (advice === MADV_REMOVE) this.#writable();
     const count = length === undefined ? rest : MathMin(integer("length", length, 0, MAX_INTEGER), rest);
-    this.#mapping.advise(advice, from, count);
+    if (all > 0) this.#mapping.advise(advice, from, count);
   }
 
   /**
@@ -1290,6 +1303,7 @@ export class MMap implements Disposable, Iterable<number> {
     const placeOf = (length: number, index: number, advice = ""): number => {
       const place = index < 0 ? index + length : index;
       if (!NumberIsInteger(index)) throw new TypeError(`index must be an integer: got ${show(index)}`);
+      if (length === 0) throw new RangeError(`index must be within the map, which is empty: got ${index}${advice}`);
       if (place < 0 || place >= length)
         throw new RangeError(`index must be from ${-length} to ${length - 1}: got ${index}${advice}`);
       return place;
@@ -1319,8 +1333,8 @@ export class MMap implements Disposable, Iterable<number> {
 }
 
 /**
- * Makes the map of a file that `open` has opened. Only `MMap` itself gets the file: a subclass could make two maps of it,
- * or close its descriptor. A function outside of the class, because bundlers rename classes that name themselves.
+ * Makes the map of a file that `open` has opened. Only `MMap` itself may adopt the descriptor: a subclass could make two maps
+ * of it, or close it. A function outside of the class, because bundlers rename classes that name themselves.
  */
 function mapOpened<T extends MMap>(
   Class: new (fd: number, length: number, options?: MMapOptions) => T,
@@ -1329,10 +1343,8 @@ function mapOpened<T extends MMap>(
   options: MMapOptions,
 ): T {
   const Any: new (fd: number, length: number, options: MMapOptions, file?: OpenedFile) => T = Class;
-  const { descriptor } = file;
-  return (Class as unknown) === MMap
-    ? new Any(descriptor, length, options, file)
-    : new Any(descriptor, length, options);
+  const handed = (Class as unknown) === MMap ? file : file.withoutDescriptor();
+  return new Any(file.descriptor, length, options, handed);
 }
 
 brand(MMap, "MMap");

@@ -36,6 +36,11 @@ export class OpenedFile implements OpenedDescriptor {
     this.path = path;
   }
 
+  /** The file for a subclass, which cannot adopt it. */
+  withoutDescriptor(): OpenedFile {
+    return new OpenedFile(-1, this.path);
+  }
+
   /** The value, if it is an `OpenedFile`; else `undefined`. */
   static from(value: unknown): OpenedFile | undefined {
     return typeof value === "object" && value !== null && #genuine in value ? value : undefined;

@@ -100,7 +100,7 @@ export function checkObject<T extends object>(options: T, names: OptionNames, ca
 }
 
 /** What to map, from options. The caller has checked `length`, `descriptor`, and the names of the options. */
-export function checkOptions(options: MMapOptions, length: number, descriptor: number): MappingRequest {
+export function checkOptions(options: MMapOptions, length: number, descriptor: number, path?: string): MappingRequest {
   const { access = "default", prot, flags, offset = 0, tagname, trackfd = true, guard = true } = options;
   oneOf("access", access, ACCESSES);
   if (prot !== undefined) integer("prot", prot, 0, 2 ** 31 - 1);
@@ -111,7 +111,7 @@ export function checkOptions(options: MMapOptions, length: number, descriptor: n
   }
   boolean("trackfd", trackfd);
   boolean("guard", guard);
-  return { descriptor, length, access, prot, flags, offset, tagname, trackDescriptor: trackfd, guard };
+  return { descriptor, length, access, prot, flags, offset, path, tagname, trackDescriptor: trackfd, guard };
 }
 
 /** What to do instead of a mode of node:fs ("r+"), which is also what numpy.memmap calls a mode. */

@@ -16,13 +16,15 @@ import {
 } from "../../platform/types.ts";
 import { orReadOnly, show } from "../errors.ts";
 import { platform } from "../platform.ts";
-import { type Region, unmap } from "./region.ts";
+import { EMPTY_REGION, type Region, unmap } from "./region.ts";
 
 /** What a map is made from. */
 export interface MappingRequest extends ProtectionRequest {
   /** 0: to the end of the file. */
   readonly length: number;
   readonly offset: number;
+  /** The path of a file that `MMap.open` has opened: for error messages, and because only `open` maps empty files. */
+  readonly path: string | undefined;
   /** Whether to keep a descriptor, for `size` and `resize`. */
   readonly trackDescriptor: boolean;
   /** Whether to keep the process alive when the file is truncated, if the platform can. */
@@ -35,8 +37,6 @@ export interface MappingRequest extends ProtectionRequest {
  */
 export interface OpenedDescriptor {
   readonly descriptor: number;
-  /** For error messages. */
-  readonly path: string;
   adopted: boolean;
 }
 
@@ -107,6 +107,7 @@ export class Backing {
   #mapExtending(descriptor: number, length: number): Region {
     const { platform: system } = this;
     const end = this.offset + length;
+    if (length === 0) return EMPTY_REGION;
     if (descriptor === -1 || !system.mappingExtendsFile || !this.protection.shared)
       return this.mapRegion(length, descriptor);
     const { size } = system.status(descriptor);
@@ -145,18 +146,14 @@ export class Backing {
   }
 
   /** The number of bytes that a request maps. */
-  lengthOf(request: MappingRequest, path: string | undefined): number {
-    const { descriptor, length, offset } = request;
+  lengthOf(request: MappingRequest): number {
+    const { descriptor, length, offset, path } = request;
     if (this.anonymous) return anonymousLength(length);
     const { regular, size } = this.platform.status(descriptor);
     const file = path === undefined ? "the file" : `the file ${show(path)}`;
     if (!regular) return length === 0 ? this.#refuseUnsized(descriptor, file) : length;
     if (length === 0) {
-      if (size === 0) {
-        throw new RangeError(
-          `${file} is empty, and there is nothing to map: to make it longer, open it with create: true and a length`,
-        );
-      }
+      if (size === 0 && offset === 0) return this.#emptyLength(descriptor, path);
       if (offset >= size) throw new RangeError(`offset must be less than the size of ${file}, ${size}: got ${offset}`);
       return size - offset;
     }
@@ -168,6 +165,18 @@ export class Backing {
       );
     }
     return length;
+  }
+
+  /** @throws {MMapError} The file has no size, like those of /proc, and cannot be mapped. */
+  #emptyLength(descriptor: number, path: string | undefined): number {
+    if (path === undefined) {
+      throw new RangeError(
+        "the file is empty, and there is nothing to map: MMap.open() makes an empty map of its path",
+      );
+    }
+    // Windows would extend the file.
+    if (!this.platform.mappingExtendsFile) unmap(this.platform, this.mapRegion(1, descriptor));
+    return 0;
   }
 
   /** Length 0 of a file without a size: the system's error says why it cannot be mapped, or the length is missing. */

@@ -33,7 +33,7 @@ export class Mapping {
   /** Maps a file, or anonymous memory. `opened`: the request's descriptor, if the map may keep that itself. */
   constructor(request: MappingRequest, opened?: OpenedDescriptor) {
     const backing = new Backing(request);
-    const length = backing.lengthOf(request, opened?.path);
+    const length = backing.lengthOf(request);
     const region = backing.mapFirst(request, length, opened);
     this.#backing = backing;
     this.#memory = new Memory(backing, region, length);
@@ -185,7 +185,7 @@ export class Mapping {
     }
     const { buffers } = old.views;
     // Views of the old region may be in use; and with advice on a part, or replaced pages, it may be several mappings.
-    const inPlace = buffers === undefined && !this.#advised && !old.faults.any;
+    const inPlace = old.length > 0 && buffers === undefined && !this.#advised && !old.faults.any;
     const unreported = this.#hasUnreportedFaults(old);
     const wasLength = old.length;
     try {

@@ -14,8 +14,12 @@ export interface Region {
   readonly guard: Guard | undefined;
 }
 
+/** The region of an empty map: nothing is mapped. */
+export const EMPTY_REGION: Region = { address: 0, length: 0, guard: undefined };
+
 /** Unmaps a region. Its guard is released first, because another mapping may get the addresses at once. */
 export function unmap(system: Platform, { address, length, guard }: Region): void {
+  if (length === 0) return;
   guard?.release();
   // SAFETY: the caller owns the region, and either no view of it was handed out or nothing can be using one any more.
   system.unmap(address, length);

@@ -41,6 +41,8 @@ export class Views {
   /** The whole map, without a copy; the same object each time. */
   whole(): Uint8Array<ArrayBuffer> {
     const { length, platform } = this.#memory;
+    // Nothing is mapped. The buffer of an empty array counts as detached, and cannot be written through.
+    if (length === 0) this.#whole ??= new Uint8Array(0);
     const { maxViewLength } = platform;
     if (length > maxViewLength) {
       throw new RangeError(
@@ -49,7 +51,7 @@ export class Views {
       );
     }
     // If the user transferred the buffer to a new owner, another one is made.
-    if (this.#whole === undefined || isDetached(this.#whole.buffer)) {
+    if (this.#whole === undefined || (length > 0 && isDetached(this.#whole.buffer))) {
       this.#whole = new Uint8Array(this.#create(0, length));
     }
     return this.#whole;

@@ -47,6 +47,12 @@ test("console.log() prints the line of inspect()", () => {
   );
 });
 
+test("the prototype is a plain object to Object.prototype.toString, by which Jest decides what it can mock", () => {
+  const tagOf = (value: unknown) => Object.prototype.toString.call(value);
+  using mm = MMap.anonymous(1);
+  assert.equal([tagOf(mm), tagOf(MMap.prototype)], ["[object MMap]", "[object Object]"]);
+});
+
 test("inspect() of the prototype, or of an object that inherits from it, prints its name", () => {
   class Words extends MMap {}
   for (const object of [MMap.prototype, Words.prototype, Object.create(MMap.prototype)]) {

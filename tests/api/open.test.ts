@@ -85,7 +85,8 @@ posix("open() throws errors with the path and the code, and leaves nothing open"
   refuses("EISDIR", () => MMap.open(folder, { access: "write" }), folder);
   refuses("ENOTDIR", () => MMap.open(`${newFile("x")}/y`));
   const empty = newFile("");
-  refuses(RangeError, () => MMap.open(empty), JSON.stringify(empty), "empty", "nothing to map", "create", "length");
+  refuses(RangeError, () => MMap.open(empty, { length: 1 }), "length must be at most 0", JSON.stringify(empty));
+  refuses(RangeError, () => MMap.open(empty, { offset: 1 }), "offset", JSON.stringify(empty));
   const short = newFile("abc");
   const named = JSON.stringify(short);
   refuses(RangeError, () => MMap.open(short, { length: 4 }), "length", "3", "4", named);

@@ -450,7 +450,14 @@ test("flush() of a map that does not write to its file flushes no descriptor", (
     const before = usePlatform(platform);
     try {
       const request = { descriptor: 7, access, prot: undefined, flags: undefined, tagname: undefined };
-      const mapping = new Mapping({ ...request, length: 10, offset: 0, trackDescriptor: true, guard: true });
+      const mapping = new Mapping({
+        ...request,
+        length: 10,
+        offset: 0,
+        path: undefined,
+        trackDescriptor: true,
+        guard: true,
+      });
       calls.length = 0;
       mapping.flush(0, 10);
       const names = calls.map(([name]) => name);
