@@ -7,6 +7,8 @@
  * @module
  */
 
+import { FfiUnavailable } from "./types.ts";
+
 /** The part of Deno's API that tells which machine this is. */
 interface DenoBuild {
   Deno?: { build: { os: string; arch: string } };
@@ -28,6 +30,8 @@ let loaded: ReturnType<typeof load> | undefined;
 /**
  * Functions of the runtime's modules, captured together when something is first mapped: a function that is replaced later is
  * never called, and so cannot run in the middle of a resize.
+ *
+ * @throws {FfiUnavailable} This Node has no way to load them without an import.
  */
 export function builtins(): ReturnType<typeof load> {
   loaded ??= load();
@@ -37,6 +41,9 @@ export function builtins(): ReturnType<typeof load> {
 // Not by import: a static one would load the modules with the library, a dynamic one returns a promise.
 function load() {
   const { process } = globalThis;
+  if (typeof process.getBuiltinModule !== "function") {
+    throw new FfiUnavailable(`Node ${process.versions.node} is too old: run Node 20.16 or later, or 22.3 or later`);
+  }
   const { Buffer } = process.getBuiltinModule("node:buffer");
   const { channel } = process.getBuiltinModule("node:diagnostics_channel");
   const {

@@ -6,7 +6,6 @@
 
 import type { Channel } from "node:diagnostics_channel";
 import { lengthOf } from "../ffi/array-buffer.ts";
-import { builtins } from "../ffi/builtins.ts";
 import {
   ArrayBuffer,
   MathFloor,
@@ -44,6 +43,7 @@ import {
   RESIZE_OPTIONS,
   type ResizeOptions,
 } from "./options.ts";
+import { loadBuiltins } from "./platform.ts";
 import { lineEnd, lines } from "./search/lines.ts";
 import { type ByteMatch, find, findLast, matches } from "./search/search.ts";
 import { type BytesLike, boolean, bound, byte, bytesOf, integer, MAX_INTEGER, regExpOf, slice } from "./validate.ts";
@@ -146,7 +146,7 @@ export class MMap implements Disposable, Iterable<number> {
     const request = checkOptions(options, bytes, descriptor, file?.path);
     const { access, offset } = request;
     this.#access = access;
-    opening ??= builtins().channel("mmap:open");
+    opening ??= loadBuiltins().channel("mmap:open");
     if (opening.hasSubscribers) opening.publish({ fd: descriptor, length: bytes, access, offset });
     try {
       this.#mapping = new Mapping(request, adopts ? file : undefined);

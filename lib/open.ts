@@ -18,7 +18,7 @@ import {
   pathOf,
   reachesFile,
 } from "./options.ts";
-import { allocateFileBlocks, withOpenedPath } from "./platform.ts";
+import { allocateFileBlocks, loadBuiltins, platform, withOpenedPath } from "./platform.ts";
 import { boolean, integer, MAX_INTEGER } from "./validate.ts";
 
 /**
@@ -52,6 +52,7 @@ type MakeMap<T> = (file: OpenedFile, length: number, options: MMapOptions) => T;
 
 /** What `MMap.open` does; `make` is called once the file is open and large enough. */
 export function openAndMap<T>(path: unknown, options: OpenOptions, make: MakeMap<T>): T {
+  loadBuiltins();
   const name = pathOf(path);
   const request = checkOpenOptions(options);
   try {
@@ -144,6 +145,8 @@ function openFile(path: string, { writable, create, length, mode }: OpenRequest)
     if (!create || codeOf(error) !== "ENOENT") throw error;
   }
   if (length === 0) throw new RangeError(`length must be given for create to make the new file ${show(path)}: got 0`);
+  // Throws if there is no FFI, before a file is created that could not be mapped.
+  platform();
   const place = resolve(path);
   try {
     return { descriptor: openSync(path, flags | O_CREAT | O_EXCL, mode), newPath: place };

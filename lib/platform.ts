@@ -4,6 +4,7 @@
  * @module
  */
 
+import { builtins } from "../ffi/builtins.ts";
 import { openPlatform } from "../platform/mod.ts";
 import type { Platform } from "../platform/types.ts";
 import { errorFactory, ffiError } from "./errors.ts";
@@ -18,6 +19,19 @@ export function platform(): Platform {
     throw ffiError(error);
   }
   return opened;
+}
+
+/**
+ * The functions of the runtime's modules, for whoever asks first.
+ *
+ * @throws {MMapError} `ERR_MMAP_FFI`: this Node is too old.
+ */
+export function loadBuiltins(): ReturnType<typeof builtins> {
+  try {
+    return builtins();
+  } catch (error) {
+    throw ffiError(error);
+  }
 }
 
 /** Replaces the platform, for tests. Returns the one before. */

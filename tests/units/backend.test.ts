@@ -4,7 +4,7 @@
  * @module
  */
 
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { suite } from "uvu";
@@ -82,6 +82,31 @@ const isNode = process.versions.bun === undefined && process.versions.deno === u
 
 const hasNodeFfi = isNode && Number.parseInt(process.versions.node, 10) >= 26;
 
+unless(!isNode && "only Node can be that old", test)(
+  "anonymous() and open() in a Node that is too old say which one to run, and make no file",
+  () => {
+    const path = `${newPath()}.mts`;
+    const missing = newPath();
+    writeFileSync(
+      path,
+      `delete process.getBuiltinModule;
+       const { MMap, MMapError } = await import(${JSON.stringify(LIBRARY)});
+       const acts = [
+         () => MMap.anonymous(10),
+         () => MMap.open(${JSON.stringify(missing)}, { create: true, length: 10 }),
+         () => MMap.open(new URL("file:///x")),
+       ];
+       for (const act of acts) {
+         try { act(); } catch (error) { console.log(error instanceof MMapError, error.code, error.message); }
+       }`,
+    );
+    const { stdout, stderr } = runFile(path);
+    const line = `true ERR_MMAP_FFI Node ${process.versions.node} is too old: run Node 20.16 or later, or 22.3 or later\n`;
+    assert.is(stdout, line.repeat(3), stderr);
+    assert.is(existsSync(missing), false);
+  },
+);
+
 unless(!isNode && "only Node needs koffi", test)(
   "anonymous() in Node without koffi and node:ffi says to install koffi",
   () => {
@@ -91,12 +116,20 @@ unless(!isNode && "only Node needs koffi", test)(
     for (const part of ["lib", "ffi", "platform"]) cpSync(join(ROOT, part), join(folder, part), { recursive: true });
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
     const path = join(folder, "program.mts");
-    writeFileSync(path, TRY("", "./lib/mod.ts"));
+    writeFileSync(
+      path,
+      `${TRY("", "./lib/mod.ts")}
+       const { existsSync } = await import("node:fs");
+       try { MMap.open(${JSON.stringify(join(folder, "new"))}, { create: true, length: 10 }).close(); } catch {}
+       console.log("a file is there:", existsSync(${JSON.stringify(join(folder, "new"))}));`,
+    );
     const { stdout, stderr } = runFile(path, { env: { MMAP_FFI: "" } });
-    const [imported, first] = (stdout + stderr).trim().split("\n");
+    const lines = (stdout + stderr).trim().split("\n");
+    const [imported, first] = lines;
     assert.match(imported as string, /^imported true (1|undefined)$/);
     if (hasNodeFfi) assert.is(first, "mapped");
     else assert.match(first as string, /^true ERR_MMAP_FFI .*npm install koffi.* cause: Cannot find module 'koffi'/);
+    assert.ok(lines.includes(`a file is there: ${hasNodeFfi}`), stdout);
   },
 );
 
