@@ -46,7 +46,9 @@ const MAKERS = {
   /** The project's source files, in random order. */
   source: () => joined(sources(), "\n", 12),
   /** Lines of 20 to 200 bytes: a time, a level, and words. */
-  log: () => logLines(),
+  log: () => logLines(words()),
+  /** The same, with words of other alphabets among the others: their letters have two, three or four bytes in UTF-8. */
+  international: () => logLines([...words(), ...Array.from({ length: 200 }, () => INTERNATIONAL).flat()]),
   /** Random bytes. */
   random: () => {
     const next = generator(14);
@@ -94,9 +96,10 @@ function joined(parts: readonly string[], separator: string, seed: number): Buff
 
 const LEVELS = ["INFO", "INFO", "INFO", "DEBUG", "DEBUG", "WARN", "ERROR"];
 
-function logLines(): Buffer {
+const INTERNATIONAL = ["größe", "naïve", "façade", "żółty", "память", "ファイル", "内存映射", "😀"];
+
+function logLines(vocabulary: readonly string[]): Buffer {
   const next = generator(13);
-  const vocabulary = words();
   const lines: string[] = [];
   for (let length = 0, time = 0; length < BLOCK; ) {
     const wanted = 20 + (next() % 181);
@@ -104,11 +107,13 @@ function logLines(): Buffer {
     const begin = `${String(time).padStart(10, "0")} ${LEVELS[next() % LEVELS.length]} `;
     let line = begin;
     while (line.length < wanted - 1) line += `${vocabulary[next() % vocabulary.length]} `;
-    lines.push(line.slice(0, wanted - 1));
-    length += wanted;
+    line = line.slice(0, wanted - 1);
+    lines.push(line);
+    length += Buffer.byteLength(line) + 1;
   }
-  // A block ends with a line, so that the next one begins with a line.
-  const block = Buffer.from(`${lines.join("\n")}\n`, "latin1").subarray(0, BLOCK);
+  // A block ends with a line, so that the next one begins with a line. Its last bytes may be a part of a character.
+  const block = Buffer.from(`${lines.join("\n")}\n`).subarray(0, BLOCK);
+  block.fill("x", BLOCK - 4);
   block[BLOCK - 1] = 10;
   return block;
 }

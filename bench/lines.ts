@@ -1,12 +1,10 @@
 /**
- * Lines of a log: `lines`, against the line readers of each runtime and of Python.
+ * Lines of a log as bytes: `lines`, against Python and against the fastest known way.
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
-import { createReadStream, readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { MMap } from "../lib/mod.ts";
 import { type Data, GiB, KiB, MiB } from "./data.ts";
 import { type Bench, here } from "./harness.ts";
@@ -65,20 +63,6 @@ function lengthsOf(path: string): number[] {
   return Array.from(mm.lines(), ({ length }) => length);
 }
 
-async function readline(path: string): Promise<number> {
-  let count = 0;
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line.length >= 0) count++;
-  }
-  return count;
-}
-
-function split(path: string): number {
-  const lines = readFileSync(path, "latin1").split("\n");
-  // If nothing follows the last newline, it is not a line.
-  return lines.length - (lines.at(-1) === "" ? 1 : 0);
-}
-
 export default async function (bench: Bench, data: Data): Promise<void> {
   const [small, large, name] = bench.quick ? [MiB, MiB, "1 MiB"] : [256 * MiB, GiB, "1 GiB"];
   const path = data.file("log", large);
@@ -93,14 +77,11 @@ def lines():
     [python(setup, "lines()")],
     { long: true },
   );
-  // A string has at most 512 MiB in V8, so only a part of the file is split.
   const part = data.file("log", small);
   const lengths = lengthsOf(part);
   const peers = [
     { name: "the arrays alone (the limit)", time: here(() => arrays(part, lengths)) },
     { name: "the arrays, and the ends found (the limit)", time: here(() => cut(part)) },
-    { name: "node:readline", target: 0.2, time: here(() => readline(part)) },
-    { name: "readFileSync, split", target: 0.5, time: here(() => split(part)) },
   ];
   await bench.compare(
     `lines of a log, ${small / MiB} MiB`,

@@ -44,7 +44,7 @@ function load() {
   if (typeof process.getBuiltinModule !== "function") {
     throw new FfiUnavailable(`Node ${process.versions.node} is too old: run Node 20.16 or later, or 22.3 or later`);
   }
-  const { Buffer } = process.getBuiltinModule("node:buffer");
+  const { Buffer, constants: limits } = process.getBuiltinModule("node:buffer");
   const { channel } = process.getBuiltinModule("node:diagnostics_channel");
   const {
     closeSync,
@@ -62,17 +62,20 @@ function load() {
   const { resolve, win32 } = process.getBuiltinModule("node:path");
   const { setTimeout } = process.getBuiltinModule("node:timers/promises");
   const { fileURLToPath } = process.getBuiltinModule("node:url");
-  const { getSystemErrorMap, TextEncoder } = process.getBuiltinModule("node:util");
+  // Environments that replace the globals (jsdom) have no TextDecoder or TextEncoder among them.
+  const { getSystemErrorMap, TextDecoder, TextEncoder } = process.getBuiltinModule("node:util");
   return {
     Buffer,
     channel,
     closeSync,
+    decode: TextDecoder.prototype.decode,
     fileURLToPath,
     fileFlags: constants,
     fstatSync,
     ftruncateSync,
     getSystemErrorMap,
     isMainThread: () => process.getBuiltinModule("node:worker_threads").isMainThread,
+    maxStringLength: limits.MAX_STRING_LENGTH,
     openSync,
     process,
     readFileSync,
@@ -82,6 +85,7 @@ function load() {
     resolve,
     setTimeout,
     statSync,
+    TextDecoder,
     TextEncoder,
     toNamespacedPath: win32.toNamespacedPath,
     unlinkSync,

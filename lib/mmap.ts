@@ -46,6 +46,9 @@ import {
 import { loadBuiltins } from "./platform.ts";
 import { lineEnd, lines } from "./search/lines.ts";
 import { type ByteMatch, find, findLast, matches } from "./search/search.ts";
+import { Decoder } from "./text/decoder.ts";
+import { textOf } from "./text/text.ts";
+import { textLines } from "./text/text-lines.ts";
 import { type BytesLike, boolean, bound, byte, bytesOf, integer, MAX_INTEGER, regExpOf, slice } from "./validate.ts";
 import { elementSize, type ViewConstructor } from "./view-types.ts";
 
@@ -647,6 +650,64 @@ export class MMap implements Disposable, Iterable<number> {
   lines(start?: number, end?: number): IteratorObject<Uint8Array<ArrayBuffer>, undefined> {
     const { from, to } = this.#range(start, end);
     return lines(() => this.#mapping.memory, from, to);
+  }
+
+  /**
+   * The bytes from `start` up to `end`, by the rules of slices, as a string. Works on maps of any size.
+   *
+   * Bytes that are not text in the encoding become U+FFFD, and a byte order mark at `start` is removed, as TextDecoder does.
+   *
+   * @param start Where the text starts, in bytes. By default 0.
+   * @param end Where it ends, in bytes. By default the end of the map.
+   * @param encoding One of TextDecoder's encodings. By default "utf-8".
+   * @throws {RangeError} The text is longer than a string can be (2^29 - 24 characters in Node and Deno, 2^31 - 1 in Bun):
+   * use `textLines` or `chunks`; or the runtime does not support the encoding.
+   * @throws {TypeError} An argument has the wrong type; the map is not readable.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   * import { writeFileSync } from "node:fs";
+   *
+   * writeFileSync("greeting.txt", "Grüße, Welt\n");
+   * using mm = MMap.open("greeting.txt");
+   * console.log(mm.text(0, 7)); // Grüße: 5 characters, 7 bytes
+   * ```
+   *
+   * @see https://encoding.spec.whatwg.org/#names-and-labels
+   */
+  text(start?: number, end?: number, encoding = "utf-8"): string {
+    const decoder = new Decoder(encoding);
+    const { memory, from, to } = this.#range(start, end);
+    return textOf(memory, decoder, from, to, true, "use textLines() or chunks()");
+  }
+
+  /**
+   * Iterates over the lines from `start` up to `end`, by the rules of slices, as strings without their "\n" or "\r\n". The
+   * position does not move.
+   *
+   * Lines are decoded up to 64 KiB ahead, so later writes may not be visible in them; after `resize`, the lines to come are
+   * decoded anew. Engines keep a block's whole text as long as one of its lines.
+   *
+   * @param start Where the first line starts, in bytes. By default 0.
+   * @param end Where the last one ends, in bytes. By default the end of the map.
+   * @param encoding One of TextDecoder's encodings, as for `text`. By default "utf-8".
+   * @throws {RangeError} The runtime does not support the encoding; a line is longer than a string can be.
+   * @throws {TypeError} An argument has the wrong type; the map is not readable.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   * import { writeFileSync } from "node:fs";
+   *
+   * writeFileSync("names.txt", "Ada\nZoë\n");
+   * using mm = MMap.open("names.txt");
+   * for (const line of mm.textLines()) console.log(line); // Ada, Zoë
+   * ```
+   */
+  textLines(start?: number, end?: number, encoding = "utf-8"): IteratorObject<string, undefined> {
+    const { from, to } = this.#range(start, end);
+    return textLines(() => this.#mapping.memory, from, to, encoding);
   }
 
   /**

@@ -61,10 +61,15 @@ test("every method ignores a length or an offset that a subclass or an own prope
   assert.is(printed(program), `${line}\n${line}\nabc`);
 });
 
-test("lines(), matchAll() and [Symbol.iterator]() keep their map until they end", () => {
+test("lines(), textLines(), matchAll() and [Symbol.iterator]() keep their map until they end", () => {
   const path = newFile("a line of bytes\n".repeat(5000));
   const program = `
-    const kinds = { lines: (mm) => mm.lines(), matches: (mm) => mm.matchAll(/line/), bytes: (mm) => mm[Symbol.iterator]() };
+    const kinds = {
+      lines: (mm) => mm.lines(),
+      text: (mm) => mm.textLines(),
+      matches: (mm) => mm.matchAll(/line/),
+      bytes: (mm) => mm[Symbol.iterator](),
+    };
     for (const [name, read] of Object.entries(kinds)) {
       let count = 0;
       for (const _ of (() => read(MMap.open(process.argv[2])))()) {
@@ -75,7 +80,7 @@ test("lines(), matchAll() and [Symbol.iterator]() keep their map until they end"
       console.log(name, count);
     }
   `;
-  assert.is(printed(program, [path]), "lines 5000\nmatches 5000\nbytes 80000");
+  assert.is(printed(program, [path]), "lines 5000\ntext 5000\nmatches 5000\nbytes 80000");
 });
 
 // --- A stack that runs over ----------------------------------------------------------------------------------------------
