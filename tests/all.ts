@@ -17,7 +17,7 @@ interface Queue {
 // uvu runs what is in the queue when it is told to, and not once the first file was read.
 const queue = globalThis as Queue;
 queue.UVU_DEFER = 1;
-const uvu = (await import("uvu")) as typeof import("uvu") & { exec(): Promise<void> };
+const uvu = (await import("uvu")) as typeof import("uvu") & { exec(bail: boolean): Promise<void> };
 
 const SUFFIX = ".test.ts";
 const wanted = process.argv.slice(2);
@@ -25,9 +25,10 @@ const names = readdirSync(new URL(".", import.meta.url), { recursive: true, enco
   .filter((file) => file.endsWith(SUFFIX))
   .map((file) => file.slice(0, -SUFFIX.length).replaceAll("\\", "/"));
 for (const name of names.sort()) {
-  if (wanted.length > 0 && !wanted.some((word) => name.includes(word))) continue;
+  if (wanted.length > 0 && !wanted.some((word) => (name + SUFFIX).includes(word))) continue;
   queue.UVU_INDEX = queue.UVU_QUEUE?.push([name]) as number;
   queue.UVU_INDEX--;
   await import(new URL(name + SUFFIX, import.meta.url).href);
 }
-await uvu.exec();
+// With MMAP_TEST_BAIL, the first suite that fails ends the run.
+await uvu.exec(process.env.MMAP_TEST_BAIL !== undefined);
