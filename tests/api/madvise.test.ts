@@ -9,6 +9,7 @@ import {
   MADV_RANDOM,
   MADV_REMOVE,
   MADV_SEQUENTIAL,
+  MADV_SOFT_OFFLINE,
   MADV_WILLNEED,
   MMap,
   PAGESIZE,
@@ -73,6 +74,14 @@ posix("madvise() refuses advice that the system lacks, or that makes a later acc
   refuses(RangeError, () => mm.madvise(102), "option", "102");
   refuses(RangeError, () => mm.madvise(MADV_HWPOISON), "option", "MADV_HWPOISON");
 });
+
+unless(MADV_SOFT_OFFLINE === undefined && "this system has no MADV_SOFT_OFFLINE", posix)(
+  "madvise() refuses MADV_SOFT_OFFLINE, which takes pages of the machine away",
+  () => {
+    using mm = MMap.open(newFile(new Uint8Array(PAGESIZE)));
+    refuses(RangeError, () => mm.madvise(MADV_SOFT_OFFLINE), "option", "MADV_SOFT_OFFLINE");
+  },
+);
 
 unless(EMULATED && "QEMU answers advice itself, most of it by doing nothing", posix)(
   "madvise() throws where the system refuses the advice",

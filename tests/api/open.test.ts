@@ -13,9 +13,12 @@ import {
   MAP_HUGETLB,
   MAP_NORESERVE,
   MAP_PRIVATE,
+  MAP_SHARED,
+  MAP_SHARED_VALIDATE,
   MMap,
   MMapError,
   type MMapOptions,
+  PROT_READ,
 } from "../../lib/mod.ts";
 import type { Platform } from "../../platform/types.ts";
 import { recorded, withPlatform } from "../helpers/platform.ts";
@@ -140,6 +143,12 @@ posix("open() with create makes a new file of the given size and mode, for writi
   assert.is(statSync(path).size, 5000);
   assert.is(statSync(path).mode & 0o777, 0o640 & ~process.umask());
   assert.is(readFileSync(path, "latin1").slice(0, 5), "made\0");
+});
+
+posix("open() with create gives a new file the mode 0o666 by default, less the umask", () => {
+  const path = newPath();
+  MMap.open(path, { create: true, length: 1 }).close();
+  assert.is(statSync(path).mode & 0o777, 0o666 & ~process.umask());
 });
 
 test("open() with create opens an existing file, and extends one that is too short", () => {
@@ -375,5 +384,28 @@ guarded("anonymous() leaves no descriptor if its memory cannot be sized", () => 
   withPlatform(change, () => thrown(() => MMap.anonymous(10)));
   assert.equal(calls, ["truncate", "closeDescriptor"]);
 });
+
+unless(MAP_SHARED_VALIDATE === undefined && "this system has no MAP_SHARED_VALIDATE", test)(
+  "open() opens the file for writing where the flags have MAP_SHARED in another way",
+  () => {
+    const path = newFile("abcdef");
+    using mm = MMap.open(path, { flags: MAP_SHARED_VALIDATE });
+    mm[0] = 65;
+    assert.is(readFileSync(path, "latin1"), "Abcdef");
+  },
+);
+
+unless(!existsSync("/proc/self/fdinfo") && "this system has no /proc/self/fdinfo", posix)(
+  "open() with MAP_PRIVATE or without PROT_WRITE needs no right to write the file",
+  () => {
+    const path = newFile("abcdef");
+    for (const options of [{ flags: MAP_PRIVATE }, { prot: PROT_READ }, { prot: PROT_READ, flags: MAP_SHARED }]) {
+      using mm = MMap.open(path, options);
+      const text = readFileSync(`/proc/self/fdinfo/${mm.fd}`, "latin1");
+      // O_ACCMODE is 3, O_RDONLY 0.
+      assert.is(Number.parseInt(/^flags:\s+(\d+)$/m.exec(text)?.[1] as string, 8) & 3, 0);
+    }
+  },
+);
 
 test.run();

@@ -107,10 +107,10 @@ if (values.list) {
     const began = Date.now();
     const outcomes = await runAll(mutants, folder);
     const count = (wanted: Outcome) => [...outcomes.values()].filter((outcome) => outcome === wanted).length;
-    const [killed, late, survived] = [count("killed"), count("timeout"), count("survived")];
+    const [killed, stopped, survived] = [count("killed"), count("stopped"), count("survived")];
     const seconds = Math.round((Date.now() - began) / 1000);
-    const score = ((100 * (killed + late)) / Math.max(1, outcomes.size)).toFixed(1);
-    console.log(`\n${killed} killed, ${late} by the time limit, ${survived} survived: ${score} % in ${seconds} s`);
+    const score = ((100 * (killed + stopped)) / Math.max(1, outcomes.size)).toFixed(1);
+    console.log(`\n${killed} killed, ${stopped} stopped, ${survived} survived: ${score} % in ${seconds} s`);
     if (values.report !== undefined) {
       const rows = [...outcomes].map(([{ source: _, ...mutant }, outcome]) => ({ ...mutant, outcome }));
       writeFileSync(values.report, `${JSON.stringify(rows, undefined, 2)}\n`);

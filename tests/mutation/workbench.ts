@@ -12,10 +12,47 @@ import { ROOT, RUNTIMES } from "../helpers/runtimes.ts";
 import type { Mutant } from "./mutants.ts";
 import { groupsOf, runtimeOf } from "./suites.ts";
 
-export type Outcome = "killed" | "timeout" | "survived";
+/** A mutant is stopped if its tests take too long, or too much memory. */
+export type Outcome = "killed" | "stopped" | "survived";
 
 /** How long the unchanged tests of a group took, in milliseconds. */
 const times = new Map<string, number>();
+
+/** The most memory that the tests of a mutant may use, in bytes: one that loops may take all that the machine has. */
+const MOST_MEMORY = 2 ** 31;
+
+/** The process groups that run, to be ended with this process. */
+const running = new Set<number>();
+
+function endGroup(leader: number): void {
+  running.delete(leader);
+  try {
+    process.kill(-leader, "SIGKILL");
+  } catch {
+    // All of its processes have ended.
+  }
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(1));
+process.on("exit", () => running.forEach(endGroup));
+
+/** The first child of a process; the process itself while it has none. */
+function childOf(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ")[0] || pid);
+  } catch {
+    return pid;
+  }
+}
+
+/** How much memory a process uses, in bytes; 0 once it has ended. */
+function memoryOf(pid: number): number {
+  try {
+    return 4096 * Number(readFileSync(`/proc/${pid}/statm`, "latin1").split(" ")[1]);
+  } catch {
+    return 0;
+  }
+}
 
 /** How much longer the tests of a mutant may take. */
 const PATIENCE = 5;
@@ -72,9 +109,9 @@ export class Workbench {
     const temporary = `${this.#folder}-tmp`;
     rmSync(temporary, { recursive: true, force: true });
     mkdirSync(temporary);
-    // A mutant that takes all memory is to be the first that the system ends.
-    const script = 'echo 1000 > /proc/self/oom_score_adj; exec "$@"';
-    const child = spawn("sh", ["-c", script, "sh", program, ...flags, "tests/all.ts", ...words], {
+    // timeout ends what is left if this process is killed.
+    const last = ["-s", "KILL", String(Math.ceil(limit / 1000) + 10)];
+    const child = spawn("timeout", [...last, program, ...flags, "tests/all.ts", ...words], {
       cwd: this.#folder,
       env: {
         ...process.env,
@@ -87,24 +124,21 @@ export class Workbench {
       stdio: "ignore",
       detached: true,
     });
+    const leader = child.pid as number;
+    running.add(leader);
     return new Promise((resolve) => {
-      let late = false;
-      // The child's own children too.
-      const end = () => {
-        try {
-          process.kill(-(child.pid as number), "SIGKILL");
-        } catch {
-          // All of them have ended.
-        }
-      };
-      const timer = setTimeout(() => {
-        late = true;
-        end();
-      }, limit);
+      const began = Date.now();
+      let stopped = false;
+      const watch = setInterval(() => {
+        const worker = childOf(leader);
+        if (Date.now() - began < limit && memoryOf(worker) < MOST_MEMORY) return;
+        stopped = true;
+        endGroup(leader);
+      }, 200);
       child.on("exit", (code) => {
-        clearTimeout(timer);
-        end();
-        resolve(late ? "timeout" : code === 0 ? "survived" : "killed");
+        clearInterval(watch);
+        endGroup(leader);
+        resolve(stopped ? "stopped" : code === 0 ? "survived" : "killed");
       });
     });
   }

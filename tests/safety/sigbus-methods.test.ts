@@ -46,6 +46,25 @@ guarded("find() and rfind() throw instead of finding replaced pages", () => {
   mm.close();
 });
 
+guarded("find(), rfind(), search() and read() of the bytes before the lost pages work", () => {
+  const { mm, path } = mapped(4);
+  mm[PAGE - 1] = 98;
+  mm[PAGE - 2] = 99;
+  truncateSync(path, PAGE);
+  assert.is(mm.bytes[2 * PAGE], 0);
+  assert.is(mm.find("b"), PAGE - 1);
+  assert.is(mm.find("cb"), PAGE - 2);
+  assert.is(mm.rfind("cb", 0, PAGE), PAGE - 2);
+  // It looks at 64 KiB at a time, unless its range is shorter.
+  assert.is(mm.search(/c/, 0, PAGE)?.index, PAGE - 2);
+  assert.is(mm.read(PAGE).length, PAGE);
+  refuses(TRUNCATED, () => mm.find("x"));
+  refuses(TRUNCATED, () => mm.rfind("x"));
+  refuses(TRUNCATED, () => mm.read(1));
+  // What was lost has been reported.
+  mm.close();
+});
+
 guarded("move() throws if its source or its destination is lost", () => {
   const { mm, path } = mapped(4);
   truncateSync(path, PAGE);

@@ -13,7 +13,7 @@ import { errorFactory } from "../../lib/errors.ts";
 import { MMap } from "../../lib/mod.ts";
 import { librariesFor, linuxPlatform } from "../../platform/linux.ts";
 import { over } from "../helpers/recorder.ts";
-import { refuses, unless } from "../helpers/support.ts";
+import { newFile, refuses, unless } from "../helpers/support.ts";
 import { assertCalls, linux, MAPPED, played, type System } from "../helpers/systems.ts";
 
 const test = suite("systems/linux");
@@ -46,6 +46,65 @@ test("Linux: the calls of open, flush, madvise, resize, size and close", () => {
     ],
     size: ["statx(20, &memory[1], 4096, 513, &memory[256])"],
     close: ["munmap(0x100200000, 12288)", "close(20)"],
+  });
+});
+
+test("resize() on Linux maps anew after advice on a part or unlock(), which may have split the mapping", () => {
+  const parts: [name: string, act: (mm: MMap) => void, call: string][] = [
+    ["nothing", () => {}, "mremap"],
+    ["advice on all", (mm) => mm.madvise(3), "mremap"],
+    ["advice on all, by its length", (mm) => mm.madvise(3, 0, 20_000), "mremap"],
+    ["advice on the start", (mm) => mm.madvise(3, 0, 4096), "mmap"],
+    ["advice on the end", (mm) => mm.madvise(3, 4096), "mmap"],
+    ["unlock()", (mm) => mm.unlock(0, 4096), "mmap"],
+    ["unlock() of all", (mm) => mm.unlock(), "mmap"],
+  ];
+  for (const [name, act, call] of parts) {
+    const ffi = played(linux, 20_000);
+    over(linux.open, ffi, () => {
+      using mm = new MMap(9, 0, { access: "write", guard: false });
+      act(mm);
+      ffi.take();
+      mm.resize(40_000);
+      const calls = ffi.take().filter((one) => /^(mmap|mremap)/.test(one));
+      assert.equal(
+        calls.map((one) => one.replace(/\(.*/, "")),
+        [call],
+        name,
+      );
+    });
+  }
+});
+
+test("open() on Linux with reserve allocates the blocks from the offset to the end of the file", () => {
+  const reserved = (offset: number, length?: number): string[] => {
+    const ffi = played(linux, 20_000);
+    return over(linux.open, ffi, () => {
+      const path = newFile("");
+      MMap.open(path, { access: "write", offset, length, reserve: true, guard: false }).close();
+      return ffi
+        .take()
+        .filter((call) => call.startsWith("posix_fallocate"))
+        .map((call) => call.replace(/^[^,]*, /, ""));
+    });
+  };
+  assert.equal(reserved(0), ["0, 20000)"]);
+  assert.equal(reserved(4096), ["4096, 15904)"]);
+  assert.equal(reserved(4096, 100), ["4096, 100)"]);
+  // Of nothing, the map itself says why it cannot be.
+  refuses(RangeError, () => reserved(20_000), "offset");
+});
+
+test("anonymous() on Linux with MAP_HUGETLB rounds up to the machine's huge pages", () => {
+  const file = "/proc/meminfo";
+  const known = existsSync(file) ? /^Hugepagesize:\s+(\d+) kB$/m.exec(readFileSync(file, "latin1"))?.[1] : undefined;
+  const page = known === undefined ? 2 ** 21 : 1024 * Number(known);
+  const ffi = played(linux, 0);
+  over(linux.open, ffi, () => {
+    ffi.take();
+    // MAP_HUGETLB | MAP_PRIVATE.
+    MMap.anonymous(page + 1, { flags: 0x40002 }).close();
+    assert.match(ffi.take()[0] as string, new RegExp(`^mmap\\(0, 0x${(2 * page).toString(16)}, `));
   });
 });
 

@@ -14,7 +14,17 @@ import { librariesFor } from "../../platform/linux.ts";
 import { openPlatform } from "../../platform/mod.ts";
 import { over, recorder, setErrno } from "../helpers/recorder.ts";
 import { newPath, refuses, thrown, unless, WINDOWS } from "../helpers/support.ts";
-import { darwin, freebsd, linux, MAPPED, mapped, openbsd, played, type System } from "../helpers/systems.ts";
+import {
+  darwin,
+  darwinIntel,
+  freebsd,
+  linux,
+  MAPPED,
+  mapped,
+  openbsd,
+  played,
+  type System,
+} from "../helpers/systems.ts";
 
 const test = suite("systems/posix");
 
@@ -170,6 +180,49 @@ test("new MMap() refuses flags that make a later access fatal", () => {
     });
   }
   assert.is(mapped(openbsd, { flags: 0x4002 }), "mmap(0, 20480, 3, 16386, 20, 0)");
+});
+
+posix("new MMap() names the function that gives no status", () => {
+  for (const system of [darwin, darwinIntel, freebsd, openbsd, linux]) {
+    const ffi = played(system, 20_000);
+    ffi.play({
+      [system.stat]: () => {
+        setErrno(ffi, 9);
+        return -1;
+      },
+    });
+    over(system.open, ffi, () => {
+      const error = thrown(() => new MMap(9, 0)) as Error & Record<string, unknown>;
+      assert.equal([error.code, error.syscall], ["EBADF", system.stat.replace(/\$.*/, "")]);
+    });
+  }
+});
+
+posix("each refused call is named in its error", () => {
+  const acts: [name: string, act: (mm: MMap) => unknown][] = [
+    ["msync", (mm) => mm.flush()],
+    ["madvise", (mm) => mm.madvise(3)],
+    ["munlock", (mm) => mm.unlock()],
+    ["ftruncate", (mm) => mm.resize(40_000)],
+    ["ftruncate", (mm) => mm.resize(10_000)],
+  ];
+  for (const system of [darwin, freebsd, openbsd, linux]) {
+    for (const [name, act] of acts) {
+      const ffi = played(system, 20_000);
+      over(system.open, ffi, () => {
+        using mm = new MMap(9, 0, { access: "write", guard: false });
+        ffi.play({
+          [name]: () => {
+            setErrno(ffi, 12);
+            return -1;
+          },
+        });
+        const error = thrown(() => act(mm)) as Error & Record<string, unknown>;
+        assert.equal([error.code, error.syscall, mm.length], ["ENOMEM", name, 20_000]);
+        ffi.play({ [name]: () => 0 });
+      });
+    }
+  }
 });
 
 test("madvise() refuses advice that the system lacks", () => {

@@ -107,6 +107,38 @@ test("pageSize and allocationGranularity are GetSystemInfo's", () => {
   assert.is(platform.allocationGranularity, 65_536);
 });
 
+test("the platform says what Windows does with files, and shows memory through the Ffi", () => {
+  const { platform } = recorded();
+  assert.equal(
+    [platform.canTruncateMappedFiles, platform.mappingExtendsFile, platform.hasRealDescriptors],
+    [false, true, false],
+  );
+  assert.equal([platform.guard, platform.residency], [undefined, undefined]);
+  assert.is(platform.view(ADDRESS, 123).byteLength, 123);
+});
+
+test("protection() says which maps write to their file, and refuses what POSIX has", () => {
+  const { platform } = recorded();
+  const plain = { access: "default", prot: undefined, flags: undefined, tagname: undefined, descriptor: 7 } as const;
+  const told = (more: Partial<ProtectionRequest>) => {
+    const { readable, writable, shared, unit, name } = platform.protection({ ...plain, ...more });
+    return { readable, writable, shared, unit, name };
+  };
+  const writing = { readable: true, writable: true, shared: true, unit: 1, name: undefined };
+  assert.equal(told({}), writing);
+  assert.equal(told({ access: "write" }), writing);
+  assert.equal(told({ access: "copy" }), { ...writing, shared: false });
+  assert.equal(told({ access: "read" }), { ...writing, writable: false, shared: false });
+  assert.equal(told({ descriptor: -1 }), { ...writing, shared: false });
+  assert.equal(told({ tagname: "x" }), { ...writing, name: "x" });
+  assert.equal(told({ tagname: "" }), writing);
+  for (const wrong of [{ prot: 0 }, { flags: 0 }, { tagname: "a\0b" }]) {
+    const error = thrown(() => told(wrong));
+    assert.instance(error, TypeError);
+    assert.ok(error.message.includes(Object.keys(wrong)[0] as string), error.message);
+  }
+});
+
 test("duplicate() makes a handle that no child inherits", () => {
   const { platform, calls } = recorded();
   const own = platform.duplicate(7);

@@ -72,6 +72,13 @@ test("anonymous() in a 32-bit process says to run a 64-bit build; the import doe
   assert.is(second, first);
 });
 
+test("anonymous() takes every architecture with 64-bit addresses", () => {
+  for (const arch of ["x64", "arm64", "loong64", "mips64el", "ppc64", "riscv64", "s390x"]) {
+    const [, first] = tryWith(PRETEND("arch", arch));
+    assert.not.match(first as string, /32-bit/, arch);
+  }
+});
+
 test("anonymous() on an unknown system names the supported ones; its constants are undefined", () => {
   const [imported, first] = tryWith(PRETEND("platform", "plan9"));
   assert.match(imported as string, /^imported (true|false) undefined$/);

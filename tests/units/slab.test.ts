@@ -113,7 +113,7 @@ test("copyLine() leaves earlier arrays as they are", () => {
     const words = wordsOf(`${index}\n`);
     return copyLine(words, words.length, 0) as Uint8Array;
   });
-  kept.forEach((line, index) => assert.is(text(line), `${index}\n`));
+  for (const [index, line] of kept.entries()) assert.is(text(line), `${index}\n`);
   assert.equal(array, new Uint8Array(5).fill(7));
 });
 
