@@ -878,10 +878,13 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * Each byte is one character from U+0000 to U+00FF, as in Python's `re` with bytes: `/\xc3\xaf/` matches the UTF-8 bytes
    * of ï. `^` and `$` match at `start` and `end`, and with the flag `m` at line breaks too. With the flag `y`, only a match at
-   * `start` counts; `g` and `lastIndex` are ignored. A lookbehind sees at most 64 KiB.
+   * `start` counts; `g` and `lastIndex` are ignored.
+   *
+   * The map is read through a window of 64 KiB, which grows while the result may depend on bytes outside of it.
    *
    * @throws {TypeError} An argument has the wrong type; the map is not readable.
-   * @throws {RangeError} The expression needs more than 512 MiB at once to determine where its match ends.
+   * @throws {RangeError} The result depends on more than 512 MiB at once: only for an expression that repeats
+   * something without a bound.
    *
    * @example
    * ```ts

@@ -20,7 +20,7 @@ export function lineEnd(memory: Memory, start: number, end: number): number {
 }
 
 /** A copy of a range, in a new buffer that was not filled with zeros first. */
-export function loaded(memoryOf: () => Memory, start: number, length: number): Buffer<ArrayBuffer> {
+export function loaded(memoryOf: () => Pick<Memory, "load">, start: number, length: number): Buffer<ArrayBuffer> {
   const bytes = builtins().Buffer.allocUnsafeSlow(length);
   // Asked for after the allocation, because a replaced allocUnsafeSlow() may have closed the map.
   memoryOf().load(start, bytes);

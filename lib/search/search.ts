@@ -6,16 +6,14 @@
 
 import { lengthOf } from "../../ffi/array-buffer.ts";
 import { builtins } from "../../ffi/builtins.ts";
-import { MathMax, MathMin, Uint8Array } from "../../ffi/primordials.ts";
+import { MathCeil, MathMax, MathMin, RegExpPrototypeExec, Uint8Array } from "../../ffi/primordials.ts";
 import type { Memory } from "../mapping/memory.ts";
 import { shortArray } from "../slab.ts";
 import { loaded } from "./lines.ts";
-import { type Literal, openFrom, preparePattern } from "./windowed-regexp.ts";
+import { decidedFrom, undecidedFrom } from "./regexp-reach.ts";
+import { type WindowedRegExp, windowedRegExp } from "./windowed-regexp.ts";
 
 const NEWLINES = Uint8Array.of(10);
-
-// The engine's own, taken before any code could replace it. It is given text, and no memory.
-const { exec } = RegExp.prototype;
 
 /**
  * A match of a regular expression: an array of the matched bytes and those of the numbered groups, as
@@ -36,7 +34,7 @@ export interface ByteMatch extends Array<Uint8Array<ArrayBuffer> | undefined> {
 }
 
 /** The first occurrence of `needle` between `start` and `end`, or -1. */
-export function find(memory: Memory, needle: Uint8Array, start: number, end: number): number {
+export function find(memory: Searched, needle: Uint8Array, start: number, end: number): number {
   const length = lengthOf(needle);
   if (end - start < length) return -1;
   if (length === 0) return start;
@@ -45,108 +43,183 @@ export function find(memory: Memory, needle: Uint8Array, start: number, end: num
 }
 
 /** The last occurrence of `needle` between `start` and `end`, or -1. */
-export function findLast(memory: Memory, needle: Uint8Array, start: number, end: number): number {
+export function findLast(memory: Searched, needle: Uint8Array, start: number, end: number): number {
   const length = lengthOf(needle);
   if (end - start < length) return -1;
   if (length === 0) return end;
   return memory.findLastBytes(start, end, needle);
 }
 
+/** What is searched: the memory of a map, or what stands for it in the tests. */
+export type Searched = Pick<Memory, "length" | "load" | "findByte" | "findBytes" | "findLastBytes">;
+
 /**
- * How much text a regular expression sees at first, in bytes. Engines make longer strings outside of the memory that they
- * use again and again, and fresh memory takes longer to fill than a regular expression to run over it.
+ * How much text a regular expression sees at first, in bytes. Engines allocate longer strings outside of the nursery, and
+ * touching fresh memory costs more than matching.
  */
 const WINDOW = 64 * 1024;
 
-/** Less text is looked at where a match is known to be far, and what comes is not yet known to be worth more, in bytes. */
-const GLANCE = 4 * 1024;
+/** The longest string of every runtime: V8's has 2^29 - 24 characters. */
+export const MAX_TEXT = 2 ** 29 - 24;
 
-/** Where text is on its way from the map to the engine. Made when it is first needed. */
-let passage: Buffer<ArrayBuffer> | undefined;
+/** The window is divided by this for what is looked at first after skipping ahead to a literal, and for an unbounded lookbehind. */
+const PARTS = 16;
+
+/** Text on its way from the map to the engine passes through this buffer, which is made when it is first needed. */
+let windowBuffer: Buffer<ArrayBuffer> | undefined;
+
+/** The sizes of the window, for tests. */
+export interface WindowSizes {
+  readonly window: number;
+  readonly maxText: number;
+}
 
 /**
- * The matches between `start` and `end`. Each byte is one character, U+0000 to U+00FF. The text is seen through a window,
- * which grows where a match could reach beyond it. `memoryOf` keeps the map, whose end as garbage would be the mapping's.
+ * The matches between `start` and `end`. Each byte is one character, U+0000 to U+00FF.
+ *
+ * The expression sees the text through a window, which moves on when all attempts to match in it are decided, and grows if
+ * one could look past its end. `memoryOf` holds a reference to the map, so that it is not finalized during the iteration.
  */
 export function* matches(
-  memoryOf: () => Memory,
+  memoryOf: () => Searched,
   expression: { source: string; flags: string },
   start: number,
   end: number,
+  { window, maxText }: WindowSizes = { window: WINDOW, maxText: MAX_TEXT },
 ): Generator<ByteMatch, void> {
-  const { whole, cut, withinLines, lookbehind, reach, literal } = preparePattern(expression);
-  let size = WINDOW;
+  const pattern = windowedRegExp(expression, end - start <= window);
+  let size = window;
   let next = -1;
   windows: for (let from = start; ; ) {
     const memory = memoryOf();
     // The map may have been resized between two matches.
     const limit = MathMin(end, memory.length);
     if (from > limit) return;
-    if (literal !== undefined && next < from) {
-      next = find(memory, literal.bytes, from, limit);
+    if (pattern.literal !== undefined && next < from) {
+      next = find(memory, pattern.literal.bytes, from, limit);
       if (next === -1) return;
-      const first = firstStart(memory, literal, withinLines, from, next);
-      if (first - from > GLANCE) {
+      const first = firstStart(memory, pattern, from, next, MathCeil(window / PARTS));
+      if (first > from) {
         from = first;
-        size = GLANCE;
+        size = MathCeil(window / PARTS);
       }
     }
     const began = from;
-    const left = MathMax(start, from - lookbehind);
-    const right = MathMin(limit, from + size);
-    const last = right === limit;
-    const seen = textOf(memoryOf, left, right);
-    const text = last || !withinLines ? seen : seen.slice(0, seen.lastIndexOf("\n") + 1);
-    // Where little of the text is left open, the expression itself is the faster way to what is not.
-    const tail = last || reach === undefined ? 0 : openFrom(text, reach);
-    const settled = last || cut === undefined || tail > text.length / 2;
-    const regexp = settled ? whole : cut;
-    const open = settled && !last ? tail : text.length;
+    const left = leftEdge(memoryOf, pattern, start, from, { window, maxText });
+    // What is read before `from` must not outweigh what is read after it.
+    const right = MathMin(limit, from + MathMax(size, from - left), left + maxText);
+    const view = viewOf(pattern, windowText(memoryOf, left, right), from - left, right === limit);
     for (;;) {
-      regexp.lastIndex = from - left;
-      const match = exec.call(regexp, text);
-      if (match === null) {
-        if (last || (regexp.sticky && from - left < open)) return;
-        from = MathMax(from, left + open);
+      const found = nextMatch(pattern, view, from - left);
+      if (typeof found === "number") {
+        if (found === Number.POSITIVE_INFINITY) return;
+        from = MathMax(from, left + found);
         break;
       }
-      const matchEnd = match.index + match[0].length;
-      if (!last && (match.index >= open || matchEnd === text.length)) {
-        from = MathMax(from, left + MathMin(match.index, open));
-        break;
+      from = left + found.index + found[0].length + (found[0] === "" ? 1 : 0);
+      yield byteMatch(found, left);
+      if (memory !== memoryOf()) {
+        // What is known of the text is that of a map that was resized since.
+        next = -1;
+        continue windows;
       }
-      from = left + matchEnd + (match[0] === "" ? 1 : 0);
-      yield byteMatch(match, left);
-      // The text is of a map that was resized since.
-      if (limit !== MathMin(end, memoryOf().length)) continue windows;
     }
-    size = from === began ? size * 2 : MathMin(size * 4, WINDOW);
+    if (from === began && right - left === maxText) throw tooLong(maxText, left);
+    size = from === began ? size * 2 : MathMin(size * 4, window);
   }
 }
 
-/** Where a match can begin at the earliest, from `from` on, when the bytes that it cannot do without are at `next`. */
-function firstStart(memory: Memory, { before }: Literal, withinLines: boolean, from: number, next: number): number {
-  if (before !== Number.POSITIVE_INFINITY) return next - before;
-  // Not before the line that has those bytes.
-  return withinLines && next - from > GLANCE ? findLast(memory, NEWLINES, from, next) + 1 : from;
+/** Where a match can begin at the earliest if the literal is at `next`: `from`, or what lies more than `least` bytes after it. */
+function firstStart(
+  memory: Searched,
+  { literal, withinLines }: WindowedRegExp,
+  from: number,
+  next: number,
+  least: number,
+): number {
+  if (literal === undefined || next - from <= least) return from;
+  const { before } = literal;
+  let first = from;
+  if (before !== Number.POSITIVE_INFINITY) first = next - before;
+  // Not before the line that contains the literal.
+  else if (withinLines) first = findLast(memory, NEWLINES, from, next) + 1;
+  return first - from > least ? first : from;
+}
+
+/** Where the window begins, so that no attempt to match at `from` looks at what is before. */
+function leftEdge(
+  memoryOf: () => Searched,
+  { maxBehind, behind }: WindowedRegExp,
+  start: number,
+  from: number,
+  { window, maxText }: WindowSizes,
+): number {
+  if (maxBehind !== Number.POSITIVE_INFINITY) return MathMax(start, from - maxBehind);
+  for (let size = MathCeil(window / PARTS); ; size *= 4) {
+    const left = MathMax(start, from - size);
+    if (left === start) return left;
+    if (from - left >= maxText) throw tooLong(maxText, left);
+    if (decidedFrom(windowText(memoryOf, left, from), behind) <= from - left) return left;
+  }
+}
+
+/** The text in the window. */
+interface View {
+  readonly text: string;
+  /** The index from which on an attempt to match may look past the end. */
+  readonly undecided: number;
+  /** Whether the rewritten expression is to find out which attempts do. */
+  readonly stops: boolean;
+}
+
+function viewOf({ ahead, stopping }: WindowedRegExp, text: string, from: number, last: boolean): View {
+  if (last) return { text, undecided: Number.POSITIVE_INFINITY, stops: false };
+  // The expression itself is faster, unless it leaves too much to be looked at again.
+  const least = stopping === undefined ? 0 : MathCeil((from + text.length) / 2);
+  const undecided = undecidedFrom(text, ahead, least);
+  return { text, undecided, stops: stopping !== undefined && undecided === least };
+}
+
+/**
+ * The first match from an index of the text on. If there is none that is final: the index from which on more text is needed
+ * to tell, which is infinite if no text can change it.
+ */
+function nextMatch({ regexp, stopping, sameGroups }: WindowedRegExp, { text, undecided, stops }: View, at: number) {
+  if (stopping === undefined || !stops) {
+    const match = execAt(regexp, text, at);
+    if (match !== null && match.index < undecided) return match;
+    return regexp.sticky && at < undecided ? Number.POSITIVE_INFINITY : undecided;
+  }
+  const stopped = execAt(stopping, text, at);
+  if (stopped === null) return stopping.sticky ? Number.POSITIVE_INFINITY : text.length;
+  if (endOf(stopped) === text.length) return stopped.index;
+  if (sameGroups) return stopped;
+  // The same match, with the groups of the expression itself.
+  const match = execAt(regexp, text, stopped.index);
+  return match !== null && endOf(match) < text.length ? match : stopped.index;
+}
+
+function execAt(regexp: RegExp, text: string, at: number): RegExpExecArray | null {
+  regexp.lastIndex = at;
+  return RegExpPrototypeExec(regexp, text) as RegExpExecArray | null;
+}
+
+function endOf(match: RegExpExecArray): number {
+  return match.index + match[0].length;
 }
 
 /** Bytes as text, one character a byte. */
-function textOf(memoryOf: () => Memory, start: number, end: number): string {
-  if (end - start > MAX_TEXT) {
-    throw new RangeError(
-      `pattern needs more than ${MAX_TEXT} bytes at once, from index ${start}: bound what it repeats`,
-    );
-  }
+function windowText(memoryOf: () => Searched, start: number, end: number): string {
   const length = end - start;
   if (length > WINDOW) return loaded(memoryOf, start, length).toString("latin1");
-  passage ??= builtins().Buffer.allocUnsafeSlow(WINDOW);
-  memoryOf().load(start, new Uint8Array(passage.buffer, 0, length));
-  return passage.toString("latin1", 0, length);
+  windowBuffer ??= builtins().Buffer.allocUnsafeSlow(WINDOW);
+  memoryOf().load(start, new Uint8Array(windowBuffer.buffer, 0, length));
+  return windowBuffer.toString("latin1", 0, length);
 }
 
-/** The longest string of every runtime: V8's has 2^29 - 24 characters. */
-const MAX_TEXT = 2 ** 29 - 24;
+function tooLong(maxText: number, from: number): RangeError {
+  return new RangeError(`pattern needs more than ${maxText} bytes at once, from index ${from}: bound what it repeats`);
+}
 
 function byteMatch(match: RegExpExecArray, left: number): ByteMatch {
   const result = [] as unknown as ByteMatch;

@@ -12,6 +12,7 @@ import { FOLDER } from "../helpers/support.ts";
 import { differential } from "./differential.ts";
 import { hostile } from "./hostile.ts";
 import { Peer, pythonMissing } from "./peer.ts";
+import { fuzzRegExps } from "./regexp.ts";
 
 const { values } = parseArgs({
   options: {
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     hostile: { type: "boolean", default: false },
     trace: { type: "boolean", default: false },
+    regexp: { type: "string" },
   },
 });
 const steps = Number(values.steps ?? 10_000);
@@ -36,11 +38,20 @@ async function againstPython(): Promise<string | undefined> {
 /** Written at once: a crash leaves no time for it. */
 const trace = (action: string) => writeSync(2, `${action}\n`);
 
+function regularExpressions(cases: number): string | undefined {
+  const { refused, matched, contradictions, failure } = fuzzRegExps({ cases, seed });
+  console.log(`${matched} of ${cases} cases had a match; ${refused} expressions are not valid here`);
+  for (const one of contradictions) console.log(`the engine contradicts itself: ${one}`);
+  return failure;
+}
+
 console.log(`seed ${seed}`);
 const began = Date.now();
-const failure = await (values.hostile
-  ? hostile(FOLDER, { steps, seed, ...(values.trace ? { trace } : {}) })
-  : againstPython());
+let failure: string | undefined;
+if (values.regexp !== undefined) failure = regularExpressions(Number(values.regexp));
+else if (values.hostile) failure = await hostile(FOLDER, { steps, seed, ...(values.trace ? { trace } : {}) });
+else failure = await againstPython();
 const seconds = ((Date.now() - began) / 1000).toFixed(1);
-console.log(failure ?? `${steps} steps in ${seconds} s: nothing found`);
+const done = values.regexp === undefined ? `${steps} steps` : `${values.regexp} expressions`;
+console.log(failure ?? `${done} in ${seconds} s: nothing found`);
 process.exitCode = failure === undefined ? 0 : 1;

@@ -6,6 +6,7 @@
  *     npm run fuzz -- --seed 42                           what was found with a seed, again
  *     npm run fuzz -- --hostile                           the fuzzer of hostile calls, which needs no Python
  *     npm run fuzz -- --hostile --trace                   with each action on stderr before it is done
+ *     npm run fuzz -- --regexp 100000                     the fuzzer of regular expressions, with so many of them
  *
  * @module
  */
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     hostile: { type: "boolean", default: false },
     trace: { type: "boolean", default: false },
+    regexp: { type: "string" },
     runtime: { type: "string" },
   },
 });
@@ -43,6 +45,7 @@ function fuzz({ name, command, env, broken }: Runtime): boolean {
     ...(values.seed === undefined ? [] : ["--seed", values.seed]),
     ...(values.hostile ? ["--hostile"] : []),
     ...(values.trace ? ["--trace"] : []),
+    ...(values.regexp === undefined ? [] : ["--regexp", values.regexp]),
   ];
   console.log(`\n=== ${name}\n`);
   const { status, signal } = spawnSync(program, [...flags, main, ...args], {

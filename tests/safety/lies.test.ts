@@ -80,11 +80,12 @@ test("read(), write(), search() and lines() survive replaced built-in classes", 
     const [bytes, position] = [mm.slice(0, 5), mm.tell()];
     lie(Uint8Array.prototype, "constructor", { value: Uint8Array });
     lie(Buffer, "allocUnsafeSlow", { value: () => new Uint8Array(2 ** 30) });
-    for (const read of [() => mm.search(/[ab]+/), () => mm.lines().next()]) {
+    // An expression that needs more than its first window, and so a buffer for it.
+    for (const read of [() => mm.search(/[^]*b/), () => mm.lines().next()]) {
       try { read(); } catch (error) { console.log(error.message); }
     }
     const { allocUnsafe } = Buffer;
-    for (const [act, read] of [["resize", () => mm.search(/[ab]+/)], ["close", () => mm.lines().next()]]) {
+    for (const [act, read] of [["resize", () => mm.search(/[^]*b/)], ["close", () => mm.lines().next()]]) {
       lie(Buffer, "allocUnsafeSlow", { value: (length) => { mm[act](10); return allocUnsafe(length); } });
       try { read(); } catch (error) { console.log(error.message); }
     }

@@ -6,7 +6,12 @@ const test = suite("units/memmem");
 
 /** Mapped memory that is none, and how much was asked of it; with memmem and memrchr, or without. */
 function memoryOf(text: Uint8Array, complete = false) {
-  const work = { calls: 0, copied: 0, sequences: new Map<number, number>() };
+  const work = {
+    calls: 0,
+    copied: 0,
+    copies: [] as { address: number; length: number }[],
+    sequences: new Map<number, number>(),
+  };
   const memory: SearchPrimitives = {
     findByte(address, length, byte) {
       work.calls++;
@@ -22,6 +27,7 @@ function memoryOf(text: Uint8Array, complete = false) {
     findSequence: undefined,
     load(address, target) {
       work.copied += target.length;
+      work.copies.push({ address, length: target.length });
       assert.ok(address + target.length <= text.length, "a copy reaches behind the end");
       target.set(text.subarray(address, address + target.length));
     },
@@ -80,19 +86,109 @@ test("Two-Way finds what the plain way finds, in texts that repeat themselves", 
   assert.ok(found > 10_000, `only ${found} of the needles were there`);
 });
 
-test("findBytes finds occurrences across the edges of its copies", () => {
-  const text = new Uint8Array(1_000_000).fill(97);
-  const needle = new Uint8Array(1000).fill(97);
-  needle[0] = 98;
-  needle[500] = 98;
-  for (const at of [0, 262_143, 262_144, 500_000, 523_289, 523_290, 786_000, 999_000]) {
-    const { memory } = memoryOf(text);
-    const before = text.slice(at, at + 1000);
-    text.set(needle, at);
-    assert.is(findBytes(memory, 0, text.length, needle), at);
-    assert.is(findBytes(memory, 0, at + 999, needle), -1);
-    text.set(before, at);
+/** Binary sequences for which searches are known to take long, each of `length` numbers. */
+const SEQUENCES: ((length: number) => number[])[] = [
+  (length) => Array.from({ length }, (_, index) => index % 2),
+  (length) => Array.from({ length }, (_, index) => Number(index % 3 === 0)),
+  (length) => Array.from({ length }, (_, index) => Number(index === 0)),
+  (length) => Array.from({ length }, (_, index) => Number(index === length - 1)),
+  (length) => Array.from({ length }, (_, index) => Number(index === length >> 1)),
+  (length) => Array.from({ length }, (_, index) => Number(index === length >> 2)),
+  (length) => Array.from({ length }, (_, index) => Number(index % (length >> 1) === 0)),
+  (length) => {
+    let [before, word] = [[0], [0, 1]];
+    while (word.length < length) [before, word] = [word, [...word, ...before]];
+    return word.slice(0, length);
+  },
+];
+
+test("Two-Way reads each byte a few times at most, in the worst of texts", () => {
+  let reads = 0;
+  const counting = (text: number[]) =>
+    new Proxy(text as unknown as Uint8Array, {
+      get(target, property) {
+        reads++;
+        return Reflect.get(target, property);
+      },
+    });
+  for (const [number, sequence] of SEQUENCES.entries()) {
+    for (const length of [10, 60, 200]) {
+      const needle = sequence(length);
+      const search = twoWay(Uint8Array.from(needle));
+      // The needle again and again, with one bit that is wrong, from its beginning or from within.
+      for (let wrong = 0; wrong < length; wrong += Math.max(1, length >> 4)) {
+        const unit = needle.with(wrong, 1 - (needle[wrong] as number));
+        for (const from of [0, 1, length >> 1]) {
+          const part = unit.slice(from);
+          const text = Array.from({ length: 4000 }, (_, index) => part[index % part.length] as number);
+          reads = 0;
+          const found = search(counting(text), text.length);
+          const what = `sequence ${number}, ${length}, ${wrong}, ${from}`;
+          assert.is(found, plainFind(Uint8Array.from(text), Uint8Array.from(needle)), what);
+          assert.ok(reads <= 2.2 * text.length, `${what}: ${reads} reads`);
+        }
+      }
+    }
   }
+});
+
+test("Two-Way passes over what the needle lacks without reading all of it", () => {
+  for (const byte of [0, 1, 254, 255]) {
+    let reads = 0;
+    const text = new Proxy(new Array<number>(4000).fill(byte) as unknown as Uint8Array, {
+      get(target, property) {
+        reads++;
+        return Reflect.get(target, property);
+      },
+    });
+    assert.is(twoWay(new Uint8Array(40).fill(7))(text, 4000), -1);
+    assert.is(reads, 100);
+  }
+});
+
+test("findBytes finds what begins right after a candidate that is none", () => {
+  for (const complete of [true, false]) {
+    const text = new TextEncoder().encode(`${"-".repeat(9000)}zza`);
+    const { memory } = memoryOf(text, complete);
+    assert.is(findBytes(memory, 0, text.length, Uint8Array.of(122, 97)), 9001);
+  }
+});
+
+test("findBytes finds occurrences across the edges of its copies", () => {
+  const random = numbers(4);
+  const needle = Uint8Array.from({ length: 1000 }, () => random(2));
+  const clean = Uint8Array.from({ length: 1_300_000 }, () => random(2));
+  // Two letters that are frequent: C is of no use, so the text is copied.
+  const { memory, work } = memoryOf(clean);
+  assert.is(findBytes(memory, 0, clean.length, needle), -1);
+  const copies = work.copies.filter(({ length }) => length > 2000);
+  assert.ok(copies.length >= 6, `only ${copies.length} copies`);
+  for (const { address, length } of copies) {
+    const end = address + length;
+    for (const at of [address, end - 1000, end - 999, end - 500, end - 1, end]) {
+      if (at + 1000 > clean.length) continue;
+      const text = clean.slice();
+      text.set(needle, at);
+      assert.is(findBytes(memoryOf(text).memory, 0, text.length, needle), at);
+      assert.is(findBytes(memoryOf(text).memory, 0, at + 999, needle), -1);
+    }
+  }
+});
+
+test("findBytes finds what is the whole of its last copy", () => {
+  const random = numbers(5);
+  const needle = Uint8Array.from({ length: 1000 }, () => random(2));
+  const clean = Uint8Array.from({ length: 1_300_000 }, () => random(2));
+  const { memory, work } = memoryOf(clean);
+  findBytes(memory, 0, clean.length, needle);
+  // The text ends where the second copy of the last piece would have begun, and the needle fits once.
+  const last = work.copies.filter(({ length }) => length > 2000).at(-1);
+  const length = (last?.address as number) + 1000;
+  const text = clean.slice(0, length);
+  text.set(needle, length - 1000);
+  const { memory: shorter, work: done } = memoryOf(text);
+  assert.is(findBytes(shorter, 0, length, needle), length - 1000);
+  assert.equal(done.copies.at(-1), { address: length - 1000, length: 1000 });
 });
 
 test("findBytes takes a needle longer than a copy, and one as long as the text", () => {

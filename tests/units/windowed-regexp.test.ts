@@ -1,0 +1,177 @@
+/**
+ * Regular expressions over text that is seen through a window: random ones, those that were wrong once, and how much of the text is
+ * looked at.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { MAX_TEXT, matches } from "../../lib/search/search.ts";
+import { windowedRegExp } from "../../lib/search/windowed-regexp.ts";
+import { fuzzRegExps, searched } from "../fuzz/regexp.ts";
+import { repetitions, thrown, unless } from "../helpers/support.ts";
+
+const test = suite("units/windowed-regexp");
+
+const MiB = 2 ** 20;
+const WINDOW = 64 * 1024;
+
+/** Why an expression cannot be tested here. */
+function unknownSyntax(source: string, flags: string): string | undefined {
+  try {
+    new RegExp(source, flags);
+    return undefined;
+  } catch {
+    return "the engine does not know this syntax";
+  }
+}
+
+/** Where all matches of an expression are, and how much of the text was in memory at once. */
+function found(source: string, flags: string, text: string, sizes?: { window: number; maxText: number }) {
+  const map = searched(text);
+  const indices: number[] = [];
+  for (const { index } of matches(() => map, { source, flags }, 0, text.length, sizes)) indices.push(index);
+  return { indices, largest: map.largest, copied: map.copied };
+}
+
+test("random expressions have the matches of the whole text, through windows of a few bytes", () => {
+  const cases = repetitions(4000);
+  const { matched, refused, contradictions, failure } = fuzzRegExps({ cases, seed: 20_261 });
+  assert.is(failure, undefined, failure);
+  assert.ok(matched > cases / 5, `only ${matched} cases had a match`);
+  assert.ok(refused < cases / 2, `${refused} expressions were refused`);
+  assert.ok(contradictions.length < 5, contradictions.join("\n"));
+});
+
+/** A smaller window, because some of these take an engine quadratic time. */
+const SMALL = 1024;
+const FAR = "-".repeat(SMALL / 2);
+
+// Each found something else than JavaScript once.
+const WRONG_ONCE: [source: string, flags: string, text: string][] = [
+  ["[\\q{a\\nb}]x", "v", `${"-".repeat(SMALL - 2)}\n${FAR}a\nbx${"-".repeat(SMALL)}`],
+  ["(?<=^a*)b\\W?", "", `x${"a".repeat(4 * SMALL)}b`],
+  ["(?<=xa*)b\\W?", "", `x${"a".repeat(4 * SMALL)}b`],
+  ["(?<=\\ba{3})b", "", `${"a".repeat(SMALL)}b aaab`],
+  ["(?<=\\Ba{3})b", "", `${"a".repeat(SMALL)}b aaab`],
+  ["(?<=^a{3})b", "m", `${"a".repeat(2 * SMALL)}b\naaab`],
+  ["(?<=\\b\\w*)-", "", `${"a".repeat(2 * SMALL)}-`],
+  ["(a)(\\1+)\\s\\2", "", `${"-\n".repeat(SMALL)}aaa aa`],
+  ["^(`)(\\1{2,})\\n[^]*?\\n\\1\\2$", "m", `${"-\n".repeat(SMALL)}\`\`\`\nx\n\`\`\`\n`],
+  ["(?<q>['\"])(?<w>a\\k<q>)\\s\\k<w>", "", `${"-\n".repeat(SMALL)}'a' a'`],
+  ["[\\q{ab}]\\n", "v", `${"x".repeat(SMALL - 1)}ab\n`],
+  ["[\\q{\\n\\n}]", "v", `${"x".repeat(SMALL - 1)}\n\n`],
+  ["\\c1\\n", "", `${"x".repeat(SMALL - 2)}\\c1\nx`],
+  ["a{,2}\\k", "", `${"x".repeat(SMALL - 2)}a{,2}kx`],
+  ["(?=[^]*?b)a", "", `${"-".repeat(SMALL - 1)}a${"-".repeat(9)}b${"-".repeat(SMALL)}`],
+  ["(|(?=(?:-){3,}))(?!\\2\\2)\\n", "", `${"-".repeat(SMALL - 2)}\n${"-".repeat(SMALL)}`],
+  ["(?i:A)\\s+(?-i:b)", "", `${"-".repeat(SMALL - 2)}a\n\nb`],
+  ["(?s:a.)+b", "", `${"-".repeat(SMALL - 2)}a\na\nb`],
+];
+
+for (const [source, flags, text] of WRONG_ONCE) {
+  unless(unknownSyntax(source, flags), test)(`/${source}/${flags} has the matches of the whole text`, () => {
+    const expected = Array.from(text.matchAll(new RegExp(source, `${flags}g`)), ({ index }) => index);
+    assert.equal(found(source, flags, text, { window: SMALL, maxText: MiB }).indices, expected);
+  });
+}
+
+// One byte in many, without newlines; what is bounded in the expression may be thousands of characters.
+const BOUNDED: [source: string, flags: string, found: string][] = [
+  ["foo", "", "foo"],
+  ["foo", "i", "FOO"],
+  ["f[ao]o", "", "fao"],
+  ["[fg]o{2,3}\\b", "", "goo"],
+  [`(["'])[^]{1,3}\\1`, "", "'it'"],
+  ["f(?<=x.{0,1000}f)(?=oo.{0,2000}$|oo)", "s", "xfoo"],
+  ["f.{0,30000}o", "", "foo"],
+  ["(f)(o)\\2|bar", "", "foo"],
+  ["(?:fo|oo){2,9}", "", "fooo"],
+  ["^foo|(?<!^)fo{2}", "", "foo"],
+];
+
+for (const [source, flags, word] of BOUNDED) {
+  test(`/${source}/${flags} needs no more than a few windows at once, whatever the text`, () => {
+    for (const filling of ["-", "it's\n"]) {
+      const before = filling.repeat((1.9 * MiB) / filling.length);
+      const text = `${before}${word}${filling.repeat(MiB / 8)}`;
+      const regexp = new RegExp(source, `${flags}g`);
+      const { indices, largest, copied } = found(source, flags, text);
+      assert.equal(
+        indices,
+        Array.from(text.matchAll(regexp), ({ index }) => index),
+      );
+      assert.ok(largest <= 4 * WINDOW, `${largest} bytes at once`);
+      assert.ok(copied <= 4 * text.length, `${copied} bytes copied`);
+    }
+  });
+}
+
+test("what an expression repeats without a bound ends with the lines, the words or the match", () => {
+  const text = 'it\'s a line of "words", x=1; and a few more\n'.repeat(30_000);
+  for (const source of [
+    "^.*zzz",
+    "\\w+\\s+zzz",
+    "(['\"])[^]*?\\1",
+    "[^,]+zzz",
+    "(?=\\w*z)a",
+    "(?<=^.*)zzz",
+    "(?<=\\s+)\\w\\s",
+  ]) {
+    const { largest } = found(source, "m", text);
+    assert.ok(largest <= 4 * WINDOW, `/${source}/: ${largest} bytes at once`);
+  }
+});
+
+test("a lookbehind without a bound sees all that is before it, and little is read more than a few times", () => {
+  const text = `foo${"-".repeat(MiB)}bar${"-".repeat(MiB)}bar`;
+  const { indices, copied } = found("bar(?<=^foo.*bar)", "", text);
+  assert.equal(indices, [3 + MiB, 6 + 2 * MiB]);
+  assert.ok(copied <= 8 * text.length, `${copied} bytes copied`);
+});
+
+test("an expression that needs more than a string holds throws, and one that needs all of it does not", () => {
+  const sizes = { window: 16, maxText: 1000 };
+  const long = (length: number) => `${"a".repeat(length)}b${"-".repeat(100)}`;
+  assert.equal(found("a+b", "", long(998), sizes).indices, [0]);
+  const error = thrown(() => found("a+b", "", long(1000), sizes));
+  assert.instance(error, RangeError);
+  assert.match(error.message, "pattern needs more than 1000 bytes at once, from index 0: bound what it repeats");
+  // The same for what is looked at before a match.
+  assert.equal(found("(?<=^a*)b", "", `${"a".repeat(900)}b${"-".repeat(2000)}`, sizes).indices, [900]);
+  assert.match(thrown(() => found("(?<=^a*)b", "", long(3000), sizes)).message, "pattern needs more than 1000 bytes");
+});
+
+test("the most text at once is the longest string of every runtime", () => {
+  // Made of parts that are shared: a flat string takes as much memory.
+  const ofLength = (length: number): string => {
+    if (length === 0) return "";
+    const half = ofLength(length >> 1);
+    return half + half + (length & 1 ? "a" : "");
+  };
+  assert.is(ofLength(MAX_TEXT).length, MAX_TEXT);
+  if (process.versions.bun === undefined)
+    assert.instance(
+      thrown(() => ofLength(MAX_TEXT + 1)),
+      RangeError,
+    );
+});
+
+test("an expression with unknown flags or syntax is right, with all of the text", () => {
+  const { stopping, maxBehind, literal } = windowedRegExp({ source: "(".repeat(300) + ")".repeat(300), flags: "" });
+  assert.equal([stopping, maxBehind, literal], [undefined, Number.POSITIVE_INFINITY, undefined]);
+  const nested = `${"(?:".repeat(300)}a\\n${")".repeat(300)}`;
+  assert.equal(found(nested, "", `${"-".repeat(3 * WINDOW)}a\n-`).indices, [3 * WINDOW]);
+});
+
+test("as many expressions as are prepared at a time stay so", () => {
+  const first = windowedRegExp({ source: "first", flags: "" });
+  assert.is(windowedRegExp({ source: "first", flags: "" }), first);
+  assert.is.not(windowedRegExp({ source: "first", flags: "i" }), first);
+  for (let index = 0; index < 100; index++) windowedRegExp({ source: `next${index}`, flags: "" });
+  assert.is.not(windowedRegExp({ source: "first", flags: "" }), first);
+});
+
+test.run();
