@@ -94,6 +94,8 @@ export const MapPrototypeSet = uncurryThis(mapPrototype.set) as <K, V>(
 export const RegExpPrototypeExec = uncurryThis(globalThis.RegExp.prototype.exec);
 export const { fromCharCode: StringFromCharCode } = String;
 export const StringPrototypeCharCodeAt = uncurryThis(globalThis.String.prototype.charCodeAt);
+export const StringPrototypeIndexOf = uncurryThis(globalThis.String.prototype.indexOf);
+export const StringPrototypeSlice = uncurryThis(globalThis.String.prototype.slice);
 export const StringPrototypeIncludes = uncurryThis(globalThis.String.prototype.includes);
 export const StringPrototypeStartsWith = uncurryThis(globalThis.String.prototype.startsWith);
 

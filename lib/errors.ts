@@ -82,10 +82,23 @@ export function ffiError(error: unknown): unknown {
   return new MMapError(error.message, { code: "ERR_MMAP_FFI", cause: error.cause });
 }
 
+let making = false;
+
+/** Whether the platform's error is being made: the only time in a resize at which user code can run, in a replaced class. */
+export function isMakingError(): boolean {
+  return making;
+}
+
 /** The errors that the platform throws. */
 export const errorFactory: ErrorFactory = {
-  system: (syscall, errno, code, meaning) =>
-    new MMapError(`${syscall}: ${meaning} (${code})`, { code, errno, syscall }),
+  system(syscall, errno, code, meaning) {
+    making = true;
+    try {
+      return new MMapError(`${syscall}: ${meaning} (${code})`, { code, errno, syscall });
+    } finally {
+      making = false;
+    }
+  },
 };
 
 /** Adds to the error of a writable map what to do if its descriptor is open for reading only. */

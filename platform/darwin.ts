@@ -95,10 +95,6 @@ export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = ru
       syncFile(request.descriptor);
       return posix.map(request);
     },
-    remap(address, length, request) {
-      if (request.length > length) syncFile(request.descriptor);
-      return posix.remap(address, length, request);
-    },
     // struct stat with 64-bit inode numbers: st_mode is 16 bits at byte 4, st_size 64 bits at byte 96.
     status: statusReader(fstat, { name: "fstat", length: 144, modeAt: 4, sizeAt: 96 }, fail),
     duplicate(descriptor) {

@@ -6,7 +6,15 @@
  */
 
 import { arch, builtins } from "../ffi/builtins.ts";
-import { Number, RegExpPrototypeExec, Uint8Array } from "../ffi/primordials.ts";
+import {
+  Int32Array,
+  Number,
+  NumberParseInt,
+  RegExpPrototypeExec,
+  StringPrototypeIndexOf,
+  StringPrototypeSlice,
+  Uint8Array,
+} from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { errnoReader, type Fail } from "./errno.ts";
 import { cString } from "./libc.ts";
@@ -87,10 +95,12 @@ export const constants: Constants = constantsFor(arch);
 
 const { MADV_POPULATE_READ, MADV_POPULATE_WRITE, MAP_HUGE_SHIFT, MAP_HUGETLB, MAP_NORESERVE } = COMMON;
 const READ_WRITE = COMMON.PROT_READ | COMMON.PROT_WRITE;
+const RESERVING = COMMON.MAP_PRIVATE | COMMON.MAP_ANONYMOUS | MAP_NORESERVE;
 const REPLACING = COMMON.MAP_SHARED | COMMON.MAP_FIXED | MAP_NORESERVE;
 
 const ENOMEM = 12;
 const MREMAP_MAYMOVE = 1;
+const MREMAP_FIXED = 2;
 const MFD_CLOEXEC = 1;
 const MLOCK_ONFAULT = 1;
 const F_DUPFD_CLOEXEC = 1030;
@@ -107,7 +117,7 @@ const SIGNATURES = {
   // int *__errno_location(void);
   __errno_location: { parameters: [], result: "pointer" },
   // void *mremap(void *old_address, size_t old_size, size_t new_size, int flags, ... /* void *new_address */);
-  mremap: { parameters: ["pointer", "usize", "usize", "i32"], result: "pointer" },
+  mremap: { parameters: ["pointer", "usize", "usize", "i32", "pointer"], result: "pointer" },
   fcntl: SHARED_SIGNATURES.fcntl,
   // int memfd_create(const char *name, unsigned int flags);
   memfd_create: { parameters: ["bytes", "u32"], result: "i32" },
@@ -120,6 +130,14 @@ const STATX = {
   // int statx(int dirfd, const char *pathname, int flags, unsigned int mask, struct statx *statxbuf);
   statx: { parameters: ["i32", "bytes", "i32", "u32", "bytes"], result: "i32" },
 } as const;
+
+const FSTATFS = {
+  // int fstatfs(int fd, struct statfs *buf);
+  fstatfs: { parameters: ["i32", "bytes"], result: "i32" },
+} as const;
+
+/** From linux/magic.h. */
+const HUGETLBFS_MAGIC = 0x958458f6;
 
 const FSTAT = { fstat: SHARED_SIGNATURES.fstat } as const;
 
@@ -134,18 +152,28 @@ export function librariesFor(arch: string): readonly [glibc: string, musl: strin
 
 /** Makes `Platform.status`. */
 function linuxStatusReader(ffi: Ffi, libraries: readonly string[], fail: Fail): Platform["status"] {
+  const fileSystem = new Int32Array(32);
+  const bytes = new Uint8Array(fileSystem.buffer);
+  const { fstatfs } = ffi.open(libraries, FSTATFS);
+  // struct statfs begins with f_type.
+  const onHugePages = (descriptor: number) =>
+    fstatfs(descriptor, bytes) === 0 && (fileSystem[0] as number) >>> 0 === HUGETLBFS_MAGIC;
   try {
     const { statx } = ffi.open(libraries, STATX);
     const noPath = new Uint8Array(1);
     const fill = (descriptor: number, status: Uint8Array) =>
       statx(descriptor, noPath, AT_EMPTY_PATH, STATX_TYPE | STATX_SIZE, status);
-    // struct statx is the same on every architecture: stx_mode is 16 bits at byte 28, stx_size 64 bits at byte 40.
-    return statusReader(fill, { name: "statx", length: 256, modeAt: 28, sizeAt: 40 }, fail);
+    // struct statx is the same on every architecture: stx_blksize is 32 bits at byte 4, stx_mode 16 bits at byte 28,
+    // stx_size 64 bits at byte 40.
+    const layout = { name: "statx", length: 256, modeAt: 28, sizeAt: 40, blockSizeAt: 4 };
+    return statusReader(fill, layout, fail, onHugePages);
   } catch {
     // musl before 1.2.5 has no statx, and glibc before 2.33 no fstat.
     const { fstat } = ffi.open(libraries, FSTAT);
-    // struct stat: st_mode is 32 bits at byte 24 on x64, at byte 16 on arm64; st_size 64 bits at byte 48 on both.
-    return statusReader(fstat, { name: "fstat", length: 144, modeAt: arch === "x64" ? 24 : 16, sizeAt: 48 }, fail);
+    // struct stat: st_mode is 32 bits at byte 24 on x64, at byte 16 on arm64; on both, st_size is 64 bits at byte 48, and the
+    // low half of st_blksize at byte 56.
+    const layout = { name: "fstat", length: 144, modeAt: arch === "x64" ? 24 : 16, sizeAt: 48, blockSizeAt: 56 };
+    return statusReader(fstat, layout, fail, onHugePages);
   }
 }
 
@@ -166,6 +194,23 @@ function mappingLimit(): number | undefined {
     // No descriptor is free to read it with. Try again at the next map.
     return (error as { code?: string }).code === "EMFILE" ? undefined : Number.POSITIVE_INFINITY;
   }
+}
+
+/** The permissions of the mapping at an address, as /proc/self/maps has them ("rw-p"); undefined if it cannot be read. */
+function permissionsAt(address: number): string | undefined {
+  try {
+    const maps = builtins().readFileSync("/proc/self/maps", "latin1");
+    for (let at = 0; at < maps.length; at = StringPrototypeIndexOf(maps, "\n", at) + 1) {
+      const line = RegExpPrototypeExec(/^([0-9a-f]+)-([0-9a-f]+) (....)/, StringPrototypeSlice(maps, at, at + 64));
+      if (line === null) return undefined;
+      const start = NumberParseInt(line[1] as string, 16);
+      const end = NumberParseInt(line[2] as string, 16);
+      if (start <= address && address < end) return line[3];
+    }
+  } catch {
+    // The runtime's permissions do not include /proc.
+  }
+  return undefined;
 }
 
 /** How many mappings the process has: fewer than this module has made if the kernel has joined neighbours. */
@@ -249,12 +294,18 @@ export function linuxPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
       if (c.mmap(address, length, READ_WRITE, REPLACING, emptyFile, address) === -1) fail("mmap");
     },
     guard: sigbusGuard(ffi, libraries, posix.pageSize),
-    remap(address, length, request) {
-      // Shared memory without a file does not grow with its mapping: accessing the new part would kill the process.
-      if (request.descriptor === -1 && request.protection.shared) return posix.remap(address, length, request);
-      const moved = c.mremap(address, length, request.length, MREMAP_MAYMOVE);
-      if (moved === -1) fail("mremap");
-      return moved;
+    remapping: {
+      extend: (address, length, newLength) => c.mremap(address, length, newLength, 0, 0) !== -1,
+      reserve(length) {
+        const address = c.mmap(0, length, COMMON.PROT_NONE, RESERVING, -1, 0);
+        if (address === -1) fail("mmap");
+        return address;
+      },
+      move(address, length, reserved, newLength) {
+        // SAFETY: MREMAP_FIXED replaces what is at `reserved`, which is the caller's own reservation.
+        if (c.mremap(address, length, newLength, MREMAP_MAYMOVE | MREMAP_FIXED, reserved) === -1) fail("mremap");
+      },
+      isReserved: (address) => permissionsAt(address)?.startsWith("---"),
     },
     lock(address, length, ofFile) {
       if (!ofFile) return posix.lock(address, length, ofFile);

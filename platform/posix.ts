@@ -7,6 +7,7 @@
 import {
   ArrayBuffer,
   BigInt64Array,
+  Int32Array,
   Map,
   MapPrototypeGet,
   MapPrototypeSet,
@@ -22,7 +23,7 @@ import type { Fail } from "./errno.ts";
 import { flockLock } from "./file-lock.ts";
 import { memoryFunctions } from "./libc.ts";
 import { flags, posixProtection, type SystemFlags } from "./protection.ts";
-import { type Constants, isUnbacked, type MapRequest, type Platform } from "./types.ts";
+import type { Constants, MapRequest, Platform } from "./types.ts";
 
 /** What a POSIX system's own file says about it. */
 export interface PosixSystem extends SystemFlags {
@@ -114,6 +115,8 @@ export function duplicator(
   };
 }
 
+const SMALLEST_HUGE_PAGE = 64 * 1024;
+
 /** Where a system's status structure has what is read of it, in bytes. */
 interface StatusLayout {
   /** The name of the function that fills it, for errors. */
@@ -124,6 +127,8 @@ interface StatusLayout {
   readonly modeAt: number;
   /** The offset of the 64 bits of `st_size`. */
   readonly sizeAt: number;
+  /** The offset of the low 32 bits of `st_blksize`, if `onHugePages` is given. */
+  readonly blockSizeAt?: number;
 }
 
 const S_IFMT = 0o170000;
@@ -132,17 +137,26 @@ const S_IFREG = 0o100000;
 /** Makes `Platform.status` from the function that fills the system's status structure. */
 export function statusReader(
   fill: (descriptor: number, status: Uint8Array) => number,
-  { name, length, modeAt, sizeAt }: StatusLayout,
+  { name, length, modeAt, sizeAt, blockSizeAt }: StatusLayout,
   fail: Fail,
+  onHugePages?: (descriptor: number) => boolean,
 ): Platform["status"] {
   const buffer = new ArrayBuffer(length);
   const status = new Uint8Array(buffer);
   const halves = new Uint16Array(buffer);
+  const words = new Int32Array(buffer);
   const longs = new BigInt64Array(buffer);
   return (descriptor) => {
     if (fill(descriptor, status) !== 0) fail(name);
     const mode = halves[modeAt / 2] as number;
-    return { regular: (mode & S_IFMT) === S_IFREG, size: Number(longs[sizeAt / 8]) };
+    // The block size of a file on huge pages is such a page. Few other file systems have blocks that large.
+    const blockSize = blockSizeAt === undefined ? 0 : (words[blockSizeAt / 4] as number);
+    const isHuge = blockSize >= SMALLEST_HUGE_PAGE && onHugePages?.(descriptor);
+    return {
+      regular: (mode & S_IFMT) === S_IFREG,
+      size: Number(longs[sizeAt / 8]),
+      hugePageSize: isHuge ? blockSize : undefined,
+    };
   };
 }
 
@@ -190,18 +204,11 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     protection: (request) => posixProtection(system, pageSize, request),
     map,
     unmap,
-    remap(address, length, request) {
-      if (request.length <= length) {
-        // The rest keeps its address. Only the end is unmapped, which the system does not refuse.
-        if (request.length < length) unmap(address + request.length, length - request.length);
-        return address;
-      }
-      const moved = map(request);
-      // SAFETY: both mappings have at least `length` bytes, and the caller holds the old one, which nobody unmaps meanwhile.
-      if (isUnbacked(request.protection, request.descriptor)) memory.move(moved, address, length);
-      unmap(address, length);
-      return moved;
+    trim(address, length, newLength) {
+      // The rest keeps its address, so only the end is unmapped.
+      if (newLength < length && c.munmap(address + newLength, length - newLength) !== 0) fail("munmap");
     },
+    remapping: undefined,
     mapZeros,
     retire: mapZeros,
     flush: (address, length) => flush(address, length, "MS_SYNC"),

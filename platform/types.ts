@@ -65,6 +65,8 @@ export interface FileStatus {
   /** Whether it is a regular file, whose size says how much of it can be mapped. */
   readonly regular: boolean;
   readonly size: number;
+  /** What its mappings must be multiples of, if its pages are huge ones. */
+  readonly hugePageSize: number | undefined;
 }
 
 /** Keeps the process alive if a mapped file is truncated: accessing a lost page then reads zeros. */
@@ -83,6 +85,21 @@ export interface FileLock {
   /** Does not block. @throws `EAGAIN` if the lock is taken; other errors if the file system has no such locks. */
   tryLock(descriptor: number): void;
   unlock(descriptor: number): void;
+}
+
+/**
+ * How a mapping grows without a copy of its pages. The library chooses the new address before it calls `move`: a call whose
+ * result is the address could be the last before execution is terminated, and nobody would know where the pages are.
+ */
+export interface Remapping {
+  /** Lengthens a mapping in its place. Returns false if there is no room, or the system refuses. */
+  extend(address: number, length: number, newLength: number): boolean;
+  /** Reserves addresses for `move`. */
+  reserve(length: number): number;
+  /** Moves a mapping to reserved addresses of `newLength` bytes, all of which it then has. */
+  move(address: number, length: number, reserved: number, newLength: number): void;
+  /** Whether nothing has been moved to reserved addresses; undefined if the system does not say. */
+  isReserved(address: number): boolean | undefined;
 }
 
 /**
@@ -116,8 +133,10 @@ export interface Platform {
   /** Maps memory and returns its address, a multiple of `allocationGranularity`. */
   map(request: MapRequest): number;
   unmap(address: number, length: number): void;
-  /** Changes the length of a mapping that has no views, and returns its address, which may be a new one. */
-  remap(address: number, length: number, request: MapRequest): number;
+  /** Shortens a mapping in its place. Undefined if unsupported. */
+  readonly trim: ((address: number, length: number, newLength: number) => void) | undefined;
+  /** Undefined if unsupported: then a mapping grows by a second one beside it. */
+  readonly remapping: Remapping | undefined;
   /** Replaces mapped pages by private zero pages (mmap with MAP_FIXED). */
   mapZeros(address: number, length: number): void;
   /**

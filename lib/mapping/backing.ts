@@ -47,6 +47,10 @@ export class Backing {
   readonly offset: number;
   /** Where in its page the map begins, in bytes. */
   readonly pageOffset: number;
+  /** How many bytes the request maps. */
+  readonly initialLength: number;
+  /** The system maps in multiples of this many bytes: a page, or a huge one. */
+  readonly #unit: number;
   readonly anonymous: boolean;
   readonly #tracked: boolean;
   readonly #wantsGuard: boolean;
@@ -57,13 +61,18 @@ export class Backing {
 
   constructor(request: MappingRequest) {
     const system = platform();
+    const { descriptor, length, offset } = request;
     this.platform = system;
     this.protection = system.protection(request);
-    this.offset = request.offset;
-    this.pageOffset = request.offset % system.allocationGranularity;
-    this.anonymous = request.descriptor === -1;
+    this.offset = offset;
+    this.anonymous = descriptor === -1;
     this.#tracked = request.trackDescriptor;
     this.#wantsGuard = request.guard;
+    const status = this.anonymous ? undefined : system.status(descriptor);
+    const hugePageSize = status?.hugePageSize;
+    this.#unit = hugePageSize ?? this.protection.unit;
+    this.pageOffset = offset % (hugePageSize ?? system.allocationGranularity);
+    this.initialLength = status === undefined ? anonymousLength(length) : this.#fileLength(request, status);
   }
 
   /** The descriptor that stays with the map, or -1. */
@@ -74,6 +83,11 @@ export class Backing {
   /** The same for `mm.fd`: -1 too if the system's numbers mean nothing outside the library. */
   get publicDescriptor(): number {
     return this.platform.hasRealDescriptors ? this.#descriptor : -1;
+  }
+
+  /** Whether the map is made of huge pages, of which the system has a pool. */
+  get hasHugePages(): boolean {
+    return this.#unit > this.platform.pageSize;
   }
 
   /** Whether unmapping a region loses data. */
@@ -87,9 +101,9 @@ export class Backing {
     return this.anonymous || (writable && !shared);
   }
 
-  /** Takes or makes the descriptor that stays with the map, and maps `length` bytes. */
-  mapFirst(request: MappingRequest, length: number, opened: OpenedDescriptor | undefined): Region {
-    const { platform: system, protection } = this;
+  /** Takes or makes the descriptor that stays with the map, and maps the request. */
+  mapFirst(request: MappingRequest, opened: OpenedDescriptor | undefined): Region {
+    const { platform: system, protection, initialLength: length } = this;
     const adopted = this.#tracked && system.hasRealDescriptors ? opened : undefined;
     this.#openedByNodeFs = adopted !== undefined;
     this.#descriptor = adopted?.descriptor ?? this.#ownDescriptor(request.descriptor, length);
@@ -122,7 +136,7 @@ export class Backing {
 
   /** Maps `length` bytes, with a guard. */
   mapRegion(length: number, descriptor: number = this.#descriptor): Region {
-    const request = this.request(length, descriptor);
+    const request = this.#request(length, descriptor);
     const { platform: system } = this;
     const address = system.map(request);
     try {
@@ -133,10 +147,26 @@ export class Backing {
     }
   }
 
-  request(length: number, descriptor: number = this.#descriptor): MapRequest {
-    const { protection, offset, pageOffset } = this;
-    const whole = MathCeil((pageOffset + length) / protection.unit) * protection.unit;
-    return { descriptor, length: whole, offset: offset - pageOffset, protection };
+  /** The length of the region of a map of `length` bytes: whole pages. */
+  regionLength(length: number): number {
+    return MathCeil((this.pageOffset + length) / this.#unit) * this.#unit;
+  }
+
+  #request(length: number, descriptor: number, protection: Protection = this.protection): MapRequest {
+    return { descriptor, length: this.regionLength(length), offset: this.offset - this.pageOffset, protection };
+  }
+
+  /**
+   * Makes sure that the system has what a map of `length` bytes needs, and releases the mapping's name (Windows) for it. A name
+   * cannot be got back if mapping fails after it was released.
+   */
+  releaseName({ address }: Region, length: number): void {
+    const { platform: system, protection } = this;
+    const { name } = protection;
+    if (name === undefined || system.releaseName === undefined) return;
+    const request = this.#request(length, this.#descriptor, { ...protection, name: undefined });
+    system.unmap(system.map(request), request.length);
+    system.releaseName(address, name);
   }
 
   /** A region, guarded if it shows the pages of a file. Other processes can truncate an anonymous map through its `fd`. */
@@ -145,11 +175,7 @@ export class Backing {
     return { address, length, guard: wanted ? this.platform.guard?.(address, length) : undefined };
   }
 
-  /** The number of bytes that a request maps. */
-  lengthOf(request: MappingRequest): number {
-    const { descriptor, length, offset, path } = request;
-    if (this.anonymous) return anonymousLength(length);
-    const { regular, size } = this.platform.status(descriptor);
+  #fileLength({ descriptor, length, offset, path }: MappingRequest, { regular, size }: FileStatus): number {
     const file = path === undefined ? "the file" : `the file ${show(path)}`;
     if (!regular) return length === 0 ? this.#refuseUnsized(descriptor, file) : length;
     if (length === 0) {

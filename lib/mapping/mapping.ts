@@ -11,32 +11,41 @@
  * @module
  */
 
-import { ensureStackSpace, MathMin } from "../../ffi/primordials.ts";
-import type { Protection } from "../../platform/types.ts";
-import { closedError, truncatedError } from "../errors.ts";
+import { ensureStackSpace } from "../../ffi/primordials.ts";
+import type { Protection, Remapping } from "../../platform/types.ts";
+import { MADV_DONTNEED, MADV_DONTNEED_LOCKED, MADV_REMOVE } from "../constants.ts";
+import { closedError, isMakingError, truncatedError } from "../errors.ts";
 import { blockAllocator } from "../platform.ts";
 import { Backing, type MappingRequest, type OpenedDescriptor } from "./backing.ts";
 import { anyDetached } from "./buffers.ts";
 import { Memory } from "./memory.ts";
-import { ignoreErrors } from "./region.ts";
+import { ignoreErrors, type Region, unmap } from "./region.ts";
 import * as resident from "./residency.ts";
-import { clearTail, resizeRegion, Shortened } from "./resize.ts";
+import { clearTail, copyToNewRegion, type Resize, withLongerFile } from "./resize.ts";
+
+/** A mapping on its way to reserved addresses. */
+interface Move {
+  readonly to: Region;
+  /** The map's memory when it has arrived. */
+  readonly memory: Memory;
+}
 
 export class Mapping {
   readonly #backing: Backing;
   /** Undefined once the map is closed. */
   #memory: Memory | undefined;
   #resizing = false;
+  /** The move that is under way, if any: during one call into C, or since execution was terminated in that call. */
+  #move: Move | undefined;
   /** Whether a part was given advice: the system may have split the mapping then, and split mappings cannot be remapped. */
   #advised = false;
 
   /** Maps a file, or anonymous memory. `opened`: the request's descriptor, if the map may keep that itself. */
   constructor(request: MappingRequest, opened?: OpenedDescriptor) {
     const backing = new Backing(request);
-    const length = backing.lengthOf(request);
-    const region = backing.mapFirst(request, length, opened);
+    const region = backing.mapFirst(request, opened);
     this.#backing = backing;
-    this.#memory = new Memory(backing, region, length);
+    this.#memory = new Memory(backing, region, backing.initialLength);
   }
 
   /**
@@ -47,9 +56,35 @@ export class Mapping {
    */
   get memory(): Memory {
     const memory = this.#memory;
-    if (memory === undefined) throw closedError();
-    if (this.#resizing) throw new TypeError("the map is being resized: call again when that is done");
-    return memory;
+    return memory === undefined || this.#resizing ? this.#settledMemory() : memory;
+  }
+
+  #settledMemory(): Memory {
+    if (this.#resizing && isMakingError())
+      throw new TypeError("the map is being resized: call again when that is done");
+    this.#settle();
+    if (this.#memory === undefined) throw closedError();
+    return this.#memory;
+  }
+
+  /** Ends a resize in which execution was terminated (by a timeout of `node:vm`): no other user code runs during one. */
+  #settle(): void {
+    this.#resizing = false;
+    const move = this.#move;
+    if (move === undefined) return;
+    const backing = this.#backing;
+    const { to, memory } = move;
+    const reserved = backing.platform.remapping?.isReserved(to.address);
+    const old = this.#memory as Memory;
+    this.#move = undefined;
+    if (reserved === true) {
+      ignoreErrors(() => unmap(backing.platform, to));
+      return;
+    }
+    // Without an answer, neither address may be used again.
+    this.#memory = reserved === false ? memory : undefined;
+    this.#endMoved(old);
+    if (reserved === undefined) ignoreErrors(() => backing.close());
   }
 
   get closed(): boolean {
@@ -132,8 +167,28 @@ export class Mapping {
         `start must be at a multiple of PAGESIZE (${pageSize}) in the file: got ${start}, at ${this.offset + start}`,
       );
     }
+    if (advice === MADV_REMOVE) this.#checkRemoval(memory, start, length);
+    if (this.#backing.hasHugePages && releasesPages(advice)) {
+      throw new RangeError(
+        "option must not release huge pages: another map could take the last one, and reading this one would kill the process",
+      );
+    }
     memory.platform.advise(address - lead, length + lead, advice);
     this.#advised ||= start !== 0 || length < memory.length;
+  }
+
+  /** MADV_REMOVE zeroes whole pages of the file, so a part of a page that is not the map's must not be among them. */
+  #checkRemoval(memory: Memory, start: number, length: number): void {
+    const backing = this.#backing;
+    const { pageSize } = memory.platform;
+    const from = memory.offset + start;
+    const to = from + length;
+    if (backing.anonymous || backing.descriptor === -1) return;
+    if (from % pageSize === 0 && (to % pageSize === 0 || to >= backing.status().size)) return;
+    throw new RangeError(
+      `start and length must cover whole pages of ${pageSize} bytes in the file for MADV_REMOVE: got ${start} and ${length}, ` +
+        `which are ${from} to ${to}`,
+    );
   }
 
   lock(start: number, length: number): void {
@@ -177,42 +232,122 @@ export class Mapping {
     const allocate = reserve ? blockAllocator(platform, backing.descriptor) : undefined;
     const end = backing.offset + length;
     const sizeBefore = backing.descriptor === -1 ? end : backing.status().size;
-    const { name } = backing.protection;
-    if (name !== undefined) platform.releaseName?.(old.region.address, name);
     if (end < sizeBefore && !platform.canTruncateMappedFiles) {
       this.#truncateUnmapped(old, length, end);
       return;
     }
-    const { buffers } = old.views;
+    const resize = { length, end, sizeBefore, allocate };
     // Views of the old region may be in use; and with advice on a part, or replaced pages, it may be several mappings.
-    const inPlace = old.length > 0 && buffers === undefined && !this.#advised && !old.faults.any;
-    const unreported = this.#hasUnreportedFaults(old);
-    const wasLength = old.length;
-    try {
-      const region = resizeRegion(backing, old, { length, end, sizeBefore, inPlace, allocate });
-      this.#memory = new Memory(backing, region, length, unreported);
-    } catch (error) {
-      if (!(error instanceof Shortened)) throw error;
-      const { region, cause } = error;
-      old.forget();
-      this.#memory = new Memory(backing, region, MathMin(wasLength, region.length - backing.pageOffset));
-      throw cause;
-    }
+    const inPlace = old.length > 0 && old.views.buffers === undefined && !this.#advised && !old.faults.any;
+    const shorter = backing.regionLength(length) <= old.region.length;
+    if (inPlace && shorter && platform.trim !== undefined) this.#shrinkInPlace(old, resize);
+    else if (inPlace && !shorter && this.#canRemap) this.#growInPlace(old, resize);
+    else this.#resizeBeside(old, resize);
     this.#advised = false;
-    // Anonymous memory that grows has its zeros already.
-    if (length < wasLength || !backing.anonymous) clearTail(backing, this.#memory, old.region);
-    if (inPlace) old.forget();
-    else this.#releaseOld(old, this.#memory.region.length);
   }
 
-  /** Releases the memory from before a resize. Only the first `backed` bytes of its region are still backed by the file. */
-  #releaseOld(old: Memory, backed: number): void {
-    const { region, platform, views } = old;
-    // If the user has seen these pages, they stay mapped: an access to those that the file no longer has would be fatal.
-    if (views.buffers !== undefined && backed < region.length) {
-      platform.mapZeros(region.address + backed, region.length - backed);
+  /** Whether the pages can be moved. Shared memory without a file does not grow with its mapping. */
+  get #canRemap(): boolean {
+    const { platform, descriptor, protection } = this.#backing;
+    return platform.remapping !== undefined && (descriptor !== -1 || !protection.shared);
+  }
+
+  /** The file is truncated before its mapping is: the system may refuse, and what the mapping's end had would not come back. */
+  #shrinkInPlace(old: Memory, resize: Resize): void {
+    withLongerFile(this.#backing, resize, () => {
+      if (resize.end < resize.sizeBefore) this.#backing.truncate(resize.end);
+    });
+    this.#trim(old, resize.length);
+  }
+
+  /** Shortens the region to what a length needs. */
+  #trim(old: Memory, length: number): void {
+    const backing = this.#backing;
+    const { address, length: oldLength } = old.region;
+    const newLength = backing.regionLength(length);
+    const region = backing.guarded(address, newLength);
+    const memory = new Memory(backing, region, length, this.#hasUnreportedFaults(old));
+    const isTailNew = backing.anonymous && length >= old.length;
+    this.#memory = memory;
+    if (!isTailNew) clearTail(backing, memory, old.region);
+    this.#endMoved(old);
+    ignoreErrors(() => backing.platform.trim?.(address, oldLength, newLength));
+  }
+
+  /** The file is truncated, if that is necessary, after its mapping has grown, which the system may refuse. */
+  #growInPlace(old: Memory, resize: Resize): void {
+    const { length: oldLength } = old;
+    withLongerFile(this.#backing, resize, () => this.#extend(old, resize.length) || this.#moveTo(old, resize.length));
+    if (resize.end >= resize.sizeBefore) return;
+    try {
+      this.#backing.truncate(resize.end);
+    } catch (error) {
+      this.#trim(this.#memory as Memory, oldLength);
+      throw error;
     }
-    old.release(this.#backing.isInMemory);
+  }
+
+  #extend(old: Memory, length: number): boolean {
+    const backing = this.#backing;
+    const { address, length: oldLength } = old.region;
+    const newLength = backing.regionLength(length);
+    const region = backing.guarded(address, newLength);
+    if (!backing.platform.remapping?.extend(address, oldLength, newLength)) {
+      region.guard?.release();
+      return false;
+    }
+    this.#memory = new Memory(backing, region, length, this.#hasUnreportedFaults(old));
+    this.#endMoved(old);
+    return true;
+  }
+
+  #moveTo(old: Memory, length: number): void {
+    const backing = this.#backing;
+    const remapping = backing.platform.remapping as Remapping;
+    const newLength = backing.regionLength(length);
+    const address = remapping.reserve(newLength);
+    const to = backing.guarded(address, newLength);
+    const memory = new Memory(backing, to, length, this.#hasUnreportedFaults(old));
+    this.#move = { to, memory };
+    try {
+      remapping.move(old.region.address, old.region.length, address, newLength);
+    } catch (error) {
+      this.#move = undefined;
+      ignoreErrors(() => unmap(backing.platform, to));
+      throw error;
+    }
+    // No call from the move to here: execution can be terminated at one.
+    this.#memory = memory;
+    this.#move = undefined;
+    this.#endMoved(old);
+  }
+
+  /** Ends memory whose pages are now another's. */
+  #endMoved(old: Memory): void {
+    old.forget();
+    old.region.guard?.release();
+  }
+
+  #resizeBeside(old: Memory, resize: Resize): void {
+    const backing = this.#backing;
+    const { length: oldLength, region, platform, views } = old;
+    const next = copyToNewRegion(backing, old, resize);
+    const memory = new Memory(backing, next, resize.length, this.#hasUnreportedFaults(old));
+    // Anonymous memory that grows has its zeros already.
+    if (resize.length < oldLength || !backing.anonymous) clearTail(backing, memory, region);
+    this.#memory = memory;
+    // The resize is done: from here on, a refusal leaves memory mapped, and nothing else.
+    let retires = false;
+    if (views.buffers !== undefined && next.length < region.length) {
+      // If the user has seen the old pages, they stay mapped. An access to those that the file no longer has would be fatal.
+      try {
+        platform.mapZeros(region.address + next.length, region.length - next.length);
+      } catch {
+        // Replacing a part splits the mapping, of which the process may have too many. Replacing all of it does not.
+        retires = true;
+      }
+    }
+    ignoreErrors(() => old.release(backing.isInMemory, retires));
   }
 
   /** On systems that refuse to truncate a mapped file (Windows): unmaps, truncates, maps again. */
@@ -220,8 +355,12 @@ export class Mapping {
     const backing = this.#backing;
     const { buffers } = old.views;
     const wasLength = old.length;
+    const { name } = backing.protection;
+    if (name !== undefined) backing.platform.releaseName?.(old.region.address, name);
     // Memory that the user has seen is replaced in place. If that is not possible, the system refuses to truncate its file.
-    const free = buffers === undefined || (!anyDetached(buffers) && backing.platform.retire !== undefined);
+    const { transferred } = old.views;
+    const mayReplace = !transferred && !anyDetached(buffers) && backing.platform.retire !== undefined;
+    const free = buffers === undefined || mayReplace;
     if (free) old.release(backing.isInMemory, true);
     let now = wasLength;
     try {
@@ -260,10 +399,16 @@ export class Mapping {
 
   /** What `close` does for a map that was garbage-collected: its views may still be in use, so they are not detached. */
   abandon(): void {
+    this.#settle();
     const memory = this.#memory;
     if (memory === undefined) return;
     this.#memory = undefined;
     ignoreErrors(() => this.#backing.close());
     memory.releaseWhenCollected(this.#backing.isInMemory);
   }
+}
+
+/** Whether advice gives pages back to where they came from. */
+function releasesPages(advice: number): boolean {
+  return advice === MADV_REMOVE || advice === MADV_DONTNEED || advice === MADV_DONTNEED_LOCKED;
 }

@@ -29,6 +29,7 @@ export class Memory {
   readonly views: Views;
   /** The map's length in bytes; 0 once the memory is released, so that no range of it is valid any more. */
   #length: number;
+  #released = false;
 
   constructor(backing: Backing, region: Region, length: number, unreportedFaults = false) {
     this.platform = backing.platform;
@@ -47,7 +48,7 @@ export class Memory {
   }
 
   get released(): boolean {
-    return this.#length === 0;
+    return this.#released;
   }
 
   /**
@@ -140,15 +141,16 @@ export class Memory {
   /** Ends this memory without unmapping: the system has moved its pages elsewhere, or unmapped them. */
   forget(): void {
     this.#length = 0;
+    this.#released = true;
     this.window.clear();
   }
 
   #end(inMemory: boolean) {
     this.forget();
-    const { buffers, privateCopies } = this.views;
+    const { buffers, privateCopies, transferred } = this.views;
     const regions = privateCopies ?? new List<Region>();
     regions.add(this.region);
-    return { system: this.platform, regions, buffers, inMemory };
+    return { system: this.platform, regions, buffers, transferred, inMemory };
   }
 }
 

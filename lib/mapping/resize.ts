@@ -17,78 +17,42 @@ export interface Resize {
   /** Where in the file it ends. */
   readonly end: number;
   readonly sizeBefore: number;
-  /** Whether the region may be moved: otherwise it stays beside the new one, because views of it may be in use. */
-  readonly inPlace: boolean;
   /** Allocates the file's disk blocks, if that was asked for. */
   readonly allocate: Platform["allocateBlocks"];
 }
 
-/** A region that could not be remapped to its new length, and is guarded anew or shorter. */
-export class Shortened {
-  readonly region: Region;
-  readonly cause: unknown;
-
-  constructor(region: Region, cause: unknown) {
-    this.region = region;
-    this.cause = cause;
+/** Gives the file at least the size of the resized map, and runs `map`; if that fails, the file is as it was. */
+export function withLongerFile<T>(backing: Backing, { length, end, sizeBefore, allocate }: Resize, map: () => T): T {
+  const grows = end > sizeBefore;
+  if (grows) backing.truncate(end);
+  try {
+    allocate?.(backing.descriptor, backing.offset, length);
+    return map();
+  } catch (error) {
+    // Not if another process has extended the file since: its bytes would be lost.
+    if (grows && backing.status().size === end) ignoreErrors(() => backing.truncate(sizeBefore));
+    throw error;
   }
 }
 
-/**
- * The region for the new length.
- *
- * @throws {Shortened} The old region's place has changed although the system refused.
- */
-export function resizeRegion(backing: Backing, memory: Memory, resize: Resize): Region {
-  const { length, end, sizeBefore, inPlace, allocate } = resize;
-  const shrinks = end < sizeBefore;
-  // A file grows before its mapping does. In its place, a mapping shrinks after its file: the system may refuse to truncate
-  // that, and what the mapping's end had would not come back.
-  const truncatesFirst = end > sizeBefore || (shrinks && inPlace);
-  if (shrinks) allocate?.(backing.descriptor, backing.offset, length);
-  if (truncatesFirst) backing.truncate(end);
-  let next: Region;
+/** Maps a region of another length beside the old one. */
+export function copyToNewRegion(backing: Backing, memory: Memory, resize: Resize): Region {
+  const { length, end, sizeBefore } = resize;
+  const next = withLongerFile(backing, resize, () => {
+    backing.releaseName(memory.region, length);
+    return backing.mapRegion(length);
+  });
   try {
-    if (!shrinks) allocate?.(backing.descriptor, backing.offset, length);
-    next = inPlace ? remap(backing, memory.region, length) : copyToNewRegion(backing, memory, length);
-  } catch (error) {
-    if (truncatesFirst) ignoreErrors(() => backing.truncate(sizeBefore));
-    throw error;
-  }
-  try {
-    if (shrinks && !truncatesFirst) backing.truncate(end);
+    // Replaced pages have nothing to keep.
+    const count = backing.pageOffset + MathMin(length, memory.faults.intact());
+    // SAFETY: both regions have at least `count` bytes, and the old one is unmapped by our caller only.
+    if (backing.isUnbacked) backing.platform.move(next.address, memory.region.address, count);
+    if (end < sizeBefore) backing.truncate(end);
   } catch (error) {
     unmap(backing.platform, next);
     throw error;
   }
   return next;
-}
-
-/** Maps a region of another length beside the old one. */
-function copyToNewRegion(backing: Backing, memory: Memory, length: number): Region {
-  const next = backing.mapRegion(length);
-  // Replaced pages have nothing to keep.
-  if (backing.isUnbacked) {
-    const count = backing.pageOffset + MathMin(length, memory.faults.intact());
-    backing.platform.move(next.address, memory.region.address, count);
-  }
-  return next;
-}
-
-/** Gives a region another length, in its own place or elsewhere. */
-function remap(backing: Backing, region: Region, length: number): Region {
-  const { platform } = backing;
-  const request = backing.request(length);
-  region.guard?.release();
-  let { address } = region;
-  let remapped = region.length;
-  try {
-    address = platform.remap(address, region.length, request);
-    remapped = request.length;
-    return backing.guarded(address, remapped);
-  } catch (error) {
-    throw new Shortened(backing.guarded(address, remapped), error);
-  }
 }
 
 /**
@@ -99,5 +63,6 @@ export function clearTail(backing: Backing, { region, length, platform }: Memory
   const from = backing.pageOffset + length;
   // Pages that the old region did not have are new, and zero.
   const to = MathMin(oldRegion.length, region.length);
+  // SAFETY: the range lies within the new region.
   if (backing.isUnbacked && from < to) platform.store(region.address + from, new Uint8Array(to - from), to - from);
 }

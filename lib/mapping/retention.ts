@@ -50,6 +50,8 @@ export interface Ending {
   readonly regions: List<Region>;
   /** The buffers over it that the user was given. */
   readonly buffers: List<ArrayBuffer> | undefined;
+  /** Whether the user is known to have transferred one of them to a new owner. */
+  readonly transferred: boolean;
   /** Whether its pages are this process's memory, and not a file's. */
   readonly inMemory: boolean;
 }
@@ -151,7 +153,7 @@ export function release(ending: Ending, retireNow: boolean): void {
     unmapAll(system, regions);
     return;
   }
-  const transferred = anyDetached(buffers);
+  const transferred = ending.transferred || anyDetached(buffers);
   const attached = detachAll(buffers);
   if (transferred) return;
   const one = new Retained(ending);
@@ -168,7 +170,7 @@ export function release(ending: Ending, retireNow: boolean): void {
 /** Leaves the memory of a map that nobody closed to the views that the user may still have. */
 export function releaseWhenCollected(ending: Ending): void {
   const { system, regions, buffers } = ending;
-  if (anyDetached(buffers)) return;
+  if (ending.transferred || anyDetached(buffers)) return;
   if (buffers === undefined) ignoreErrors(() => unmapAll(system, regions));
   else registerBuffers(dropped, buffers, new Retained(ending));
 }

@@ -28,6 +28,8 @@ export class Views {
   readonly #memory: Memory;
   /** Every buffer that the user was given. Strong references: a collected buffer could not tell that it was transferred. */
   buffers: List<ArrayBuffer> | undefined;
+  /** Whether the user has transferred one of them to a new owner, who has the memory for good. */
+  transferred = false;
   /** What `mapPrivateView` made for them. */
   privateCopies: List<Region> | undefined;
   /** The buffers of `part`, by their range. */
@@ -51,6 +53,7 @@ export class Views {
       );
     }
     // If the user transferred the buffer to a new owner, another one is made.
+    if (length > 0 && this.#whole !== undefined && isDetached(this.#whole.buffer)) this.#forgetTransferred();
     if (this.#whole === undefined || (length > 0 && isDetached(this.#whole.buffer))) {
       this.#whole = new Uint8Array(this.#create(0, length));
     }
@@ -82,11 +85,22 @@ export class Views {
     const key = `${first}+${span}`;
     this.#parts ??= new Map();
     let buffer = MapPrototypeGet(this.#parts, key);
+    if (buffer !== undefined && isDetached(buffer)) this.#forgetTransferred();
     if (buffer === undefined || isDetached(buffer)) {
       buffer = this.#create(first, span);
       MapPrototypeSet(this.#parts, key, buffer);
     }
     return { buffer, byteOffset: start - first };
+  }
+
+  /** Keeps a program that transfers buffer after buffer from filling the list. */
+  #forgetTransferred(): void {
+    this.transferred = true;
+    const attached = new List<ArrayBuffer>();
+    this.buffers?.each((buffer) => {
+      if (!isDetached(buffer)) attached.add(buffer);
+    });
+    this.buffers = attached;
   }
 
   #create(start: number, length: number): ArrayBuffer {

@@ -110,9 +110,9 @@ export function fileFunctions(ffi: Ffi, kernel: Kernel, fail: Fail) {
     },
     status(descriptor: number): FileStatus {
       const handle = handleOf(descriptor);
-      if (kernel.GetFileType(handle) !== FILE_TYPE_DISK) return { regular: false, size: 0 };
+      if (kernel.GetFileType(handle) !== FILE_TYPE_DISK) return { regular: false, size: 0, hugePageSize: undefined };
       if (kernel.GetFileSizeEx(handle, integerBytes) === 0) fail("GetFileSizeEx");
-      return { regular: true, size: Number(integer[0]) };
+      return { regular: true, size: Number(integer[0]), hugePageSize: undefined };
     },
     fileLock: undefined,
     truncate(descriptor: number, size: number): void {

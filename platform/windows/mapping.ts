@@ -12,12 +12,11 @@ import {
   MapPrototypeDelete,
   MapPrototypeGet,
   MapPrototypeSet,
-  MathMin,
   Uint8Array,
 } from "../../ffi/primordials.ts";
 import type { Ffi } from "../../ffi/types.ts";
 import type { Fail } from "../errno.ts";
-import { isUnbacked, type MapRequest, type Platform } from "../types.ts";
+import type { MapRequest } from "../types.ts";
 import { ERROR_ALREADY_EXISTS, ERROR_LOCK_VIOLATION, ERROR_NOT_LOCKED, ERROR_USER_MAPPED_FILE } from "./errors.ts";
 import { high, INVALID_HANDLE_VALUE, KERNEL, type Kernel, low, THIS_PROCESS, utf16 } from "./kernel.ts";
 
@@ -54,13 +53,7 @@ interface Released {
 }
 
 /** The part of the platform that works on mappings. */
-export function mappingFunctions(
-  ffi: Ffi,
-  kernel: Kernel,
-  move: Platform["move"],
-  handleOf: (descriptor: number) => number,
-  fail: Fail,
-) {
+export function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: number) => number, fail: Fail) {
   const withName = ffi.open(KERNEL, NAMED_SIGNATURES);
   /**
    * The mapping objects that stay open, by the address of their view: those with a name, which lasts as long as a handle is
@@ -134,13 +127,9 @@ export function mappingFunctions(
   return {
     map,
     unmap,
-    remap(address: number, length: number, request: MapRequest): number {
-      const moved = map(request);
-      // SAFETY: each mapping has at least as many bytes as are moved, and the caller holds the old one.
-      if (isUnbacked(request.protection, request.descriptor)) move(moved, address, MathMin(length, request.length));
-      unmap(address);
-      return moved;
-    },
+    // A view cannot be shortened or moved.
+    trim: undefined,
+    remapping: undefined,
     releaseName(address: number, name: string): void {
       const object = MapPrototypeGet(objects, address);
       if (object === undefined) return;

@@ -40,7 +40,7 @@ export function windowsPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
     mappingExtendsFile: true,
     hasRealDescriptors: false,
     protection,
-    ...mappingFunctions(ffi, kernel, memory.move, handleOf, fail),
+    ...mappingFunctions(ffi, kernel, handleOf, fail),
     ...files,
     view: (address, length) => ffi.view(address, length),
     ...memory,

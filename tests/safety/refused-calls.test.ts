@@ -31,17 +31,8 @@ function runFrom(first: number): void {
   if (!results.has(name)) results.set(name, [`the process ended with ${signal ?? code}: ${stderr.slice(0, 300)}`]);
 }
 
-/** Cases that are known to change something. */
-const KNOWN = [
-  /^resize\(\) to (4091|8192) bytes (with|without) views, of (a file|a private map|shared memory)/,
-  /^resize\(\) to (4091|8192) bytes with views, of private memory/,
-  /^resize\(\) .* after advice on a part/,
-];
-
 for (const [index, { name }] of CASES.entries()) {
-  const known =
-    KNOWN.some((pattern) => pattern.test(name)) && "a refused resize() changes the map, which is not repaired yet";
-  unless(known, linux)(`${name}: changes nothing if a system call fails`, () => {
+  linux(`${name}: changes nothing if a system call fails`, () => {
     if (!results.has(name)) runFrom(index);
     assert.equal(results.get(name), []);
   });

@@ -169,48 +169,55 @@ guarded("at() names the first lost byte exactly, also with an odd offset", () =>
   mm.close();
 });
 
-guarded("resize() and close() release the guard before the addresses, and restore it after a refusal", () => {
-  const calls: string[] = [];
-  const refused = new Set<string>();
-  const change = (real: Platform): Partial<Platform> => ({
-    guard: recorded(calls, "guard", () => ({
-      faults: new Int32Array(1),
-      index: 0,
-      lowest: () => 2 ** 50,
-      release: recorded(calls, "release", () => {}),
-    })),
-    unmap: recorded(calls, "unmap", real.unmap),
-    remap: recorded(calls, "remap", real.remap, refused),
-    truncate: (descriptor, size) => {
-      if (refused.has("truncate")) throw new Error("truncate was refused");
-      real.truncate(descriptor, size);
-    },
-  });
-  const seen = () => calls.splice(0).join(" ");
-  withPlatform(change, () => {
-    const { mm } = mapped(4);
-    assert.is(seen(), "guard");
-    mm.resize(8 * PAGE);
-    assert.is(seen(), "release remap guard");
-    refused.add("remap");
-    thrown(() => mm.resize(9 * PAGE));
-    assert.is(seen(), "release remap guard");
-    assert.equal([mm.guarded, mm.length, mm.size()], [true, 8 * PAGE, 8 * PAGE]);
-    refused.clear();
-    refused.add("truncate");
-    thrown(() => mm.resize(3 * PAGE));
-    assert.is(seen(), "");
-    assert.equal([mm.guarded, mm.length, mm.at(-1), mm.size()], [true, 8 * PAGE, 0, 8 * PAGE]);
-    mm.close();
-    assert.is(seen(), "release unmap");
-    const { mm: viewed } = mapped(4);
-    viewed.bytes;
-    seen();
-    thrown(() => viewed.resize(PAGE));
-    assert.is(seen(), "guard release unmap");
-    assert.equal([viewed.guarded, viewed.length, viewed.bytes[4 * PAGE - 1]], [true, 4 * PAGE, 97]);
-    viewed.close();
-  });
-});
+guarded(
+  "resize() guards the new addresses before it releases the old guard, and close() releases it before the addresses",
+  () => {
+    const calls: string[] = [];
+    const refused = new Set<string>();
+    const change = (real: Platform): Partial<Platform> => ({
+      guard: recorded(calls, "guard", () => ({
+        faults: new Int32Array(1),
+        index: 0,
+        lowest: () => 2 ** 50,
+        release: recorded(calls, "release", () => {}),
+      })),
+      unmap: recorded(calls, "unmap", real.unmap),
+      remapping: real.remapping && {
+        ...real.remapping,
+        extend: recorded(calls, "extend", () => false),
+        move: recorded(calls, "move", real.remapping.move, refused),
+      },
+      truncate: (descriptor, size) => {
+        if (refused.has("truncate")) throw new Error("truncate was refused");
+        real.truncate(descriptor, size);
+      },
+    });
+    const seen = () => calls.splice(0).join(" ");
+    withPlatform(change, () => {
+      const { mm } = mapped(4);
+      assert.is(seen(), "guard");
+      mm.resize(8 * PAGE);
+      assert.is(seen(), "guard extend release guard move release");
+      refused.add("move");
+      thrown(() => mm.resize(9 * PAGE));
+      assert.is(seen(), "guard extend release guard move release unmap");
+      assert.equal([mm.guarded, mm.length, mm.size()], [true, 8 * PAGE, 8 * PAGE]);
+      refused.clear();
+      refused.add("truncate");
+      thrown(() => mm.resize(3 * PAGE));
+      assert.is(seen(), "");
+      assert.equal([mm.guarded, mm.length, mm.at(-1), mm.size()], [true, 8 * PAGE, 0, 8 * PAGE]);
+      mm.close();
+      assert.is(seen(), "release unmap");
+      const { mm: viewed } = mapped(4);
+      viewed.bytes;
+      seen();
+      thrown(() => viewed.resize(PAGE));
+      assert.is(seen(), "guard release unmap");
+      assert.equal([viewed.guarded, viewed.length, viewed.bytes[4 * PAGE - 1]], [true, 4 * PAGE, 97]);
+      viewed.close();
+    });
+  },
+);
 
 test.run();

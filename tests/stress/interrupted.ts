@@ -134,7 +134,7 @@ async function withoutAddresses(): Promise<void> {
     leavesNothing("no addresses left", () => {
       refusedBy("mmap", "ENOMEM", () => MMap.anonymous(GIB));
       refusedBy("mmap", "ENOMEM", () => MMap.open(newPath(), { create: true, length: GIB }));
-      refusedBy("mremap", "ENOMEM", () => growing.resize(GIB));
+      refusedBy("mmap", "ENOMEM", () => growing.resize(GIB));
       if (growing.size() !== PAGESIZE || growing.length !== PAGESIZE) throw new Error("the refused map has changed");
       MMap.anonymous(PAGESIZE).close();
     }),

@@ -62,14 +62,12 @@ function linuxWithPages(page: number): Platform {
       onPage("unmap", address, length);
       linux.unmap(address, length);
     },
-    remap(address, length, request) {
-      onPage("remap", address, length, request.length);
-      const moved = map(request);
-      const copied = Math.min(length, request.length);
-      if (!request.protection.shared) linux.move(moved, address, copied);
-      linux.unmap(address, length);
-      return moved;
+    trim(address, length, newLength) {
+      onPage("trim", address, length, newLength);
+      linux.trim?.(address, length, newLength);
     },
+    // A mapping that is moved is not at a multiple of these pages.
+    remapping: undefined,
     mapZeros(address, length) {
       onPage("mapZeros", address, length);
       linux.mapZeros(address, length);

@@ -88,7 +88,10 @@ posix("resize() with reserve calls posix_fallocate on Linux and FreeBSD, which r
       ffi.play({ posix_fallocate: () => 28 });
       const error = thrown(() => mm.resize(50_000, { reserve: true })) as Error & Record<string, unknown>;
       assert.equal([error.code, error.errno, error.syscall], ["ENOSPC", 28, "posix_fallocate"]);
-      assert.equal(ffi.take().slice(-2), ["posix_fallocate(20, 4096, 50000)", "ftruncate(20, 44096)"]);
+      assert.equal(
+        ffi.take().filter((call) => /^(posix_f|ftrunc)/.test(call)),
+        ["ftruncate(20, 54096)", "posix_fallocate(20, 4096, 50000)", "ftruncate(20, 44096)"],
+      );
       assert.is(mm.length, 40_000);
     });
   }

@@ -261,39 +261,69 @@ test("mapPrivateView() maps a copy-on-write view of the same object", () => {
   ]);
 });
 
-test("remap() of a file maps anew before it unmaps", () => {
+/** The calls of a resize, of a file of `size` bytes or of anonymous memory. */
+function resizeCalls(descriptor: number, size: number, length: number, tagname?: string) {
   let address = ADDRESS;
-  const { platform, calls } = recorded({ MapViewOfFile: () => (address += 0x10000) });
-  const old = platform.map(requestFor(platform, 7, 1000));
-  calls.length = 0;
-  const next = platform.remap(old, 1000, requestFor(platform, 7, 2000));
-  assert.not.equal(next, old);
-  assert.equal(calls, [
-    ["uv_get_osfhandle", 7],
-    ["CreateFileMappingW", FILE, 0, 0x04, 0, 2000, 0],
-    ["MapViewOfFile", OBJECT, 2, 0, 0, 2000],
-    ["CloseHandle", OBJECT],
-    ["UnmapViewOfFile", old],
+  const { platform, calls } = recorded({
+    MapViewOfFile: () => (address += 0x10000),
+    GetFileSizeEx: (_handle, buffer) =>
+      setLow(buffer, 0, size % 2 ** 32) && setLow(buffer, 4, Math.floor(size / 2 ** 32)),
+  });
+  const before = usePlatform(platform);
+  try {
+    const request = { descriptor, access: "default", prot: undefined, flags: undefined, tagname } as const;
+    const mapping = new Mapping({ ...request, length: size, offset: 0, trackDescriptor: true, guard: true });
+    calls.length = 0;
+    mapping.resize(length, false);
+    return calls.splice(0);
+  } finally {
+    usePlatform(before);
+  }
+}
+
+test("resize() of a file maps anew before it unmaps", () => {
+  const changes = new Set([
+    "SetFileInformationByHandle",
+    "CreateFileMappingW",
+    "MapViewOfFile",
+    "CloseHandle",
+    "UnmapViewOfFile",
   ]);
+  assert.equal(
+    resizeCalls(7, 1000, 2000).filter(([name]) => changes.has(name as string)),
+    [
+      ["SetFileInformationByHandle", COPY, 6, "buffer", 8],
+      ["CreateFileMappingW", COPY, 0, 0x04, 0, 2000, 0],
+      ["MapViewOfFile", OBJECT, 2, 0, 0, 2000],
+      ["CloseHandle", OBJECT],
+      ["UnmapViewOfFile", ADDRESS + 0x10000],
+    ],
+  );
 });
 
-test("remap() of anonymous memory copies it", () => {
+test("resize() of anonymous memory copies it", () => {
   for (const [before, length, copied] of [
     [1000, 2000, 1000],
     [1000, 10, 10],
     [8 * GIB, 9 * GIB, 8 * GIB],
   ] as const) {
-    let address = ADDRESS;
-    const { platform, calls } = recorded({ MapViewOfFile: () => (address += 0x10000) });
-    const old = platform.map(requestFor(platform, -1, before));
-    calls.length = 0;
-    const next = platform.remap(old, before, requestFor(platform, -1, length));
-    assert.equal(calls.slice(2), [
-      ["CloseHandle", OBJECT],
-      ["memmove", next, old, copied],
-      ["UnmapViewOfFile", old],
-    ]);
+    const next = ADDRESS + 0x20000;
+    const old = ADDRESS + 0x10000;
+    assert.equal(
+      resizeCalls(-1, before, length).slice(2, 5),
+      [
+        ["CloseHandle", OBJECT],
+        ["memmove", next, old, copied],
+        ["UnmapViewOfFile", old],
+      ],
+      `${before} to ${length}`,
+    );
   }
+});
+
+test("resize() of a named map makes sure that it can be mapped before it releases the name", () => {
+  const names = resizeCalls(-1, 1000, 2000, "name").map(([name]) => name);
+  assert.ok(names.indexOf("MapViewOfFile") < names.indexOf("OpenFileMappingW"), String(names));
 });
 
 test("store() calls memmove, because the source may be a view of the same memory", () => {
@@ -315,7 +345,7 @@ test("releaseName() closes the object of a tagname that nobody else has", () => 
   ]);
 });
 
-test("remap() does not join an object that somebody else gave the tagname meanwhile", () => {
+test("map() does not join an object that somebody else gave the tagname meanwhile", () => {
   let last = 0;
   const { platform, calls } = recorded({ GetLastError: () => last });
   const request = requestFor(platform, -1, 1000, { tagname: "name" });
@@ -443,14 +473,18 @@ test("reserve() needs no call, because a file has the blocks of its size", () =>
 
 test("status() asks for 64 bits, of files on disk only", () => {
   const { platform, calls } = recorded();
-  assert.equal(platform.status(platform.duplicate(7)), { regular: true, size: 3 * 2 ** 32 + 5 });
+  assert.equal(platform.status(platform.duplicate(7)), {
+    regular: true,
+    size: 3 * 2 ** 32 + 5,
+    hugePageSize: undefined,
+  });
   // "FILE_TYPE_DISK (0x0001): The specified file is a disk file." "PLARGE_INTEGER lpFileSize"
   assert.equal(calls.slice(2), [
     ["GetFileType", COPY],
     ["GetFileSizeEx", COPY, "buffer"],
   ]);
   const pipe = recorded({ GetFileType: () => 3 });
-  assert.equal(pipe.platform.status(7), { regular: false, size: 0 });
+  assert.equal(pipe.platform.status(7), { regular: false, size: 0, hugePageSize: undefined });
 });
 
 test("flush() waits for the disk", () => {

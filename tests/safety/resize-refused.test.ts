@@ -1,0 +1,107 @@
+/** A resize that is refused, or terminated in the middle, loses nothing. */
+
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { MADV_REMOVE, MAP_PRIVATE, MMap, PAGESIZE } from "../../lib/mod.ts";
+import { withPlatform } from "../helpers/platform.ts";
+import { newFile, printedBy, refuses, unless } from "../helpers/support.ts";
+
+const tests = suite("safety/resize-refused");
+const linux = unless(process.platform !== "linux" && "it needs Linux's mremap, huge pages or /proc", tests);
+
+tests("resize() that is refused leaves a file that would have become shorter whole", () => {
+  const path = newFile(new Uint8Array(20 * PAGESIZE).fill(7));
+  const no = (name: string) => () => {
+    throw new Error(`${name} was refused`);
+  };
+  // Without a view, the mapping grows in its place; with one, the new mapping is beside it.
+  for (const [refused, viewed] of [
+    ["map", true],
+    ["growth", false],
+    ["truncate", true],
+    ["truncate", false],
+  ] as const) {
+    withPlatform(
+      (real) => ({
+        ...(refused === "truncate"
+          ? { truncate: no("truncate") }
+          : { map: (request) => (request.length === PAGESIZE ? real.map(request) : no("map")()) }),
+        ...(refused === "growth" && real.remapping !== undefined
+          ? { remapping: { ...real.remapping, extend: () => false, reserve: no("growth") } }
+          : {}),
+      }),
+      () => {
+        using mm = MMap.open(path, { access: "write", length: PAGESIZE });
+        if (viewed) mm.bytes;
+        assert.throws(() => mm.resize(10 * PAGESIZE), "was refused");
+        assert.equal([mm.length, mm.at(-1), mm.bytes[PAGESIZE - 1]], [PAGESIZE, 7, 7]);
+      },
+    );
+    assert.equal(readFileSync(path), Buffer.alloc(20 * PAGESIZE, 7), refused);
+  }
+});
+
+linux("resize() that a timeout of node:vm terminates leaves a map that works and can be closed", () => {
+  const printed = printedBy(
+    `import vm from "node:vm";
+     const seen = new Set();
+     for (let round = 0; round < 40; round++) {
+       const mm = MMap.anonymous(63 * 2 ** 20, { flags: 2 });
+       for (let at = 0; at < mm.length; at += 2 ** 20) mm[at] = 1 + at / 2 ** 20;
+       // In the way of growing in place.
+       const neighbour = MMap.anonymous(4096, { flags: 2 });
+       globalThis.step = () => { for (let size = 1; ; size++) mm.resize((63 + (size % 60)) * 2 ** 20); };
+       try { vm.runInThisContext("step()", { timeout: 1 + (round % 7) }); } catch (error) { seen.add(error.code); }
+       let sum = 0;
+       for (let at = 0; at < 63 * 2 ** 20; at += 2 ** 20) sum += mm[at];
+       if (sum !== (63 * 64) / 2) throw new Error("bytes were lost: " + sum);
+       mm.resize(130 * 2 ** 20);
+       mm[-1] = 7;
+       mm.close();
+       neighbour.close();
+     }
+     console.log([...seen].join());`,
+  );
+  assert.is(printed, "ERR_SCRIPT_EXECUTION_TIMEOUT");
+});
+
+linux("resize() whose move is refused leaves the old memory", () => {
+  withPlatform(
+    (real) => ({
+      remapping: real.remapping && {
+        ...real.remapping,
+        extend: () => false,
+        move() {
+          throw new Error("move was refused");
+        },
+      },
+    }),
+    () => {
+      using mm = MMap.anonymous(8 * PAGESIZE, { flags: MAP_PRIVATE });
+      mm[0] = 1;
+      mm[-1] = 2;
+      assert.throws(() => mm.resize(20 * PAGESIZE), "move was refused");
+      assert.equal([mm.length, mm[0], mm[-1]], [8 * PAGESIZE, 1, 2]);
+    },
+  );
+});
+
+linux("madvise(MADV_REMOVE) zeroes no byte of the file that is not in the range", () => {
+  const path = newFile(new Uint8Array(3 * PAGESIZE).fill(7));
+  for (const [offset, length, start, count] of [
+    [100, 200, 0, 200],
+    [0, 3 * PAGESIZE, 0, 100],
+    [PAGESIZE, PAGESIZE + 10, 0, PAGESIZE + 10],
+  ] as const) {
+    using mm = MMap.open(path, { access: "write", offset, length });
+    refuses(RangeError, () => mm.madvise(MADV_REMOVE, start, count), "MADV_REMOVE", "whole pages");
+  }
+  assert.equal(readFileSync(path), Buffer.alloc(3 * PAGESIZE, 7));
+  using mm = MMap.open(path, { access: "write" });
+  mm.madvise(MADV_REMOVE, PAGESIZE, PAGESIZE);
+  assert.equal([mm[PAGESIZE - 1], mm[PAGESIZE], mm[2 * PAGESIZE - 1], mm[2 * PAGESIZE]], [7, 0, 0, 7]);
+});
+
+tests.run();
