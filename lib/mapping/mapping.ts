@@ -22,6 +22,7 @@ import { Memory } from "./memory.ts";
 import { ignoreErrors, type Region, unmap } from "./region.ts";
 import * as resident from "./residency.ts";
 import { clearTail, copyToNewRegion, type Resize, withLongerFile } from "./resize.ts";
+import { retireKept } from "./retention.ts";
 
 /** A mapping on its way to reserved addresses. */
 interface Move {
@@ -364,10 +365,20 @@ export class Mapping {
     if (free) old.release(backing.isInMemory, true);
     let now = wasLength;
     try {
-      backing.truncate(end);
+      this.#truncateAgain(end);
       now = length;
     } finally {
       if (free) this.#mapAgain(now);
+    }
+  }
+
+  /** Truncates the file, also if memory from before an earlier resize still maps it. */
+  #truncateAgain(size: number): void {
+    try {
+      this.#backing.truncate(size);
+    } catch {
+      retireKept();
+      this.#backing.truncate(size);
     }
   }
 

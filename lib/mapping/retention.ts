@@ -202,9 +202,7 @@ function keep(one: Retained): void {
 function prepareThread(): number {
   const { isMainThread, process } = builtins();
   if (isMainThread()) return KEPT_REGIONS;
-  process.on("exit", () => {
-    while (kept.oldest !== undefined) retireOldest(kept.oldest);
-  });
+  process.on("exit", retireKept);
   return KEPT_REGIONS_IN_WORKER;
 }
 
@@ -212,6 +210,11 @@ function prepareThread(): number {
 function isTooMuch(newest: Retained, oldest: Retained): boolean {
   if (kept.count > (mostKept as number) || kept.memory > KEPT_MEMORY) return true;
   return kept.file > KEPT_FILE && oldest !== newest;
+}
+
+/** Retires all that is kept: a system may refuse to truncate a file that is still mapped. */
+export function retireKept(): void {
+  while (kept.oldest !== undefined) retireOldest(kept.oldest);
 }
 
 function retireOldest(one: Retained): void {

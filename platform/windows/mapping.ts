@@ -19,10 +19,7 @@ import type { Fail } from "../errno.ts";
 import type { MapRequest } from "../types.ts";
 import { ERROR_ALREADY_EXISTS, ERROR_LOCK_VIOLATION, ERROR_NOT_LOCKED, ERROR_USER_MAPPED_FILE } from "./errors.ts";
 import { high, INVALID_HANDLE_VALUE, KERNEL, type Kernel, low, THIS_PROCESS, utf16 } from "./kernel.ts";
-
-export const FILE_MAP_COPY = 0x1;
-export const FILE_MAP_WRITE = 0x2;
-export const FILE_MAP_READ = 0x4;
+import { FILE_MAP_COPY, FILE_MAP_READ, viewFunctions } from "./views.ts";
 
 /** The only advice that Windows has an equivalent of; its number is the same on every system. */
 export const MADV_WILLNEED = 3;
@@ -53,7 +50,14 @@ interface Released {
 }
 
 /** The part of the platform that works on mappings. */
-export function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: number) => number, fail: Fail) {
+export function mappingFunctions(
+  ffi: Ffi,
+  kernel: Kernel,
+  pageSize: number,
+  handleOf: (descriptor: number) => number,
+  fail: Fail,
+) {
+  const views = viewFunctions(ffi, kernel, pageSize, fail);
   const withName = ffi.open(KERNEL, NAMED_SIGNATURES);
   /**
    * The mapping objects that stay open, by the address of their view: those with a name, which lasts as long as a handle is
@@ -84,13 +88,12 @@ export function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor
       kernel.CloseHandle(object);
       return fail("CreateFileMappingW", ERROR_USER_MAPPED_FILE);
     }
-    const address = kernel.MapViewOfFile(object, protection.flags, high(offset), low(offset), length);
-    const error = address === 0 ? kernel.GetLastError() : 0;
+    const { address, syscall, error } = views.mapView(object, protection.flags, offset, length);
     const staysOpen = protection.name !== undefined || protection.flags === FILE_MAP_READ;
     // The view by itself keeps the object's memory.
     if (address === 0 || !staysOpen) kernel.CloseHandle(object);
     else MapPrototypeSet(objects, address, { handle: object, request });
-    return address === 0 ? failed("MapViewOfFile", error, before) : address;
+    return address === 0 ? failed(syscall, error, before) : address;
   }
 
   function failed(syscall: string, error: number, before: Released | undefined): never {
@@ -108,7 +111,11 @@ export function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor
   }
 
   function unmap(address: number): void {
-    if (kernel.UnmapViewOfFile(address) === 0) fail("UnmapViewOfFile");
+    views.unmap(address);
+    closeObject(address);
+  }
+
+  function closeObject(address: number): void {
     const object = MapPrototypeGet(objects, address);
     MapPrototypeDelete(objects, address);
     if (object !== undefined) kernel.CloseHandle(object.handle);
@@ -150,13 +157,18 @@ export function mappingFunctions(ffi: Ffi, kernel: Kernel, handleOf: (descriptor
       const { handle, request } = MapPrototypeGet(objects, address) as MappingObject;
       const from = request.offset + offset;
       // The whole length counts as used memory, which is why the map itself is no such view.
-      const view = kernel.MapViewOfFile(handle, FILE_MAP_COPY, high(from), low(from), length);
-      if (view === 0) fail("MapViewOfFile");
+      const { address: view, syscall, error } = views.mapView(handle, FILE_MAP_COPY, from, length);
+      if (view === 0) fail(syscall, error);
       return view;
     },
     // Windows refuses to truncate a mapped file, so no page of a mapping is lost before it is unmapped.
     mapZeros(): void {},
-    retire: undefined,
+    retire:
+      views.replace &&
+      ((address: number, length: number): void => {
+        views.replace?.(address, length);
+        closeObject(address);
+      }),
     flush,
     // FlushFileBuffers always waits: it ignores FILE_FLAG_OVERLAPPED.
     async flushAsync(address: number, length: number, descriptor: number): Promise<void> {

@@ -12,7 +12,8 @@ import type { Constants, ErrorFactory, Platform, Protection, ProtectionRequest }
 import { errorReader } from "./errors.ts";
 import { fileFunctions } from "./files.ts";
 import { KERNEL, type Kernel, SIGNATURES } from "./kernel.ts";
-import { FILE_MAP_COPY, FILE_MAP_READ, FILE_MAP_WRITE, MADV_WILLNEED, mappingFunctions } from "./mapping.ts";
+import { MADV_WILLNEED, mappingFunctions } from "./mapping.ts";
+import { FILE_MAP_COPY, FILE_MAP_READ, FILE_MAP_WRITE } from "./views.ts";
 
 /** Windows has no `PROT_*`, `MAP_*` and `MS_*`, and of the advices only the equivalent of one. */
 export const constants: Constants = { MADV_WILLNEED };
@@ -40,7 +41,7 @@ export function windowsPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
     mappingExtendsFile: true,
     hasRealDescriptors: false,
     protection,
-    ...mappingFunctions(ffi, kernel, handleOf, fail),
+    ...mappingFunctions(ffi, kernel, pageSize, handleOf, fail),
     ...files,
     view: (address, length) => ffi.view(address, length),
     ...memory,

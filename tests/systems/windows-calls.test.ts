@@ -54,7 +54,7 @@ const SUCCESS: Record<string, Behaviour> = {
 };
 
 /** A platform over functions that do as they are told, and what it called: name and arguments, strings as strings. */
-function recorded(behaviours: Record<string, Behaviour> = {}, withDescriptors = true) {
+function recorded(behaviours: Record<string, Behaviour> = {}, withDescriptors = true, withPlaceholders = false) {
   const calls: unknown[][] = [];
   const ffi: Ffi = {
     maxViewLength: 2 ** 40,
@@ -63,7 +63,11 @@ function recorded(behaviours: Record<string, Behaviour> = {}, withDescriptors = 
     view: (_address, length) => new ArrayBuffer(length),
     open: ((libraries: readonly string[], signatures: Signatures) => {
       const [library] = libraries;
-      assert.ok(["kernel32.dll", "ucrtbase.dll", process.execPath].includes(library as string), library);
+      assert.ok(
+        ["kernel32.dll", "kernelbase.dll", "ucrtbase.dll", process.execPath].includes(library as string),
+        library,
+      );
+      if (library === "kernelbase.dll" && !withPlaceholders) throw new Error("no such function");
       if (library === process.execPath && !withDescriptors) throw new Error("no such function");
       const functions = Object.entries(signatures).map(([name, { parameters }]) => [
         name,
@@ -272,7 +276,14 @@ function resizeCalls(descriptor: number, size: number, length: number, tagname?:
   const before = usePlatform(platform);
   try {
     const request = { descriptor, access: "default", prot: undefined, flags: undefined, tagname } as const;
-    const mapping = new Mapping({ ...request, length: size, offset: 0, trackDescriptor: true, guard: true });
+    const mapping = new Mapping({
+      ...request,
+      length: size,
+      offset: 0,
+      path: undefined,
+      trackDescriptor: true,
+      guard: true,
+    });
     calls.length = 0;
     mapping.resize(length, false);
     return calls.splice(0);
@@ -693,6 +704,49 @@ test("system errors have POSIX's names for Win32's numbers", () => {
     assert.equal([error.code, error.errno, error.syscall], [code, number, "UnmapViewOfFile"]);
     assert.match(error.message, new RegExp(`error ${number}`));
   }
+});
+
+const PLACE = 0x7ee0_0000_0000;
+
+test("map() maps into a placeholder, and retire() replaces the view by zeros without giving up the addresses", () => {
+  const { platform, calls } = recorded(
+    {
+      VirtualAlloc2: (_process, address) => (address === 0 ? PLACE : (address as number)),
+      MapViewOfFile3: () => PLACE,
+    },
+    true,
+    true,
+  );
+  const address = platform.map(requestFor(platform, -1, 5000));
+  // memoryapi.h and winnt.h: MEM_RESERVE 0x2000, MEM_RESERVE_PLACEHOLDER 0x40000, MEM_REPLACE_PLACEHOLDER 0x4000, PAGE_NOACCESS 1,
+  // PAGE_READWRITE 4. "A placeholder is completely replaced only if Size is its size": whole pages.
+  assert.equal(calls.splice(0).slice(1), [
+    ["VirtualAlloc2", -1, 0, 8192, 0x42000, 1, 0, 0],
+    ["MapViewOfFile3", OBJECT, -1, PLACE, 0, 5000, 0x4000, 4, 0, 0],
+    ["CloseHandle", OBJECT],
+  ]);
+  platform.retire?.(address, 5000, false);
+  // MEM_PRESERVE_PLACEHOLDER 2, MEM_COMMIT 0x1000.
+  assert.equal(calls.splice(0), [
+    ["UnmapViewOfFile2", -1, PLACE, 2],
+    ["VirtualAlloc2", -1, PLACE, 8192, 0x7000, 4, 0, 0],
+  ]);
+  platform.unmap(address, 5000);
+  // MEM_RELEASE 0x8000: "the dwSize parameter must be 0".
+  assert.equal(calls.splice(0), [["VirtualFree", PLACE, 0, 0x8000]]);
+});
+
+test("map() gives the placeholder back if the view is refused", () => {
+  const { platform, calls } = recorded({ VirtualAlloc2: () => PLACE, MapViewOfFile3: () => 0 }, true, true);
+  const error = thrown(() => platform.map(requestFor(platform, -1, 5000))) as MMapError;
+  assert.equal([error.code, error.syscall], ["EACCES", "MapViewOfFile3"]);
+  assert.equal(
+    calls.filter(([name]) => name === "VirtualFree" || name === "CloseHandle"),
+    [
+      ["VirtualFree", PLACE, 0, 0x8000],
+      ["CloseHandle", OBJECT],
+    ],
+  );
 });
 
 test.run();
