@@ -1,4 +1,5 @@
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { runInNewContext } from "node:vm";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap, type MMapOptions, type OpenOptions } from "../../lib/mod.ts";
@@ -350,6 +351,22 @@ test("open() refuses a guard that is not a boolean; guarded and faults throw aft
   mm.close();
   refuses("ERR_MMAP_CLOSED", () => mm.guarded);
   refuses("ERR_MMAP_CLOSED", () => mm.faults);
+});
+
+const UNMAPPABLE = "/sys/kernel/mm/transparent_hugepage/enabled";
+
+unless(!existsSync(UNMAPPABLE) && `this system has no ${UNMAPPABLE}`, test)(
+  "open() of a regular file that the system does not map says so",
+  () => {
+    refuses("ENODEV", () => MMap.open(UNMAPPABLE), "the file cannot be mapped", UNMAPPABLE);
+  },
+);
+
+test("an error shows a plain object of another realm as one of this realm", () => {
+  using mm = MMap.anonymous(1);
+  const message = (value: unknown) => thrown(() => mm.seek(value as number)).message;
+  assert.is(message(runInNewContext("({})")), message({}));
+  assert.is(message(runInNewContext("new (class Words {})()")), message(new (class Words {})()));
 });
 
 test.run();

@@ -62,7 +62,8 @@ posix("madvise() aligns its start to pages of the file when the map's offset is 
   using mm = MMap.open(path, { offset: 100 });
   mm.madvise(MADV_RANDOM);
   mm.madvise(MADV_RANDOM, PAGESIZE - 100, PAGESIZE);
-  refuses(RangeError, () => mm.madvise(MADV_RANDOM, PAGESIZE), "start", String(PAGESIZE));
+  const where = `got ${PAGESIZE}, at ${PAGESIZE + 100}`;
+  refuses(RangeError, () => mm.madvise(MADV_RANDOM, PAGESIZE), "start", String(PAGESIZE), where);
 });
 
 posix("madvise() refuses advice that the system lacks, or that makes a later access fatal", () => {

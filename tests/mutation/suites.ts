@@ -5,16 +5,25 @@
  * @module
  */
 
-/** The tests of the methods, without those that start many processes or search long texts. */
-const METHODS = [
-  ...["open", "constructor", "close", "read", "write", "lines", "index", "views", "move", "resize", "flush"],
-  ...["madvise", "residency", "errors", "inspect"],
-].map((name) => `api/${name}.test`);
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../helpers/runtimes.ts";
+
+/** Start many processes, or search long texts. */
+const SLOW = /^(search|processes|create|large)\./;
+
+/** The tests of the methods that are fast. */
+const METHODS = readdirSync(join(ROOT, "tests", "api"))
+  .filter((file) => file.endsWith(".test.ts") && !SLOW.test(file))
+  .map((file) => `api/${file}`);
 
 const SYSTEMS = ["systems/"];
 const REFUSED = ["safety/refused-calls", "safety/full-disk", "safety/sigbus-methods"];
 const CRASHES = ["safety/views-outlive", "safety/lies"];
 const BACKEND = ["units/backend", "units/import", "units/list", "units/constants"];
+
+/** The checks of arguments, and what they say. */
+const ARGUMENTS = ["units/validate", "api/errors", "api/mistakes", "api/realms", "api/inspect"];
 
 type Groups = readonly (readonly string[])[];
 
@@ -22,14 +31,15 @@ const GROUPS: readonly [files: RegExp, groups: Groups][] = [
   [/^lib\/search\/lines/, [["api/lines"], ["api/search"]]],
   [/^lib\/search\//, [["units/windowed"], ["api/search"]]],
   [/^lib\/slab/, [["units/slab", "api/lines", "api/read"]]],
-  [/^lib\/validate/, [["units/validate", "api/errors"], METHODS]],
+  [/^lib\/(validate|errors|explain|option)/, [ARGUMENTS, METHODS, SYSTEMS]],
   [/^lib\/(open|extend)\./, [["api/open", "api/create"], ["api/errors"], REFUSED]],
   [/^lib\/mapping\/retention/, [["safety/retention"], ["safety/views-outlive"]]],
   [/^lib\/finalizer/, [["api/close"], ["safety/collected"]]],
   [/^lib\/mapping\/(faults|region)/, [["safety/sigbus-methods"], METHODS, SYSTEMS, REFUSED, CRASHES]],
+  [/^lib\/mapping\/memory/, [METHODS, SYSTEMS, REFUSED, ["safety/collected"]]],
   [/^lib\/mapping\//, [METHODS, SYSTEMS, REFUSED, CRASHES]],
   [/^lib\//, [METHODS, [...SYSTEMS, "safety/sigbus-methods"]]],
-  [/^platform\/windows\//, [["systems/windows-calls"]]],
+  [/^platform\/windows\//, [["systems/windows-calls", "systems/windows-maps"]]],
   [/^platform\/memmem/, [["units/memmem"]]],
   [/^platform\/sigbus\/table/, [["units/sigbus-table", "safety/sigbus-methods"]]],
   [/^platform\/sigbus\//, [["units/sigbus-table", "safety/sigbus-methods"], ["safety/sigbus-handler"]]],
@@ -48,8 +58,14 @@ export function groupsOf(file: string): Groups {
   return GROUPS.find(([files]) => files.test(file))?.[1] ?? [];
 }
 
-/** The runtime that runs a file: the fastest, or the one that the file is for. */
-export function runtimeOf(file: string): string {
-  const own: Record<string, string> = { "ffi/koffi.ts": "node24", "ffi/node.ts": "node26-ffi", "ffi/deno.ts": "deno" };
-  return own[file] ?? "bun";
+/** The runtimes that run a file: the fastest, or those that the file is for. */
+export function runtimesOf(file: string): readonly string[] {
+  const own: Record<string, readonly string[]> = {
+    "ffi/koffi.ts": ["node24"],
+    "ffi/mod.ts": ["bun", "deno", "node24"],
+    "ffi/node.ts": ["node26-ffi"],
+    "ffi/deno.ts": ["deno"],
+    "ffi/bigint-calls.ts": ["bun", "deno"],
+  };
+  return own[file] ?? ["bun"];
 }

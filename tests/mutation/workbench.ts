@@ -10,7 +10,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { ROOT, RUNTIMES } from "../helpers/runtimes.ts";
 import type { Mutant } from "./mutants.ts";
-import { groupsOf, runtimeOf } from "./suites.ts";
+import { groupsOf, runtimesOf } from "./suites.ts";
 
 /** A mutant is stopped if its tests take too long, or too much memory. */
 export type Outcome = "killed" | "stopped" | "survived";
@@ -60,6 +60,13 @@ const LEAST_TIME = 5000;
 
 const KEPT = /^(lib|ffi|platform|tests|bench|examples|docs|README\.md|CHANGELOG\.md|.*\.json)$/;
 
+/** The runs of a file's tests: each group of words in each runtime. */
+function runsOf(file: string): { runtime: string; words: readonly string[]; key: string }[] {
+  return runtimesOf(file).flatMap((runtime) =>
+    groupsOf(file).map((words) => ({ runtime, words, key: `${runtime} ${words}` })),
+  );
+}
+
 export class Workbench {
   readonly #folder: string;
 
@@ -74,12 +81,11 @@ export class Workbench {
 
   /** Runs the tests of a file as it is; throws unless they pass. */
   async prepare(file: string): Promise<void> {
-    for (const words of groupsOf(file)) {
-      const key = `${runtimeOf(file)} ${words}`;
+    for (const { runtime, words, key } of runsOf(file)) {
       if (times.has(key)) continue;
       const began = Date.now();
-      const outcome = await this.#run(file, words, 10 * 60 * 1000);
-      if (outcome !== "survived") throw new Error(`the tests ${words} fail without a change (${outcome})`);
+      const outcome = await this.#run(runtime, words, 10 * 60 * 1000);
+      if (outcome !== "survived") throw new Error(`${runtime} fails ${words} without a change (${outcome})`);
       times.set(key, Date.now() - began);
     }
   }
@@ -91,9 +97,9 @@ export class Workbench {
     const unchanged = readFileSync(path);
     writeFileSync(path, mutant.source);
     try {
-      for (const words of groupsOf(file)) {
-        const limit = LEAST_TIME + PATIENCE * (times.get(`${runtimeOf(file)} ${words}`) as number);
-        const outcome = await this.#run(file, words, limit);
+      for (const { runtime, words, key } of runsOf(file)) {
+        const limit = LEAST_TIME + PATIENCE * (times.get(key) as number);
+        const outcome = await this.#run(runtime, words, limit);
         if (outcome !== "survived") return outcome;
       }
       return "survived";
@@ -102,8 +108,8 @@ export class Workbench {
     }
   }
 
-  #run(file: string, words: readonly string[], limit: number): Promise<Outcome> {
-    const { command, env } = RUNTIMES.find(({ name }) => name === runtimeOf(file)) as (typeof RUNTIMES)[number];
+  #run(runtime: string, words: readonly string[], limit: number): Promise<Outcome> {
+    const { command, env } = RUNTIMES.find(({ name }) => name === runtime) as (typeof RUNTIMES)[number];
     const [program, ...flags] = command as [string, ...string[]];
     // Not in the project: a program there would find its node_modules.
     const temporary = `${this.#folder}-tmp`;
@@ -117,7 +123,7 @@ export class Workbench {
         ...process.env,
         ...env,
         TMPDIR: temporary,
-        MMAP_TEST_RUNTIME: runtimeOf(file),
+        MMAP_TEST_RUNTIME: runtime,
         MMAP_TEST_BAIL: "1",
         MMAP_TEST_NO_MOUNTS: "1",
       },

@@ -161,6 +161,25 @@ guarded("resize() of a private map with replaced pages keeps its changes, and no
   mm.close();
 });
 
+guarded("close() with release retires memory whose views were handed out, guarded if the map was", () => {
+  for (const guard of [true, false]) {
+    const retired: [length: number, guarded: boolean][] = [];
+    const change = ({ retire }: Platform): Partial<Platform> => ({
+      retire: (address, length, isGuarded) => {
+        retired.push([length, isGuarded]);
+        retire?.(address, length, isGuarded);
+      },
+    });
+    withPlatform(change, () => {
+      const { mm } = mapped(2, { access: "write", guard });
+      mm.bytes[0] = 1;
+      mm.close({ release: true });
+      mapped(2, { access: "write", guard }).mm.close({ release: true });
+    });
+    assert.equal(retired, [[2 * PAGE, true]], `guard: ${guard}`);
+  }
+});
+
 guarded("at() names the first lost byte exactly, also with an odd offset", () => {
   const { mm, path } = mapped(10, { offset: 5 });
   truncateSync(path, 4 * PAGE);

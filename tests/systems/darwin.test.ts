@@ -104,6 +104,18 @@ const NAMED: Record<string, number> = {
   mremap: 4,
 };
 
+test("resize() within the mapped pages waits for no disk", () => {
+  const ffi = played(darwin, 20_000);
+  over(darwin.open, ffi, () => {
+    using mm = new MMap(9, 0, { access: "write" });
+    ffi.take();
+    mm.resize(20_001);
+    assert.not.ok(ffi.take().includes("fcntl(20, 51)"));
+    mm.resize(40_000);
+    assert.ok(ffi.take().includes("fcntl(20, 51)"));
+  });
+});
+
 test("no signature passes a variadic argument", () => {
   // Apple's document on its arm64 ABI: variadic arguments are passed on the stack, where others expect them in registers.
   for (const { open, stat } of [darwin, darwinIntel]) {
