@@ -24,6 +24,13 @@ test("read() reads to the end for undefined, null and negative counts", () => {
   }
 });
 
+test("read() of no bytes returns none, and the position stays", () => {
+  using mm = MMap.open(newFile("abcdefgh"));
+  mm.seek(3);
+  assert.equal([mm.read(0).length, mm.tell()], [0, 3]);
+  assert.is(text(mm.read(1)), "d");
+});
+
 test("read() returns a copy", () => {
   using mm = MMap.open(newFile("abcd"), { access: "write" });
   const copy = mm.read(2);

@@ -23,7 +23,7 @@ const CRASHES = ["safety/views-outlive", "safety/lies"];
 const BACKEND = ["units/backend", "units/import", "units/list", "units/constants"];
 
 /** The checks of arguments, and what they say. */
-const ARGUMENTS = ["units/validate", "api/errors", "api/mistakes", "api/realms", "api/inspect"];
+const ARGUMENTS = ["units/validate", "units/option-names", "api/errors", "api/mistakes", "api/realms", "api/inspect"];
 
 type Groups = readonly (readonly string[])[];
 

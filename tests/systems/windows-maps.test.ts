@@ -6,6 +6,7 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { FfiUnavailable } from "../../ffi/types.ts";
 import { MMap, type MMapError } from "../../lib/mod.ts";
 import { windowsPlatform } from "../../platform/windows/mod.ts";
 import { over, type Recorder, recorder } from "../helpers/recorder.ts";
@@ -73,6 +74,12 @@ function playedWindows(size: number): Windows {
     CloseHandle: () => 1,
     GetLastError: () => last,
   });
+  // A Windows before 10 1803, which has no placeholders: systems/windows-calls.test.ts has the calls of later ones.
+  const { open } = ffi;
+  ffi.open = (libraries, signatures) => {
+    if ("VirtualAlloc2" in signatures) throw new FfiUnavailable("no such function: VirtualAlloc2");
+    return open(libraries, signatures);
+  };
   const system: Windows = { ffi, size, views: new Set(), refused: undefined };
   return system;
 }
@@ -171,9 +178,29 @@ test("resize() on Windows of a file whose views are in use is refused, and chang
     calls(system);
     const error = thrown(() => mm.resize(5000)) as MMapError;
     assert.equal([error.code, error.syscall], ["EBUSY", "SetFileInformationByHandle"]);
-    assert.equal(calls(system), ["SetFileInformationByHandle"]);
+    // The view stays where it is.
+    assert.equal([...new Set(calls(system))], ["SetFileInformationByHandle"]);
     assert.equal([mm.length, system.size, [...system.views]], [9000, 9000, before]);
     assert.equal([bytes.length, mm.bytes === bytes], [9000, true]);
+  });
+});
+
+test("anonymous() on Windows maps memory of the paging file, which resize() copies", () => {
+  const system = playedWindows(0);
+  over(windowsPlatform, system.ffi, () => {
+    const mm = MMap.anonymous(5000);
+    assert.equal([mm.length, mm.size(), mm.fd, system.views.size], [5000, 5000, -1, 1]);
+    assert.equal(calls(system), ["CreateFileMappingW", "MapViewOfFile"]);
+    mm.resize(9000);
+    assert.equal([mm.length, mm.size(), system.views.size], [9000, 9000, 1]);
+    assert.equal(calls(system), ["CreateFileMappingW", "MapViewOfFile", "UnmapViewOfFile"]);
+    system.refused = "CreateFileMappingW";
+    const error = thrown(() => mm.resize(20_000)) as MMapError;
+    assert.equal([error.code, error.syscall, mm.length, system.views.size], ["EACCES", "CreateFileMappingW", 9000, 1]);
+    mm.close();
+    // The descriptor of no file is not closed.
+    assert.equal(calls(system).slice(-1), ["UnmapViewOfFile"]);
+    assert.is(system.views.size, 0);
   });
 });
 

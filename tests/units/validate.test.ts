@@ -1,7 +1,10 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { boolean, bound, byte, bytesOf, integer, oneOf, slice } from "../../lib/validate.ts";
-import { refuses, text } from "../helpers/support.ts";
+import { modeAdvice, pathOf } from "../../lib/options.ts";
+import { boolean, bound, byte, bytesOf, integer, oneOf, regExpOf, slice } from "../../lib/validate.ts";
+import { refuses, text, thrown } from "../helpers/support.ts";
 
 const test = suite("units/validate");
 
@@ -120,6 +123,67 @@ test("bytesOf() refuses what holds no bytes, and what was transferred away", () 
   for (const value of [array, view, array.buffer]) {
     refuses(TypeError, () => bytesOf("b", value), "b must not be detached");
   }
+});
+
+test("bytesOf() says what to do with a value that is no bytes", () => {
+  const advice = (value: unknown) => /; (.*)$/.exec(thrown(() => bytesOf("b", value)).message)?.[1];
+  assert.is(advice(/a/), "search() and matchAll() take a RegExp");
+  assert.is(advice(7), "Uint8Array.of() makes bytes of numbers, and writeByte() writes one");
+  assert.is(advice([7]), "Uint8Array.from() makes bytes of an array of numbers");
+  assert.is(advice(new SharedArrayBuffer(1)), "pass a Uint8Array over it");
+  for (const value of [null, undefined, true, 1n, {}, () => 1, new Date(0)]) assert.is(advice(value), undefined);
+});
+
+test("regExpOf() returns what the engine knows of a RegExp, and takes nothing else", () => {
+  assert.equal(regExpOf("p", /a.b/gi), { source: "a.b", flags: "gi" });
+  class Lying extends RegExp {
+    override get source(): string {
+      return "x";
+    }
+    override get flags(): string {
+      return "y";
+    }
+  }
+  assert.equal(regExpOf("p", new Lying("a", "m")), { source: "a", flags: "m" });
+  assert.is(thrown(() => regExpOf("p", "a")).message, 'p must be a RegExp: got "a"; find() takes a string');
+  for (const value of [undefined, null, 1, {}, Object.create(RegExp.prototype)]) {
+    assert.not.match(thrown(() => regExpOf("p", value)).message, /find\(\)/);
+  }
+});
+
+test("modeAdvice() says which access stands for a mode of node:fs", () => {
+  const accesses: [modes: string[], access: string][] = [
+    [["r"], '"read"'],
+    [["c"], '"copy"'],
+    [["r+", "w", "w+", "a", "a+", "wx", "wx+", "ax"], '"write"'],
+  ];
+  for (const [modes, access] of accesses) {
+    for (const mode of modes) assert.is(modeAdvice(mode), `; did you mean access: ${access}?`, mode);
+  }
+  for (const mode of ["", "rw", "x+r", 0, undefined, "read"]) assert.is(modeAdvice(mode), "", String(mode));
+});
+
+test("pathOf() takes strings and whatever has the properties of a file URL", () => {
+  assert.is(pathOf("a/b"), "a/b");
+  assert.is(pathOf(pathToFileURL(resolve("a b"))), resolve("a b"));
+  assert.is(pathOf({ href: pathToFileURL(resolve("c")).href, protocol: "file:" }), resolve("c"));
+  for (const value of [
+    { href: "file:///c" },
+    { protocol: "file:" },
+    {},
+    { href: 1, protocol: "file:" },
+    null,
+    undefined,
+  ]) {
+    refuses(TypeError, () => pathOf(value), "path must be a string or a file URL: got");
+  }
+  refuses(
+    TypeError,
+    () => pathOf(new URL("http://localhost/")),
+    "path must be a string or a file URL",
+    "http://localhost/",
+  );
+  refuses(TypeError, () => pathOf(3), "new MMap(fd, length) maps an open file by its descriptor");
 });
 
 test.run();
