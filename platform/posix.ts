@@ -198,6 +198,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     maxViewLength: ffi.maxViewLength,
     smallCopyLimit: ffi.smallCopyLimit,
     operationsKeepBuffers: ffi.operationsKeepBuffers,
+    canLeaveAddresses: true,
     canTruncateMappedFiles: true,
     mappingExtendsFile: false,
     hasRealDescriptors: true,

@@ -120,6 +120,8 @@ export interface Platform {
    * no operation is under way on a buffer that was garbage-collected.
    */
   readonly operationsKeepBuffers: boolean;
+  /** Whether pages of zeros that nobody accesses cost nothing but their addresses. */
+  readonly canLeaveAddresses: boolean;
   /** Whether a file can be truncated while it is mapped. If not, no map can lose pages. */
   readonly canTruncateMappedFiles: boolean;
   /** Whether a writable map that reaches past the end of its file extends the file. If not, that is an error. */

@@ -45,6 +45,12 @@ export function retireAll(system: Platform, regions: List<Region>): List<Region>
   return retired;
 }
 
+/** Replaces the pages of a retired region by zeros, which need no guard: nothing but its addresses is taken then. */
+export function leaveAddresses(system: Platform, { address, length, guard }: Region): void {
+  system.mapZeros(address, length);
+  guard?.release();
+}
+
 /** Runs `release` where no caller can handle an error: in a finalizer, or after the part of a call that may fail. */
 export function ignoreErrors(release: () => void): void {
   try {

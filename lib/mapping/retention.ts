@@ -9,24 +9,29 @@
  *    operations hold the memory but not the buffer, collection proves nothing: there it is kept until stage 2.
  * 2. Retired: when more is kept than the limits below allow, the oldest region's pages are replaced in place. That
  *    releases the file and the memory, while the address stays taken.
- * 3. Unmapped: when its buffers have been collected, or when `RETIRED_REGIONS` or `RETIRED_BYTES` more were retired.
+ * 3. Left: when `RETIRED_REGIONS` more were retired, only the addresses stay taken, for good: adjacent ones are one mapping of
+ *    zeros. When an eighth of the address space is taken in this way, a region is unmapped instead.
+ *
+ * A region that is kept or retired is unmapped when its buffers have been collected, where that proves something.
  *
  * @module
  */
 
 import { builtins } from "../../ffi/builtins.ts";
-import type { List } from "../../ffi/list.ts";
+import { List } from "../../ffi/list.ts";
 import {
   type ArrayBuffer,
   FinalizationRegistry,
   FinalizationRegistryPrototypeRegister,
+  MathMin,
+  Number,
   queueMicrotask,
   WeakMap,
   WeakMapPrototypeSet,
 } from "../../ffi/primordials.ts";
-import type { Platform } from "../../platform/types.ts";
+import type { Guard, Platform } from "../../platform/types.ts";
 import { anyDetached, canDetach, detachAll } from "./buffers.ts";
-import { ignoreErrors, type Region, retireAll, unmapAll } from "./region.ts";
+import { ignoreErrors, leaveAddresses, type Region, retireAll, unmapAll } from "./region.ts";
 
 /** The most regions that are kept, by the main thread and by each worker: those of a terminated worker stay for good. */
 export const KEPT_REGIONS = 1024;
@@ -38,11 +43,11 @@ export const KEPT_MEMORY = 256 * 1024 ** 2;
 /** The most bytes of shared file mappings that are kept. They cost address space, and the disk space of deleted files. */
 export const KEPT_FILE = 16 * 1024 ** 3;
 
-/** The most retired regions, which cost address space alone: adjacent ones are one mapping to the system. */
+/** The most retired regions. Each has an entry here, and one in the guard's table. */
 export const RETIRED_REGIONS = 16_384;
 
-/** The most bytes of retired regions: an eighth of the 128 TiB that a process can address on the usual systems. */
-export const RETIRED_BYTES = 16 * 1024 ** 4;
+/** The share of the addresses below a region that regions which were left may take. Systems map from the top down. */
+const LEFT_SHARE = 1 / 8;
 
 /** The memory of a map that ends, and what is known of it. */
 export interface Ending {
@@ -71,7 +76,7 @@ class Retained {
   older: Retained | undefined;
   newer: Retained | undefined;
 
-  constructor({ system, regions, inMemory }: Ending) {
+  constructor({ system, regions, inMemory }: Pick<Ending, "system" | "regions" | "inMemory">) {
     let bytes = 0;
     regions.each(({ length }) => {
       bytes += length;
@@ -120,6 +125,9 @@ class Queue {
 const kept = new Queue();
 const retired = new Queue();
 
+/** How many bytes of addresses were left. */
+let left = 0;
+
 /** How many regions this thread keeps; undefined before it keeps one. */
 let mostKept: number | undefined;
 
@@ -163,8 +171,13 @@ export function release(ending: Ending, retireNow: boolean): void {
     attachedCount++;
   }
   if (canDetach && system.operationsKeepBuffers && !retireNow) one.unregistered = buffers;
-  if (retireNow) retire(one);
-  else keep(one);
+  if (!retireNow) {
+    keep(one);
+    return;
+  }
+  const runs = new Runs();
+  runs.add(one);
+  runs.retire();
 }
 
 /** Leaves the memory of a map that nobody closed to the views that the user may still have. */
@@ -195,7 +208,9 @@ function keep(one: Retained): void {
     queueMicrotask(registerAll);
     registers = true;
   }
-  while (kept.oldest !== undefined && isTooMuch(one, kept.oldest)) retireOldest(kept.oldest);
+  // Many at once, because adjacent regions are replaced in one system call.
+  if (kept.count > mostKept) retireOldest(mostKept / 4);
+  while (kept.oldest !== undefined && isTooMuch(one, kept.oldest)) retireOldest(1);
 }
 
 /** Returns how many regions this thread may keep. A worker that ends retires them: nobody would be left to release them. */
@@ -208,18 +223,12 @@ function prepareThread(): number {
 
 /** Whether `oldest` must go for what is kept. What is newest is not retired for its file. */
 function isTooMuch(newest: Retained, oldest: Retained): boolean {
-  if (kept.count > (mostKept as number) || kept.memory > KEPT_MEMORY) return true;
-  return kept.file > KEPT_FILE && oldest !== newest;
+  return kept.memory > KEPT_MEMORY || (kept.file > KEPT_FILE && oldest !== newest);
 }
 
 /** Retires all that is kept: a system may refuse to truncate a file that is still mapped. */
 export function retireKept(): void {
-  while (kept.oldest !== undefined) retireOldest(kept.oldest);
-}
-
-function retireOldest(one: Retained): void {
-  kept.remove(one);
-  retire(one);
+  retireOldest(kept.count);
 }
 
 function registerAll(): void {
@@ -247,27 +256,100 @@ function detachLater(one: Retained, attached: List<ArrayBuffer>): void {
   if (!transferred) return;
   one.attached = undefined;
   one.queue?.remove(one);
+  // Its finalizer finds nothing to unmap: it knows nothing of the new owner.
+  one.regions = new List();
 }
 
-/** Stage 2, and stage 3 of those that are too many now. */
-function retire(one: Retained): void {
-  const { system, attached } = one;
-  one.unregistered = undefined;
-  ignoreErrors(() => {
-    one.regions = retireAll(system, one.regions);
-  });
-  if (attached !== undefined) {
-    // A buffer that can still be transferred away keeps its address for good.
+/** Stage 2 of the oldest regions. */
+function retireOldest(count: number): void {
+  const runs = new Runs();
+  for (let done = 0; done < count && kept.oldest !== undefined; done++) {
+    const one = kept.oldest;
+    kept.remove(one);
+    runs.add(one);
+  }
+  runs.retire();
+}
+
+/** Regions that are adjacent, and so can be replaced in one system call. */
+class Runs {
+  #system: Platform | undefined;
+  #address = 0;
+  #length = 0;
+  #guards = new List<Guard>();
+
+  add(one: Retained): void {
+    const { system, regions } = one;
+    one.unregistered = undefined;
+    if (one.attached !== undefined) attachedCount--;
     one.attached = undefined;
-    attachedCount--;
-    return;
+    if (!system.canLeaveAddresses) {
+      ignoreErrors(() => {
+        one.regions = retireAll(system, regions);
+      });
+      addRetired(one);
+      return;
+    }
+    // The finalizer finds nothing to unmap: the addresses stay taken.
+    one.regions = new List();
+    regions.each((region) => this.#addRegion(system, region));
   }
+
+  #addRegion(system: Platform, { address, length, guard }: Region): void {
+    const isBelow = address + length === this.#address;
+    const isAbove = address === this.#address + this.#length;
+    if (system !== this.#system || !(isBelow || isAbove)) {
+      this.retire();
+      this.#system = system;
+      this.#address = address;
+    }
+    if (isBelow) this.#address = address;
+    this.#length += length;
+    if (guard !== undefined) this.#guards.add(guard);
+  }
+
+  retire(): void {
+    const { platform: system, address, length, guards } = this.#take();
+    if (system === undefined) return;
+    ignoreErrors(() => {
+      const guard = system.guard?.(address, length);
+      system.retire?.(address, length, guard !== undefined);
+      guards.each((old) => old.release());
+      const regions = new List<Region>();
+      regions.add({ address, length, guard });
+      addRetired(new Retained({ system, regions, inMemory: false }));
+    });
+  }
+
+  #take() {
+    const taken = { platform: this.#system, address: this.#address, length: this.#length, guards: this.#guards };
+    this.#system = undefined;
+    this.#length = 0;
+    this.#guards = new List();
+    return taken;
+  }
+}
+
+/** Adds to the retired regions, and leaves those that are too many now. */
+function addRetired(one: Retained): void {
   retired.add(one);
-  for (let oldest = retired.oldest; oldest !== undefined; oldest = retired.oldest) {
-    if (retired.count <= RETIRED_REGIONS && retired.memory + retired.file <= RETIRED_BYTES) break;
-    retired.remove(oldest);
-    const { regions } = oldest;
-    // Where buffers cannot be detached, only their collection proves that nothing reads the address.
-    if (canDetach) ignoreErrors(() => unmapAll(system, regions));
-  }
+  const { oldest } = retired;
+  if (retired.count <= RETIRED_REGIONS || oldest === undefined) return;
+  retired.remove(oldest);
+  leave(oldest);
+}
+
+/** Stage 3. */
+function leave(one: Retained): void {
+  const { system, regions, bytes } = one;
+  let lowest = Number.POSITIVE_INFINITY;
+  regions.each(({ address }) => {
+    lowest = MathMin(lowest, address);
+  });
+  one.regions = new List();
+  if (system.canLeaveAddresses && left + bytes <= lowest * LEFT_SHARE) {
+    left += bytes;
+    ignoreErrors(() => regions.each((region) => leaveAddresses(system, region)));
+  } else if (canDetach) ignoreErrors(() => unmapAll(system, regions));
+  // Where buffers cannot be detached, they may still be read: their memory stays mapped.
 }

@@ -37,6 +37,8 @@ export function windowsPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
     maxViewLength: ffi.maxViewLength,
     smallCopyLimit: ffi.smallCopyLimit,
     operationsKeepBuffers: ffi.operationsKeepBuffers,
+    // Zeros count as used memory.
+    canLeaveAddresses: false,
     canTruncateMappedFiles: false,
     mappingExtendsFile: true,
     hasRealDescriptors: false,
