@@ -200,4 +200,48 @@ unless(!existsSync(RESULTS) && "the results are not here", test)(
   },
 );
 
+const measured = unless(!existsSync(RESULTS) && "the results are not here", test);
+
+/** The results of the last whole run of the benchmarks. */
+const readResults = (): Map<string, Outcome[]> =>
+  new Map(
+    Object.entries((JSON.parse(readFileSync(RESULTS, "utf8")) as { results: Record<string, Outcome[]> }).results),
+  );
+
+/** The rows of a document's tables that have a figure. */
+const rowsOf = (document: string): string[] => document.split("\n").filter((line) => /^\|.*\d/.test(line));
+
+measured("the results' ratios are those of their times", () => {
+  let ratios = 0;
+  for (const outcome of [...readResults().values()].flat()) {
+    if (!("value" in outcome) || outcome.unit !== "×" || outcome.ours === undefined || outcome.theirs === undefined)
+      continue;
+    // The value is the median of the ratios of several rounds, and the times are medians of their own.
+    const ratio = outcome.ours / outcome.theirs;
+    const differs = Math.max(outcome.value / ratio, ratio / outcome.value);
+    assert.ok(differs < 3, `${outcome.name}: ${outcome.value} where the times give ${ratio}`);
+    ratios++;
+  }
+  assert.ok(ratios > 100, `${ratios} ratios`);
+});
+
+measured("each row of the documents' figures follows the results", () => {
+  const changed = new Map(
+    [...readResults()].map(([runtime, outcomes]) => [
+      runtime,
+      outcomes.map((outcome) => ("value" in outcome ? { ...outcome, value: outcome.value * 7 } : outcome)),
+    ]),
+  );
+  for (const [file, written] of [
+    ["README.md", withSummary],
+    ["bench/README.md", withFigures],
+  ] as const) {
+    const document = readFileSync(join(ROOT, file), "utf8");
+    const [before, after] = [rowsOf(written(document, readResults())), rowsOf(written(document, changed))];
+    assert.is(after.length, before.length);
+    const table = after.filter((row, index) => row !== before[index]);
+    assert.ok(table.length >= (file === "README.md" ? 5 : 30), `${file}: ${table.length} rows changed`);
+  }
+});
+
 test.run();
