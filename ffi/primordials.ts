@@ -29,6 +29,7 @@ export const {
   Uint16Array,
   Uint32Array,
   WeakMap,
+  WeakRef,
 } = globalThis;
 
 export const { isInteger: NumberIsInteger, parseInt: NumberParseInt } = Number;
@@ -76,6 +77,10 @@ export const WeakMapPrototypeSet = uncurryThis(globalThis.WeakMap.prototype.set)
   value: V,
 ) => void;
 
+export const WeakRefPrototypeDeref = uncurryThis(globalThis.WeakRef.prototype.deref) as <T extends object>(
+  reference: globalThis.WeakRef<T>,
+) => T | undefined;
+
 /** To be called as a method, because an own property is faster than a call by `ReflectApply`. */
 export const { set: TypedArrayPrototypeSet } = globalThis.Uint8Array.prototype;
 
@@ -106,6 +111,9 @@ export const {
   keys: ObjectKeys,
   setPrototypeOf: ObjectSetPrototypeOf,
 } = globalThis.Object;
+
+/** The prototype of all iterators of the language, which has `map`, `take` and the other helpers if the engine does. */
+export const IteratorPrototype: object = ObjectGetPrototypeOf(ObjectGetPrototypeOf([].values()));
 
 /** The arguments of a getter that is called by `ReflectApply`. */
 export const NO_ARGUMENTS: never[] = [];

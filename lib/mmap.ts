@@ -21,6 +21,7 @@ import {
   Uint8Array,
 } from "../ffi/primordials.ts";
 import { brand } from "./brand.ts";
+import { CHUNK, chunks } from "./chunks.ts";
 import { MADV_REMOVE, SEEK_CUR, SEEK_END, SEEK_SET } from "./constants.ts";
 import { classNameOf, show } from "./errors.ts";
 import { explain } from "./explain.ts";
@@ -708,6 +709,39 @@ export class MMap implements Disposable, Iterable<number> {
   textLines(start?: number, end?: number, encoding = "utf-8"): IteratorObject<string, undefined> {
     const { from, to } = this.#range(start, end);
     return textLines(() => this.#mapping.memory, from, to, encoding);
+  }
+
+  /**
+   * Iterates over the bytes from `start` up to `end`, by the rules of slices, as views of `size` bytes each, without a copy.
+   * The last may be shorter. Works on maps of any size. The position does not move.
+   *
+   * Chunks that the program no longer references are garbage-collected, so walking a map of any size holds few of them.
+   * `close` and `resize` detach those that it references, and the next one is of the map as it is then. Chunks may share
+   * their `buffer`, like those of `view`.
+   *
+   * @param size The length of each chunk in bytes. By default 1 MiB.
+   * @param start Where the first starts, in bytes. By default 0.
+   * @param end Where the last ends, in bytes. By default the end of the map.
+   * @throws {RangeError} `size` is not positive, or is larger than the runtime's largest ArrayBuffer.
+   * @throws {TypeError} An argument is not an integer; the map is not readable.
+   * @throws {MMapError} While iterating: the file was truncated, and the chunk before had zeros in the place of lost bytes
+   * (`ERR_MMAP_TRUNCATED`); the map is closed (`ERR_MMAP_CLOSED`).
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   * import { createHash } from "node:crypto";
+   *
+   * using mm = MMap.open("data.bin", { create: true, length: 3_000_000 });
+   * const hash = createHash("sha256");
+   * for (const chunk of mm.chunks()) hash.update(chunk);
+   * console.log(hash.digest("hex"));
+   * ```
+   */
+  chunks(size: number = CHUNK, start?: number, end?: number): IteratorObject<Uint8Array<ArrayBuffer>, undefined> {
+    const { memory, from, to } = this.#range(start, end);
+    const length = integer("size", size, 1, memory.platform.maxViewLength);
+    return chunks(() => this.#mapping.memory, length, from, to);
   }
 
   /**

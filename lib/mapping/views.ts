@@ -18,6 +18,7 @@ import {
   MathMin,
   Uint8Array,
 } from "../../ffi/primordials.ts";
+import { ChunkBuffers } from "./chunk-buffers.ts";
 import type { Memory } from "./memory.ts";
 import type { Region } from "./region.ts";
 
@@ -26,10 +27,14 @@ const SMALLEST_CELL = 64 * 1024;
 
 export class Views {
   readonly #memory: Memory;
-  /** Every buffer that the user was given. Strong references: a collected buffer could not tell that it was transferred. */
-  buffers: List<ArrayBuffer> | undefined;
-  /** Whether the user has transferred one of them to a new owner, who has the memory for good. */
-  transferred = false;
+  /**
+   * Every buffer that the user was given, except for `chunks`. Strong references: a collected buffer could not tell that it
+   * was transferred.
+   */
+  #buffers: List<ArrayBuffer> | undefined;
+  #chunks: ChunkBuffers | undefined;
+  /** Whether a buffer that is no longer listed was transferred to a new owner. */
+  #transferred = false;
   /** What `mapPrivateView` made for them. */
   privateCopies: List<Region> | undefined;
   /** The buffers of `part`, by their range. */
@@ -38,6 +43,24 @@ export class Views {
 
   constructor(memory: Memory) {
     this.#memory = memory;
+  }
+
+  /**
+   * The buffers that the user may still have; undefined if there are none, and nothing in the runtime can be using the
+   * memory.
+   */
+  get buffers(): List<ArrayBuffer> | undefined {
+    if (this.#chunks === undefined) return this.#buffers;
+    const all = new List<ArrayBuffer>();
+    this.#buffers?.each((buffer) => all.add(buffer));
+    this.#chunks.addTo(all);
+    const mayBeInUse = this.transferred || !this.#memory.platform.operationsKeepBuffers;
+    return all.isEmpty && !mayBeInUse ? undefined : all;
+  }
+
+  /** Whether the user has transferred one that is no longer listed to a new owner, who has the memory for good. */
+  get transferred(): boolean {
+    return this.#transferred || this.#chunks?.transferred === true;
   }
 
   /** The whole map, without a copy; the same object each time. */
@@ -95,20 +118,32 @@ export class Views {
 
   /** Keeps a program that transfers buffer after buffer from filling the list. */
   #forgetTransferred(): void {
-    this.transferred = true;
+    this.#transferred = true;
     const attached = new List<ArrayBuffer>();
-    this.buffers?.each((buffer) => {
+    this.#buffers?.each((buffer) => {
       if (!isDetached(buffer)) attached.add(buffer);
     });
-    this.buffers = attached;
+    this.#buffers = attached;
+  }
+
+  /** A buffer for `chunks`, which is collected when the user drops it. */
+  chunk(start: number, length: number): ArrayBuffer {
+    this.#chunks ??= new ChunkBuffers();
+    const buffer = this.#show(start, length);
+    this.#chunks.add(buffer);
+    return buffer;
   }
 
   #create(start: number, length: number): ArrayBuffer {
-    this.#memory.checkRange(start, start + length);
-    const buffer = this.#memory.platform.view(this.#userAddress(start, length), length);
-    this.buffers ??= new List();
-    this.buffers.add(buffer);
+    const buffer = this.#show(start, length);
+    this.#buffers ??= new List();
+    this.#buffers.add(buffer);
     return buffer;
+  }
+
+  #show(start: number, length: number): ArrayBuffer {
+    this.#memory.checkRange(start, start + length);
+    return this.#memory.platform.view(this.#userAddress(start, length), length);
   }
 
   /** Where the user may see `length` bytes from `start` on: a stray write there does no harm. */

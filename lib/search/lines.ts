@@ -5,7 +5,7 @@
  */
 
 import { builtins } from "../../ffi/builtins.ts";
-import { ArrayBuffer, MathMin, Uint8Array } from "../../ffi/primordials.ts";
+import { ArrayBuffer, IteratorPrototype, MathMin, Uint8Array } from "../../ffi/primordials.ts";
 import type { Memory } from "../mapping/memory.ts";
 
 const NEWLINE = 10;
@@ -30,9 +30,6 @@ export function loaded(memoryOf: () => Pick<Memory, "load">, start: number, leng
 /** The sizes of the first and of the largest block, in bytes. A line that is kept keeps its whole block. */
 const FIRST_BLOCK = 1024;
 const BLOCK = 32 * 1024;
-
-/** The prototype of all iterators of the language, which has `map`, `take` and the other helpers if the engine does. */
-const ITERATOR = Object.getPrototypeOf(Object.getPrototypeOf([].values()));
 
 /** The lines between `start` and `end`, each with its newline. `memoryOf`: as for `matches`. */
 export function lines(
@@ -64,7 +61,7 @@ class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
   #done = false;
 
   static {
-    Object.setPrototypeOf(Lines.prototype, ITERATOR);
+    Object.setPrototypeOf(Lines.prototype, IteratorPrototype);
   }
 
   constructor(memoryOf: () => Memory, start: number, end: number) {

@@ -5,7 +5,7 @@
  */
 
 import { lengthOf } from "../../ffi/array-buffer.ts";
-import { MathMin, ObjectGetPrototypeOf, ObjectSetPrototypeOf, String, Uint8Array } from "../../ffi/primordials.ts";
+import { IteratorPrototype, MathMin, ObjectSetPrototypeOf, String, Uint8Array } from "../../ffi/primordials.ts";
 import type { Memory } from "../mapping/memory.ts";
 import { Decoder } from "./decoder.ts";
 import { BLOCK, copyBlock, mostBytes, textOf } from "./text.ts";
@@ -17,9 +17,6 @@ const CARRIAGE_RETURN = 13;
 
 // Captured at import time. They are given text, and no memory.
 const { charCodeAt, indexOf, slice } = String.prototype;
-
-/** The prototype of all iterators of the language, which has `map`, `take` and the other helpers if the engine does. */
-const ITERATOR = ObjectGetPrototypeOf(ObjectGetPrototypeOf([].values()));
 
 /**
  * The lines between `start` and `end`, without "\n" or "\r\n".
@@ -56,7 +53,7 @@ class TextLines implements IterableIterator<string> {
   #done = false;
 
   static {
-    ObjectSetPrototypeOf(TextLines.prototype, ITERATOR);
+    ObjectSetPrototypeOf(TextLines.prototype, IteratorPrototype);
   }
 
   constructor(memoryOf: () => Memory, start: number, end: number, encoding: unknown) {

@@ -1,0 +1,78 @@
+/**
+ * The ArrayBuffers that `chunks` has handed out. A walk over a large map makes many, so those that it has passed are held
+ * weakly.
+ *
+ * A buffer that was collected cannot tell that it was transferred before. So the newest are held strongly, and each is
+ * looked at once more before it is held weakly, and whenever the list is swept.
+ *
+ * @module
+ */
+
+import { isDetached } from "../../ffi/array-buffer.ts";
+import { List } from "../../ffi/list.ts";
+import { type ArrayBuffer, WeakRef, WeakRefPrototypeDeref } from "../../ffi/primordials.ts";
+
+/** How many are held strongly. */
+const STRONG = 8;
+
+/** A link in the queue of the newest buffers. */
+interface Recent {
+  readonly buffer: ArrayBuffer;
+  newer: Recent | undefined;
+}
+
+export class ChunkBuffers {
+  #oldest: Recent | undefined;
+  #newest: Recent | undefined;
+  #strong = 0;
+  #weak = new List<WeakRef<ArrayBuffer>>();
+  #weakCount = 0;
+  /** The weak references are swept when there are this many: twice as many as were left by the last sweep. */
+  #sweepAt = 2 * STRONG;
+  /** Whether one that is no longer held was transferred to a new owner. */
+  transferred = false;
+
+  add(buffer: ArrayBuffer): void {
+    const recent: Recent = { buffer, newer: undefined };
+    if (this.#newest === undefined) this.#oldest = recent;
+    else this.#newest.newer = recent;
+    this.#newest = recent;
+    this.#strong++;
+    while (this.#strong > STRONG) {
+      const { buffer: passed, newer } = this.#oldest as Recent;
+      this.#oldest = newer;
+      this.#strong--;
+      this.#addWeak(passed);
+    }
+    if (this.#weakCount >= this.#sweepAt) this.#sweep();
+  }
+
+  #addWeak(buffer: ArrayBuffer): void {
+    if (isDetached(buffer)) {
+      this.transferred = true;
+      return;
+    }
+    this.#weak.add(new WeakRef(buffer));
+    this.#weakCount++;
+  }
+
+  #sweep(): void {
+    const passed = this.#weak;
+    this.#weak = new List();
+    this.#weakCount = 0;
+    passed.each((reference) => {
+      const buffer = WeakRefPrototypeDeref(reference);
+      if (buffer !== undefined) this.#addWeak(buffer);
+    });
+    this.#sweepAt = 2 * (STRONG + this.#weakCount);
+  }
+
+  /** Adds to a list what the program may still have. */
+  addTo(list: List<ArrayBuffer>): void {
+    for (let recent = this.#oldest; recent !== undefined; recent = recent.newer) list.add(recent.buffer);
+    this.#weak.each((reference) => {
+      const buffer = WeakRefPrototypeDeref(reference);
+      if (buffer !== undefined) list.add(buffer);
+    });
+  }
+}
