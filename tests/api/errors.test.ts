@@ -362,6 +362,19 @@ unless(!existsSync(UNMAPPABLE) && `this system has no ${UNMAPPABLE}`, test)(
   },
 );
 
+test("options that are no object are named in the error", () => {
+  for (const [value, shown] of [
+    [null, "null"],
+    [1, "1"],
+    ["x", '"x"'],
+    [true, "true"],
+  ] as const) {
+    const { message } = thrown(() => MMap.anonymous(1, value as never));
+    assert.is(message, `options must be an object: got ${shown}`);
+  }
+  assert.match(thrown(() => MMap.anonymous(1, "write" as never)).message, /did you mean \{ access: "write" \}\?$/);
+});
+
 test("an error shows a plain object of another realm as one of this realm", () => {
   using mm = MMap.anonymous(1);
   const message = (value: unknown) => thrown(() => mm.seek(value as number)).message;

@@ -18,7 +18,7 @@ const METHODS = readdirSync(join(ROOT, "tests", "api"))
   .map((file) => `api/${file}`);
 
 const SYSTEMS = ["systems/"];
-const REFUSED = ["safety/refused-calls", "safety/full-disk", "safety/sigbus-methods"];
+const REFUSED = ["safety/refused-calls", "safety/resize-refused", "safety/full-disk", "safety/sigbus-methods"];
 const CRASHES = ["safety/views-outlive", "safety/lies"];
 const BACKEND = ["units/backend", "units/import", "units/list", "units/constants"];
 
@@ -33,6 +33,7 @@ const GROUPS: readonly [files: RegExp, groups: Groups][] = [
   [/^lib\/slab/, [["units/slab", "api/lines", "api/read"]]],
   [/^lib\/(validate|errors|explain|option)/, [ARGUMENTS, METHODS, SYSTEMS]],
   [/^lib\/(open|extend)\./, [["api/open", "api/create"], ["api/errors"], REFUSED]],
+  [/^lib\/platform/, [BACKEND, METHODS]],
   [/^lib\/mapping\/retention/, [["safety/retention"], ["safety/views-outlive"]]],
   [/^lib\/finalizer/, [["api/close"], ["safety/collected"]]],
   [/^lib\/mapping\/(faults|region)/, [["safety/sigbus-methods"], METHODS, SYSTEMS, REFUSED, CRASHES]],

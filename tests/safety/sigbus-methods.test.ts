@@ -65,6 +65,24 @@ guarded("find(), rfind(), search() and read() of the bytes before the lost pages
   mm.close();
 });
 
+guarded("readline(), lines() and readByte() throw at the first lost byte, and not before", () => {
+  const path = newFile(`${"x".repeat(63)}\n`.repeat((4 * PAGE) / 64));
+  using mm = MMap.open(path, { access: "write" });
+  assert.is(mm.readline().length, 64);
+  truncateSync(path, PAGE);
+  assert.is(mm.bytes[2 * PAGE], 0);
+  mm.seek(PAGE - 64);
+  assert.is(mm.readline().length, 64);
+  assert.is(mm.tell(), PAGE);
+  refuses(TRUNCATED, () => mm.readline());
+  refuses(TRUNCATED, () => mm.readByte());
+  assert.is(mm.tell(), PAGE);
+  mm.seek(PAGE - 1);
+  assert.is(mm.readByte(), 10);
+  assert.is(mm.lines(PAGE - 64, PAGE).next().value?.length, 64);
+  refuses(TRUNCATED, () => mm.lines(PAGE).next());
+});
+
 guarded("move() throws if its source or its destination is lost", () => {
   const { mm, path } = mapped(4);
   truncateSync(path, PAGE);
