@@ -7,51 +7,50 @@
  * @module
  */
 
-export const {
-  ArrayBuffer,
-  BigInt,
-  BigInt64Array,
-  BigUint64Array,
-  DataView,
-  FinalizationRegistry,
-  Float32Array,
-  Float64Array,
-  Int8Array,
-  Int16Array,
-  Int32Array,
-  Map,
-  Number,
-  queueMicrotask,
-  SharedArrayBuffer,
-  String,
-  Uint8Array,
-  Uint8ClampedArray,
-  Uint16Array,
-  Uint32Array,
-  WeakMap,
-  WeakRef,
-} = globalThis;
+export const Array: typeof globalThis.Array = globalThis.Array;
+export const ArrayBuffer: typeof globalThis.ArrayBuffer = globalThis.ArrayBuffer;
+export const BigInt: typeof globalThis.BigInt = globalThis.BigInt;
+export const BigInt64Array: typeof globalThis.BigInt64Array = globalThis.BigInt64Array;
+export const BigUint64Array: typeof globalThis.BigUint64Array = globalThis.BigUint64Array;
+export const DataView: typeof globalThis.DataView = globalThis.DataView;
+export const FinalizationRegistry: typeof globalThis.FinalizationRegistry = globalThis.FinalizationRegistry;
+export const Float32Array: typeof globalThis.Float32Array = globalThis.Float32Array;
+export const Float64Array: typeof globalThis.Float64Array = globalThis.Float64Array;
+export const Int8Array: typeof globalThis.Int8Array = globalThis.Int8Array;
+export const Int16Array: typeof globalThis.Int16Array = globalThis.Int16Array;
+export const Int32Array: typeof globalThis.Int32Array = globalThis.Int32Array;
+export const Map: typeof globalThis.Map = globalThis.Map;
+export const Number: typeof globalThis.Number = globalThis.Number;
+export const Object: typeof globalThis.Object = globalThis.Object;
+export const queueMicrotask: typeof globalThis.queueMicrotask = globalThis.queueMicrotask;
+export const SharedArrayBuffer: typeof globalThis.SharedArrayBuffer = globalThis.SharedArrayBuffer;
+export const String: typeof globalThis.String = globalThis.String;
+export const Uint8Array: typeof globalThis.Uint8Array = globalThis.Uint8Array;
+export const Uint8ClampedArray: typeof globalThis.Uint8ClampedArray = globalThis.Uint8ClampedArray;
+export const Uint16Array: typeof globalThis.Uint16Array = globalThis.Uint16Array;
+export const Uint32Array: typeof globalThis.Uint32Array = globalThis.Uint32Array;
+export const WeakMap: typeof globalThis.WeakMap = globalThis.WeakMap;
+export const WeakRef: typeof globalThis.WeakRef = globalThis.WeakRef;
 
-export const { isInteger: NumberIsInteger, parseInt: NumberParseInt } = Number;
+export const NumberIsInteger: typeof globalThis.Number.isInteger = globalThis.Number.isInteger;
+export const NumberParseInt: typeof globalThis.Number.parseInt = globalThis.Number.parseInt;
 
-export const {
-  ceil: MathCeil,
-  clz32: MathClz32,
-  floor: MathFloor,
-  log2: MathLog2,
-  max: MathMax,
-  min: MathMin,
-} = globalThis.Math;
+export const MathCeil: typeof globalThis.Math.ceil = globalThis.Math.ceil;
+export const MathClz32: typeof globalThis.Math.clz32 = globalThis.Math.clz32;
+export const MathFloor: typeof globalThis.Math.floor = globalThis.Math.floor;
+export const MathLog2: typeof globalThis.Math.log2 = globalThis.Math.log2;
+export const MathMax: typeof globalThis.Math.max = globalThis.Math.max;
+export const MathMin: typeof globalThis.Math.min = globalThis.Math.min;
 
-export const {
-  add: AtomicsAdd,
-  compareExchange: AtomicsCompareExchange,
-  load: AtomicsLoad,
-  store: AtomicsStore,
-  wait: AtomicsWait,
-} = globalThis.Atomics;
+export const AtomicsAdd: typeof globalThis.Atomics.add = globalThis.Atomics.add;
+export const AtomicsCompareExchange: typeof globalThis.Atomics.compareExchange = globalThis.Atomics.compareExchange;
+export const AtomicsLoad: typeof globalThis.Atomics.load = globalThis.Atomics.load;
+export const AtomicsStore: typeof globalThis.Atomics.store = globalThis.Atomics.store;
+export const AtomicsWait: typeof globalThis.Atomics.wait = globalThis.Atomics.wait;
 
-export const { apply: ReflectApply, get: ReflectGet, set: ReflectSet } = globalThis.Reflect;
+export const ReflectApply: typeof globalThis.Reflect.apply = globalThis.Reflect.apply;
+export const ReflectGet: typeof globalThis.Reflect.get = globalThis.Reflect.get;
+export const ReflectSet: typeof globalThis.Reflect.set = globalThis.Reflect.set;
 
 const { bind, call } = globalThis.Function.prototype;
 
@@ -60,7 +59,7 @@ const uncurryThis = bind.bind(call) as <This, Arguments extends unknown[], Resul
   method: (this: This, ...values: Arguments) => Result,
 ) => (self: This, ...values: Arguments) => Result;
 
-export const { isArray: ArrayIsArray } = globalThis.Array;
+export const ArrayIsArray: typeof globalThis.Array.isArray = globalThis.Array.isArray;
 export const FunctionPrototypeToString = uncurryThis(globalThis.Function.prototype.toString);
 export const ArrayPrototypeIncludes = uncurryThis(globalThis.Array.prototype.includes);
 
@@ -97,20 +96,19 @@ export const MapPrototypeSet = uncurryThis(mapPrototype.set) as <K, V>(
 ) => void;
 
 export const RegExpPrototypeExec = uncurryThis(globalThis.RegExp.prototype.exec);
-export const { fromCharCode: StringFromCharCode } = String;
+export const StringFromCharCode: typeof String.fromCharCode = String.fromCharCode;
 export const StringPrototypeCharCodeAt = uncurryThis(globalThis.String.prototype.charCodeAt);
 export const StringPrototypeIndexOf = uncurryThis(globalThis.String.prototype.indexOf);
 export const StringPrototypeSlice = uncurryThis(globalThis.String.prototype.slice);
 export const StringPrototypeIncludes = uncurryThis(globalThis.String.prototype.includes);
 export const StringPrototypeStartsWith = uncurryThis(globalThis.String.prototype.startsWith);
 
-export const {
-  defineProperty: ObjectDefineProperty,
-  getOwnPropertyDescriptor: ObjectGetOwnPropertyDescriptor,
-  getPrototypeOf: ObjectGetPrototypeOf,
-  keys: ObjectKeys,
-  setPrototypeOf: ObjectSetPrototypeOf,
-} = globalThis.Object;
+export const ObjectDefineProperty: typeof globalThis.Object.defineProperty = globalThis.Object.defineProperty;
+export const ObjectGetOwnPropertyDescriptor: typeof globalThis.Object.getOwnPropertyDescriptor =
+  globalThis.Object.getOwnPropertyDescriptor;
+export const ObjectGetPrototypeOf: typeof globalThis.Object.getPrototypeOf = globalThis.Object.getPrototypeOf;
+export const ObjectKeys: typeof globalThis.Object.keys = globalThis.Object.keys;
+export const ObjectSetPrototypeOf: typeof globalThis.Object.setPrototypeOf = globalThis.Object.setPrototypeOf;
 
 /** The prototype of all iterators of the language, which has `map`, `take` and the other helpers if the engine does. */
 export const IteratorPrototype: object = ObjectGetPrototypeOf(ObjectGetPrototypeOf([].values()));

@@ -13,9 +13,9 @@
 
 import { ensureStackSpace } from "../../ffi/primordials.ts";
 import type { Protection, Remapping } from "../../platform/types.ts";
-import { MADV_DONTNEED, MADV_DONTNEED_LOCKED, MADV_REMOVE } from "../constants.ts";
 import { closedError, isMakingError, truncatedError } from "../errors.ts";
 import { blockAllocator } from "../platform.ts";
+import { advise } from "./advice.ts";
 import { Backing, type MappingRequest, type OpenedDescriptor } from "./backing.ts";
 import { anyDetached } from "./buffers.ts";
 import { Memory } from "./memory.ts";
@@ -156,40 +156,10 @@ export class Mapping {
   }
 
   /** @throws {RangeError} `start` is not where a page begins. */
-  advise(advice: number, start: number, length: number): void {
+  advise(option: number, start: number, length: number): void {
     const { memory } = this;
-    memory.checkRange(start, start + length);
-    const { pageSize } = memory.platform;
-    const address = memory.start + start;
-    const lead = address % pageSize;
-    // The first byte of a map with an odd offset lies within a page, all of which belongs to this mapping.
-    if (lead !== 0 && start !== 0) {
-      throw new RangeError(
-        `start must be at a multiple of PAGESIZE (${pageSize}) in the file: got ${start}, at ${this.offset + start}`,
-      );
-    }
-    if (advice === MADV_REMOVE) this.#checkRemoval(memory, start, length);
-    if (this.#backing.hasHugePages && releasesPages(advice)) {
-      throw new RangeError(
-        "option must not release huge pages: another map could take the last one, and reading this one would kill the process",
-      );
-    }
-    memory.platform.advise(address - lead, length + lead, advice);
+    advise(this.#backing, memory, option, start, length);
     this.#advised ||= start !== 0 || length < memory.length;
-  }
-
-  /** MADV_REMOVE zeroes whole pages of the file, so a part of a page that is not the map's must not be among them. */
-  #checkRemoval(memory: Memory, start: number, length: number): void {
-    const backing = this.#backing;
-    const { pageSize } = memory.platform;
-    const from = memory.offset + start;
-    const to = from + length;
-    if (backing.anonymous || backing.descriptor === -1) return;
-    if (from % pageSize === 0 && (to % pageSize === 0 || to >= backing.status().size)) return;
-    throw new RangeError(
-      `start and length must cover whole pages of ${pageSize} bytes in the file for MADV_REMOVE: got ${start} and ${length}, ` +
-        `which are ${from} to ${to}`,
-    );
   }
 
   lock(start: number, length: number): void {
@@ -417,9 +387,4 @@ export class Mapping {
     ignoreErrors(() => this.#backing.close());
     memory.releaseWhenCollected(this.#backing.isInMemory);
   }
-}
-
-/** Whether advice gives pages back to where they came from. */
-function releasesPages(advice: number): boolean {
-  return advice === MADV_REMOVE || advice === MADV_DONTNEED || advice === MADV_DONTNEED_LOCKED;
 }

@@ -5,7 +5,7 @@
  */
 
 import { builtins } from "../../ffi/builtins.ts";
-import { ArrayBuffer, IteratorPrototype, MathMin, Uint8Array } from "../../ffi/primordials.ts";
+import { ArrayBuffer, IteratorPrototype, MathMin, Object, Uint8Array } from "../../ffi/primordials.ts";
 import type { Memory } from "../mapping/memory.ts";
 
 const NEWLINE = 10;

@@ -6,7 +6,17 @@
 
 import { lengthOf } from "../../ffi/array-buffer.ts";
 import { builtins } from "../../ffi/builtins.ts";
-import { MathCeil, MathMax, MathMin, RegExpPrototypeExec, Uint8Array } from "../../ffi/primordials.ts";
+import {
+  type Array,
+  type ArrayBuffer,
+  MathCeil,
+  MathMax,
+  MathMin,
+  Number,
+  Object,
+  RegExpPrototypeExec,
+  Uint8Array,
+} from "../../ffi/primordials.ts";
 import type { Memory } from "../mapping/memory.ts";
 import { shortArray } from "../slab.ts";
 import { loaded } from "./lines.ts";
