@@ -69,7 +69,7 @@ export function closedError(): MMapError {
 /** The error for pages that the file no longer has. `gone` describes the lost range. */
 export function truncatedError(gone: string): MMapError {
   return new MMapError(
-    `the file shrank under the map, or its disk is full or fails: ${gone}; resize the map, or make a new one`,
+    `the file shrank under the map, or its disk is full or fails: ${gone}; remap() or resize() the map, or make a new one`,
     {
       code: "ERR_MMAP_TRUNCATED",
     },

@@ -716,7 +716,7 @@ export class MMap implements Disposable, Iterable<number> {
    * The last may be shorter. Works on maps of any size. The position does not move.
    *
    * Chunks that the program no longer references are garbage-collected, so walking a map of any size holds few of them.
-   * `close` and `resize` detach those that it references, and the next one is of the map as it is then. Chunks may share
+   * `close`, `resize` and `remap` detach those that it references, and the next one is of the map as it is then. Chunks may share
    * their `buffer`, like those of `view`.
    *
    * @param size The length of each chunk in bytes. By default 1 MiB.
@@ -1019,11 +1019,47 @@ export class MMap implements Disposable, Iterable<number> {
     boolean("reserve", reserve);
     this.#checkOpen();
     if (this.#access === "read" || this.#access === "copy") {
-      throw new TypeError(`a map with access "${this.#access}" cannot be resized: only "write" and "default" can`);
+      throw new TypeError(
+        `a map with access "${this.#access}" cannot be resized: only "write" and "default" can; ` +
+          "remap() maps a file that others have changed",
+      );
     }
     this.#writable();
     this.#mapping.resize(length, reserve);
     this.#position = MathMin(this.#position, length);
+  }
+
+  /**
+   * Maps the file as it is now: to its end, or `length` bytes of it. Use it when others have extended, truncated or rewritten
+   * the file, whatever the map's `access` is. The file is never changed. `faults` is 0 again.
+   *
+   * Detaches every view; `bytes` is a new array afterwards. A position past the new end moves to the new end. A map whose
+   * writes do not reach the file (`access: "copy"`) keeps its contents up to the shorter length, changes included, and
+   * shows the file after that; this takes memory for all of the map.
+   *
+   * @param length The number of bytes to map. By default, and for 0, up to the end of the file.
+   * @throws {RangeError} The file is shorter than `offset` and `length`; the map is unchanged.
+   * @throws {TypeError} The map is anonymous, or was created with `trackfd: false`; `length` is not an integer.
+   * @throws {MMapError} A system call failed; the map is unchanged.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   * import { appendFileSync, writeFileSync } from "node:fs";
+   *
+   * writeFileSync("events.log", "one\n");
+   * using mm = MMap.open("events.log");
+   * appendFileSync("events.log", "two\n");
+   * mm.remap();
+   * console.log(mm.text(4)); // two
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man2/mmap.2.html
+   */
+  remap(length?: number): void {
+    const wanted = length === undefined ? 0 : integer("length", length, 0, MAX_INTEGER - this.#mapping.offset);
+    this.#mapping.remap(wanted);
+    this.#position = MathMin(this.#position, this.#mapping.memory.length);
   }
 
   /**

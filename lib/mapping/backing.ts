@@ -5,7 +5,7 @@
  */
 
 import { builtins } from "../../ffi/builtins.ts";
-import { MathCeil } from "../../ffi/primordials.ts";
+import { MathCeil, MathMax } from "../../ffi/primordials.ts";
 import {
   type FileStatus,
   isUnbacked,
@@ -191,6 +191,20 @@ export class Backing {
       );
     }
     return length;
+  }
+
+  /** The length of a map of `wanted` bytes of the file as it is now; for 0, up to its end. */
+  presentLength(wanted: number): number {
+    if (this.anonymous)
+      throw new TypeError("remap() needs a file, and the map is anonymous: resize() changes its length");
+    this.requireTracked("remap()");
+    const { regular, size } = this.status();
+    const left = size - this.offset;
+    if (!regular) return wanted === 0 ? this.#refuseUnsized(this.#descriptor, "the file") : wanted;
+    if (left >= wanted) return wanted === 0 ? left : wanted;
+    throw new RangeError(
+      `length must be at most ${MathMax(0, left)}, what the file has from offset ${this.offset} now: got ${wanted}`,
+    );
   }
 
   /** @throws {MMapError} The file has no size, like those of /proc, and cannot be mapped. */

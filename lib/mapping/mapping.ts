@@ -21,7 +21,7 @@ import { anyDetached } from "./buffers.ts";
 import { Memory } from "./memory.ts";
 import { ignoreErrors, type Region, unmap } from "./region.ts";
 import * as resident from "./residency.ts";
-import { clearTail, copyToNewRegion, type Resize, withLongerFile } from "./resize.ts";
+import { clearTail, copyToNewRegion, mapPresent, type Resize, withLongerFile } from "./resize.ts";
 import { retireKept } from "./retention.ts";
 
 /** A mapping on its way to reserved addresses. */
@@ -196,6 +196,27 @@ export class Mapping {
     }
   }
 
+  /** Maps the file as it is now: `length` bytes of it, or for 0 all. Detaches every view, and never changes the file. */
+  remap(length: number): void {
+    const { memory } = this;
+    ensureStackSpace();
+    this.#resizing = true;
+    try {
+      this.#remap(memory, length);
+    } finally {
+      this.#resizing = false;
+    }
+  }
+
+  #remap(old: Memory, wanted: number): void {
+    const backing = this.#backing;
+    const length = backing.presentLength(wanted);
+    const next = mapPresent(backing, old, length);
+    this.#memory = new Memory(backing, next, length, this.#hasUnreportedFaults(old));
+    this.#advised = false;
+    this.#releaseOld(old, next);
+  }
+
   #resize(old: Memory, length: number, reserve: boolean): void {
     const backing = this.#backing;
     const { platform } = backing;
@@ -301,13 +322,18 @@ export class Mapping {
 
   #resizeBeside(old: Memory, resize: Resize): void {
     const backing = this.#backing;
-    const { length: oldLength, region, platform, views } = old;
+    const { length: oldLength, region } = old;
     const next = copyToNewRegion(backing, old, resize);
     const memory = new Memory(backing, next, resize.length, this.#hasUnreportedFaults(old));
     // Anonymous memory that grows has its zeros already.
     if (resize.length < oldLength || !backing.anonymous) clearTail(backing, memory, region);
     this.#memory = memory;
-    // The resize is done: from here on, a refusal leaves memory mapped, and nothing else.
+    this.#releaseOld(old, next);
+  }
+
+  /** Releases memory that another region has replaced. Nothing throws any more: a refusal leaves memory mapped. */
+  #releaseOld(old: Memory, next: Region): void {
+    const { region, platform, views } = old;
     let retires = false;
     if (views.buffers !== undefined && next.length < region.length) {
       // If the user has seen the old pages, they stay mapped. An access to those that the file no longer has would be fatal.
@@ -318,7 +344,7 @@ export class Mapping {
         retires = true;
       }
     }
-    ignoreErrors(() => old.release(backing.isInMemory, retires));
+    ignoreErrors(() => old.release(this.#backing.isInMemory, retires));
   }
 
   /** On systems that refuse to truncate a mapped file (Windows): unmaps, truncates, maps again. */

@@ -8,7 +8,7 @@ import { MathMin, Uint8Array } from "../../ffi/primordials.ts";
 import type { Platform } from "../../platform/types.ts";
 import type { Backing } from "./backing.ts";
 import type { Memory } from "./memory.ts";
-import { ignoreErrors, type Region, unmap } from "./region.ts";
+import { EMPTY_REGION, ignoreErrors, type Region, unmap } from "./region.ts";
 
 /** A resize of a map, in terms of its file. */
 export interface Resize {
@@ -48,6 +48,23 @@ export function copyToNewRegion(backing: Backing, memory: Memory, resize: Resize
     // SAFETY: both regions have at least `count` bytes, and the old one is unmapped by our caller only.
     if (backing.isUnbacked) backing.platform.move(next.address, memory.region.address, count);
     if (end < sizeBefore) backing.truncate(end);
+  } catch (error) {
+    unmap(backing.platform, next);
+    throw error;
+  }
+  return next;
+}
+
+/** Maps `length` bytes of the file as it is, beside the old region. Private changes are carried over. */
+export function mapPresent(backing: Backing, memory: Memory, length: number): Region {
+  if (length === 0) return EMPTY_REGION;
+  backing.releaseName(memory.region, length);
+  const next = backing.mapRegion(length);
+  const kept = MathMin(length, memory.faults.intact());
+  if (!backing.isUnbacked || kept === 0) return next;
+  try {
+    // SAFETY: both regions have at least as many bytes, and the old one is unmapped by our caller only.
+    backing.platform.move(next.address, memory.region.address, backing.pageOffset + kept);
   } catch (error) {
     unmap(backing.platform, next);
     throw error;

@@ -1,4 +1,15 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
@@ -9,6 +20,7 @@ import type { Outcome } from "../../bench/report.ts";
 import { MMap } from "../../lib/mod.ts";
 import { ROOT } from "../helpers/runtimes.ts";
 import {
+  commandFor,
   EMULATED,
   type Ended,
   LIBRARY,
@@ -71,6 +83,40 @@ unless(
   const printed = printedByExample("parent-and-child.ts");
   assert.is(printed, "child reads: Hello world!\nfile: from the child\nmemory: Hello parent");
 });
+
+unless(WINDOWS && "Windows neither truncates nor renames a file that is mapped", test)(
+  "examples/follow.ts follows a log that grows, is truncated in place, and is rotated by rename",
+  async () => {
+    const path = newFile("one\n");
+    const { program, args, env } = commandFor(join(ROOT, "examples", "follow.ts"), { args: [path, "5"] });
+    const child = spawn(program, args, { cwd: ROOT, env, stdio: ["ignore", "pipe", "inherit"] });
+    let output = "";
+    const printed = async (expected: string) => {
+      while (output !== expected) {
+        assert.ok(expected.startsWith(output), output);
+        const [chunk] = await once(child.stdout, "data");
+        output += String(chunk);
+      }
+    };
+    try {
+      await printed("one\n");
+      appendFileSync(path, "zwö");
+      appendFileSync(path, "lf\nthree\nhalf of a line");
+      await printed("one\nzwölf\nthree\n");
+      truncateSync(path, 0);
+      writeFileSync(path, "new\n");
+      await printed("one\nzwölf\nthree\nnew\n");
+      appendFileSync(path, "last\n");
+      renameSync(path, `${path}.1`);
+      writeFileSync(path, "first of the next\n");
+      await printed("one\nzwölf\nthree\nnew\nlast\nfirst of the next\n");
+      appendFileSync(path, "second\n");
+      await printed("one\nzwölf\nthree\nnew\nlast\nfirst of the next\nsecond\n");
+    } finally {
+      child.kill();
+    }
+  },
+);
 
 /** Fenced code that imports the library, in a Markdown file or in doc comments. */
 function programsIn(file: string): { file: string; line: number; source: string }[] {

@@ -109,10 +109,16 @@ mounted("flush(), write() and close() report writes to a full disk, which the pr
     const [flush, faults, write, close] = printed.split("\n");
     const at = 64 * PAGESIZE;
     const told = "ERR_MMAP_TRUNCATED: the file shrank under the map, or its disk is full or fails:";
-    assert.is(flush, `${told} the bytes from index ${at} on may be gone; resize the map, or make a new one`);
+    assert.is(
+      flush,
+      `${told} the bytes from index ${at} on may be gone; remap() or resize() the map, or make a new one`,
+    );
     assert.is(faults, "36 100");
     assert.is(write, flush);
-    assert.is(close, `${told} writes may be lost, and the map is closed; resize the map, or make a new one`);
+    assert.is(
+      close,
+      `${told} writes may be lost, and the map is closed; remap() or resize() the map, or make a new one`,
+    );
     assert.equal(readFileSync(join(folder, "file")).subarray(0, at), Buffer.alloc(at, 98));
   });
 });
