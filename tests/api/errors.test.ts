@@ -362,6 +362,11 @@ unless(!existsSync(UNMAPPABLE) && `this system has no ${UNMAPPABLE}`, test)(
   },
 );
 
+test("an error has advice about the descriptor's mode only where access was denied", () => {
+  const { message } = thrown(() => MMap.anonymous(2 ** 52));
+  assert.not.match(message, /"r\+"|"read"/);
+});
+
 test("options that are no object are named in the error", () => {
   for (const [value, shown] of [
     [null, "null"],

@@ -29,7 +29,8 @@ type Groups = readonly (readonly string[])[];
 
 const GROUPS: readonly [files: RegExp, groups: Groups][] = [
   [/^lib\/search\/lines/, [["api/lines"], ["api/search"]]],
-  [/^lib\/search\//, [["units/windowed"], ["api/search"]]],
+  [/^lib\/search\//, [["units/windowed", "api/find"], ["api/search"]]],
+  [/^lib\/text\//, [["api/text"], ["api/lines"]]],
   [/^lib\/slab/, [["units/slab", "api/lines", "api/read"]]],
   [/^lib\/(validate|errors|explain|option)/, [ARGUMENTS, METHODS, SYSTEMS]],
   [/^lib\/(open|extend)\./, [["api/open", "api/create"], ["api/errors"], REFUSED]],
@@ -41,6 +42,7 @@ const GROUPS: readonly [files: RegExp, groups: Groups][] = [
   [/^lib\/mapping\//, [METHODS, SYSTEMS, REFUSED, CRASHES]],
   [/^lib\//, [METHODS, [...SYSTEMS, "safety/sigbus-methods"]]],
   [/^platform\/windows\//, [["systems/windows-calls", "systems/windows-maps"]]],
+  [/^platform\/file-lock/, [["api/create"]]],
   [/^platform\/memmem/, [["units/memmem"]]],
   [/^platform\/sigbus\/table/, [["units/sigbus-table", "safety/sigbus-methods"]]],
   [/^platform\/sigbus\//, [["units/sigbus-table", "safety/sigbus-methods"], ["safety/sigbus-handler"]]],
