@@ -6,6 +6,8 @@
  *     npm run stress -- share                             64 workers and 16 processes share a file for a minute
  *     npm run stress -- interrupted                       limits, full disks, and what can't be mapped
  *     npm run stress -- durability                        a writer that is killed a thousand times
+ *     npm run stress -- viewed                            a million maps, opened, viewed and closed in one loop
+ *     npm run stress -- in-flight                         every operation of the runtime on a view whose map ends
  *     npm run stress -- share --runtime bun,deno 4 2 1    in these runtimes, with these sizes
  *
  * What the sizes are stands at the beginning of each program beside this file.
@@ -22,7 +24,7 @@ import { commandFor } from "../helpers/support.ts";
 
 const { values, positionals } = parseArgs({ options: { runtime: { type: "string" } }, allowPositionals: true });
 const [name = "", ...sizes] = positionals;
-const PROGRAMS = ["cycles", "maps", "share", "interrupted", "durability"];
+const PROGRAMS = ["cycles", "maps", "share", "interrupted", "durability", "viewed", "in-flight"];
 if (!PROGRAMS.includes(name)) throw new Error(`which? One of ${PROGRAMS.join(", ")}`);
 const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
 
