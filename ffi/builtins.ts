@@ -79,6 +79,8 @@ function load() {
     openSync,
     process,
     readFileSync,
+    /** Not loaded before it is needed, because that takes Node long. */
+    ReadableStream: () => process.getBuiltinModule("node:stream/web").ReadableStream,
     readSync,
     /** Loads a module or package that not every runtime has. `createRequire` is called late: in Deno it rejects web addresses. */
     require: (name: string): unknown => createRequire(moduleLocation())(name),

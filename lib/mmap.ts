@@ -47,6 +47,7 @@ import {
 import { loadBuiltins } from "./platform.ts";
 import { lineEnd, lines } from "./search/lines.ts";
 import { type ByteMatch, find, findLast, matches } from "./search/search.ts";
+import { type ByteStream, stream } from "./stream.ts";
 import { Decoder } from "./text/decoder.ts";
 import { textOf } from "./text/text.ts";
 import { textLines } from "./text/text-lines.ts";
@@ -742,6 +743,34 @@ export class MMap implements Disposable, Iterable<number> {
     const { memory, from, to } = this.#range(start, end);
     const length = integer("size", size, 1, memory.platform.maxViewLength);
     return chunks(() => this.#mapping.memory, length, from, to);
+  }
+
+  /**
+   * A web `ReadableStream` of the bytes from `start` up to `end`, by the rules of slices: for `new Response(mm.stream())`,
+   * `pipeTo`, or Node's `Readable.fromWeb`. The position does not move.
+   *
+   * It consists of copies of up to 64 KiB, each made when it is asked for, so what a socket was given stays right when the
+   * map is closed. If the map is closed before the end, the stream errors with `ERR_MMAP_CLOSED`. The stream keeps the map
+   * from being garbage-collected.
+   *
+   * @param start Where the stream starts, in bytes. By default 0.
+   * @param end Where it ends, in bytes. By default the end of the map.
+   * @throws {TypeError} A bound is not an integer; the map is not readable.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(12);
+   * mm.write("Hello world!");
+   * console.log(await new Response(mm.stream(6)).text()); // world!
+   * ```
+   *
+   * @see https://developer.mozilla.org/docs/Web/API/ReadableStream
+   */
+  stream(start?: number, end?: number): ByteStream {
+    const { from, to } = this.#range(start, end);
+    return stream(() => this.#mapping.memory, from, to);
   }
 
   /**
