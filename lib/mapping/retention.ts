@@ -20,6 +20,7 @@
 import { builtins } from "../../ffi/builtins.ts";
 import { List } from "../../ffi/list.ts";
 import {
+  Array,
   type ArrayBuffer,
   FinalizationRegistry,
   FinalizationRegistryPrototypeRegister,
@@ -148,6 +149,16 @@ const dropped = new FinalizationRegistry<Retained>((one) => {
   else keep(one);
 });
 
+/**
+ * Of the maps that were closed since the last microtask, so many are registered with the finalizer. A loop closes more before
+ * any finalizer can run: to hold all their buffers until then would cost more than the rest of closing them. Those that are not
+ * registered stay mapped until they are retired.
+ */
+const MOST_UNREGISTERED = 128;
+
+/** The newest of them, as a ring. Filled, so that an assignment finds an own element. */
+const unregistered = new Array<Retained | undefined>(MOST_UNREGISTERED).fill(undefined);
+let nextUnregistered = 0;
 let registers = false;
 
 /**
@@ -202,12 +213,7 @@ function keep(one: Retained): void {
   mostKept ??= prepareThread();
   if (attachedCount > 0) detachAgain();
   kept.add(one);
-  if (one.unregistered !== undefined && !registers) {
-    // Registering takes V8 longer than the rest of closing a map, and no finalizer runs before the next microtask. Most of
-    // what a loop closes is retired by then.
-    queueMicrotask(registerAll);
-    registers = true;
-  }
+  if (one.unregistered !== undefined) registerLater(one);
   // Many at once, because adjacent regions are replaced in one system call.
   if (kept.count > mostKept) retireOldest(mostKept / 4);
   while (kept.oldest !== undefined && isTooMuch(one, kept.oldest)) retireOldest(1);
@@ -231,9 +237,23 @@ export function retireKept(): void {
   retireOldest(kept.count);
 }
 
+/** Has the buffers registered by the next microtask: registering takes V8 longer than the rest of closing a map. */
+function registerLater(one: Retained): void {
+  const before = unregistered[nextUnregistered];
+  if (before !== undefined) before.unregistered = undefined;
+  unregistered[nextUnregistered] = one;
+  nextUnregistered = (nextUnregistered + 1) % MOST_UNREGISTERED;
+  if (registers) return;
+  queueMicrotask(registerAll);
+  registers = true;
+}
+
 function registerAll(): void {
   registers = false;
-  for (let one = kept.newest; one !== undefined && one.unregistered !== undefined; one = one.older) {
+  for (let index = 0; index < MOST_UNREGISTERED; index++) {
+    const one = unregistered[index];
+    unregistered[index] = undefined;
+    if (one?.unregistered === undefined) continue;
     registerBuffers(collected, one.unregistered, one);
     one.unregistered = undefined;
   }
