@@ -65,14 +65,15 @@ function grow(descriptor: number, size: number, locked: boolean): void {
 
 function undo(descriptor: number, before: number, after: number, newPath: string | undefined): void {
   const { fstatSync, ftruncateSync, statSync, unlinkSync } = builtins();
-  const { size, ino, dev } = fstatSync(descriptor);
+  // As BigInt: file numbers of Windows have more bits than a number holds exactly.
+  const { size, ino, dev } = fstatSync(descriptor, { bigint: true });
   // Another opener has extended the file further, and uses it.
   if (size > after) return;
   if (newPath === undefined || before > 0) {
     ftruncateSync(descriptor, before);
     return;
   }
-  const there = statSync(newPath);
+  const there = statSync(newPath, { bigint: true });
   if (there.ino === ino && there.dev === dev) unlinkSync(newPath);
 }
 
