@@ -4,7 +4,6 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap, type MMapOptions, type OpenOptions } from "../../lib/mod.ts";
 import { holds, newFile, newPath, refuses, text, thrown, unless, WINDOWS } from "../helpers/support.ts";
-import { UNGUARDED } from "../helpers/truncation.ts";
 
 const test = suite("api/errors");
 
@@ -342,7 +341,6 @@ test("open() and resize() refuse reserve unless it is a boolean and the map is f
 });
 
 /** A case that needs the guard. */
-const _guarded = unless(UNGUARDED, test);
 
 test("open() refuses a guard that is not a boolean; guarded and faults throw after close()", () => {
   // @ts-expect-error

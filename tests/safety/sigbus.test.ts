@@ -6,12 +6,11 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
 import { breakableDisk, forget, withoutDevices } from "../helpers/disk.ts";
-import { EMULATED, newFile, unless } from "../helpers/support.ts";
+import { newFile, unless } from "../helpers/support.ts";
 import { printed, TRUNCATED, UNGUARDED } from "../helpers/truncation.ts";
 
 const test = suite("safety/sigbus");
@@ -322,9 +321,6 @@ guarded("close() reports writes that were lost before resize(), unless faults wa
     [1, 0, "done"],
   ]);
 });
-
-/** The assembler without a prefix is for the machine that runs it, which under an emulator is another one. */
-const _plain = EMULATED ? "" : process.arch;
 
 guarded("guarded is true for maps of files, false with guard: false and for private memory", () => {
   using plain = MMap.open(newFile("abc"));

@@ -6,10 +6,10 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { MMap, type MMapOptions } from "../../lib/mod.ts";
+import { MMap } from "../../lib/mod.ts";
 import { over, setErrno } from "../helpers/recorder.ts";
 import { thrown } from "../helpers/support.ts";
-import { assertCalls, openbsd, played, type System } from "../helpers/systems.ts";
+import { assertCalls, openbsd, played } from "../helpers/systems.ts";
 
 const test = suite("systems/openbsd");
 
@@ -36,20 +36,6 @@ test("OpenBSD: the calls of open, flush, madvise, resize, size and close", () =>
     close: ["munmap(0x100100000, 12288)", "close(20)"],
   });
 });
-
-/** What an anonymous map asks a system for: to be made, to be given more memory, and to be closed. */
-function _anonymous(system: System, options?: MMapOptions): Record<string, string[]> {
-  const ffi = played(system, 0);
-  return over(system.open, ffi, () => {
-    ffi.take();
-    const mm = MMap.anonymous(5000, options);
-    const open = ffi.take();
-    mm.resize(50_000);
-    const grow = ffi.take();
-    mm.close();
-    return { open, grow, close: ffi.take() };
-  });
-}
 
 test("anonymous() closes a shared memory object whose name cannot be removed", () => {
   const ffi = played(openbsd, 0);

@@ -9,7 +9,7 @@ import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { errorFactory } from "../../lib/errors.ts";
-import { MMap, type MMapOptions } from "../../lib/mod.ts";
+import { MMap } from "../../lib/mod.ts";
 import { librariesFor } from "../../platform/linux.ts";
 import { openPlatform } from "../../platform/mod.ts";
 import { over, recorder, setErrno } from "../helpers/recorder.ts";
@@ -39,20 +39,6 @@ test("new MMap() maps privately for access read and copy, and aligns the offset 
     assert.is(mapped(system, { access: "read", offset: 17_000 }), "mmap(0, 4096, 3, 2, 20, 16384)");
   }
 });
-
-/** What an anonymous map asks a system for: to be made, to be given more memory, and to be closed. */
-function _anonymous(system: System, options?: MMapOptions): Record<string, string[]> {
-  const ffi = played(system, 0);
-  return over(system.open, ffi, () => {
-    ffi.take();
-    const mm = MMap.anonymous(5000, options);
-    const open = ffi.take();
-    mm.resize(50_000);
-    const grow = ffi.take();
-    mm.close();
-    return { open, grow, close: ffi.take() };
-  });
-}
 
 test("resize() with trackfd: false is refused on every system before any call", () => {
   for (const system of [darwin, freebsd, openbsd, linux]) {

@@ -6,7 +6,7 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { MMap, type MMapOptions } from "../../lib/mod.ts";
+import { MMap } from "../../lib/mod.ts";
 import { over, setErrno } from "../helpers/recorder.ts";
 import { refuses, unless, WINDOWS } from "../helpers/support.ts";
 import { darwin, freebsd, linux, MAPPED, openbsd, played, type System } from "../helpers/systems.ts";
@@ -29,20 +29,6 @@ function inMemory(system: System): Record<string, string[]> {
       residency: take(() => (system === openbsd ? undefined : mm.residency(70_000, 10))),
       prefault: take(() => mm.prefault(70_000, 10)),
     };
-  });
-}
-
-/** What an anonymous map asks a system for: to be made, to be given more memory, and to be closed. */
-function _anonymous(system: System, options?: MMapOptions): Record<string, string[]> {
-  const ffi = played(system, 0);
-  return over(system.open, ffi, () => {
-    ffi.take();
-    const mm = MMap.anonymous(5000, options);
-    const open = ffi.take();
-    mm.resize(50_000);
-    const grow = ffi.take();
-    mm.close();
-    return { open, grow, close: ffi.take() };
   });
 }
 
