@@ -31,6 +31,8 @@ export class ChunkBuffers {
   #sweepAt = 2 * STRONG;
   /** Whether one that is no longer held was transferred to a new owner. */
   transferred = false;
+  /** Whether one was held weakly: it may have been transferred, and its old buffer collected, without a trace. */
+  untraced = false;
 
   add(buffer: ArrayBuffer): void {
     const recent: Recent = { buffer, newer: undefined };
@@ -52,6 +54,7 @@ export class ChunkBuffers {
       this.transferred = true;
       return;
     }
+    this.untraced = true;
     this.#weak.add(new WeakRef(buffer));
     this.#weakCount++;
   }

@@ -147,10 +147,10 @@ export class Memory {
 
   #end(inMemory: boolean) {
     this.forget();
-    const { buffers, privateCopies, transferred } = this.views;
+    const { buffers, privateCopies, transferred, untraced } = this.views;
     const regions = privateCopies ?? new List<Region>();
     regions.add(this.region);
-    return { system: this.platform, regions, buffers, transferred, inMemory };
+    return { system: this.platform, regions, buffers, transferred, untraced, inMemory };
   }
 }
 

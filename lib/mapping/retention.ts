@@ -58,6 +58,8 @@ export interface Ending {
   readonly buffers: List<ArrayBuffer> | undefined;
   /** Whether the user is known to have transferred one of them to a new owner. */
   readonly transferred: boolean;
+  /** Whether there may be another owner, whom the collection of the buffers does not rule out. */
+  readonly untraced: boolean;
   /** Whether its pages are this process's memory, and not a file's. */
   readonly inMemory: boolean;
 }
@@ -66,6 +68,7 @@ export interface Ending {
 class Retained {
   readonly system: Platform;
   readonly inMemory: boolean;
+  readonly untraced: boolean;
   readonly bytes: number;
   regions: List<Region>;
   /** Its buffers, until they are registered with the finalizer. */
@@ -77,7 +80,7 @@ class Retained {
   older: Retained | undefined;
   newer: Retained | undefined;
 
-  constructor({ system, regions, inMemory }: Pick<Ending, "system" | "regions" | "inMemory">) {
+  constructor({ system, regions, untraced, inMemory }: Pick<Ending, "system" | "regions" | "untraced" | "inMemory">) {
     let bytes = 0;
     regions.each(({ length }) => {
       bytes += length;
@@ -85,6 +88,7 @@ class Retained {
     this.system = system;
     this.regions = regions;
     this.inMemory = inMemory;
+    this.untraced = untraced;
     this.bytes = bytes;
   }
 }
@@ -145,7 +149,7 @@ const collected = new FinalizationRegistry<Retained>((one) => {
 
 /** The same of maps that nobody closed, whose buffers the user could still use. */
 const dropped = new FinalizationRegistry<Retained>((one) => {
-  if (one.system.operationsKeepBuffers) ignoreErrors(() => unmapAll(one.system, one.regions));
+  if (one.system.operationsKeepBuffers && !one.untraced) ignoreErrors(() => unmapAll(one.system, one.regions));
   else keep(one);
 });
 
@@ -176,12 +180,13 @@ export function release(ending: Ending, retireNow: boolean): void {
   const attached = detachAll(buffers);
   if (transferred) return;
   const one = new Retained(ending);
-  if (!canDetach) registerBuffers(collected, buffers, one);
+  if (!canDetach && !ending.untraced) registerBuffers(collected, buffers, one);
   else if (attached !== undefined) {
     one.attached = attached;
     attachedCount++;
   }
-  if (canDetach && system.operationsKeepBuffers && !retireNow) one.unregistered = buffers;
+  const collectionTells = system.operationsKeepBuffers && !ending.untraced;
+  if (canDetach && collectionTells && !retireNow) one.unregistered = buffers;
   if (!retireNow) {
     keep(one);
     return;
@@ -337,7 +342,7 @@ class Runs {
       guards.each((old) => old.release());
       const regions = new List<Region>();
       regions.add({ address, length, guard });
-      addRetired(new Retained({ system, regions, inMemory: false }));
+      addRetired(new Retained({ system, regions, untraced: true, inMemory: false }));
     });
   }
 

@@ -54,13 +54,18 @@ export class Views {
     const all = new List<ArrayBuffer>();
     this.#buffers?.each((buffer) => all.add(buffer));
     this.#chunks.addTo(all);
-    const mayBeInUse = this.transferred || !this.#memory.platform.operationsKeepBuffers;
+    const mayBeInUse = this.transferred || this.untraced || !this.#memory.platform.operationsKeepBuffers;
     return all.isEmpty && !mayBeInUse ? undefined : all;
   }
 
   /** Whether the user has transferred one that is no longer listed to a new owner, who has the memory for good. */
   get transferred(): boolean {
     return this.#transferred || this.#chunks?.transferred === true;
+  }
+
+  /** Whether there can be a new owner of memory, of whom neither the listed buffers nor their collection tell. */
+  get untraced(): boolean {
+    return this.#chunks?.untraced === true;
   }
 
   /** The whole map, without a copy; the same object each time. */
