@@ -254,17 +254,20 @@ unless(!("transfer" in ArrayBuffer.prototype) && "this runtime cannot transfer",
       `const collect = globalThis.gc ?? (() => Bun.gc(true));
        const mm = MMap.open(process.argv[2]);
        const next = () => mm.chunks(4096).next().value;
-       const passed = next().buffer;
-       let taken = (() => {
+       const rest = async () => {
+         for (let round = 0; round < 5; round++) {
+           await new Promise((resolve) => setTimeout(resolve, 2));
+           collect();
+         }
+       };
+       const taken = (() => {
          const first = next().buffer;
          for (let round = 0; round < 20; round++) next();
          return first.transfer();
        })();
-       for (let round = 0; round < 5; round++) {
-         await new Promise((resolve) => setTimeout(resolve, 2));
-         collect();
-       }
+       await rest();
        mm.close();
+       await rest();
        const others = Array.from({ length: 200 }, () => MMap.anonymous(65_536));
        for (const other of others) other.bytes.fill(83);
        const seen = new Set(new Uint8Array(taken));
