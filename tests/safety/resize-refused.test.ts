@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MADV_REMOVE, MAP_PRIVATE, MMap, PAGESIZE } from "../../lib/mod.ts";
 import { withPlatform } from "../helpers/platform.ts";
-import { newFile, printedBy, refuses, unless, WINDOWS } from "../helpers/support.ts";
+import { EMULATED, newFile, printedBy, refuses, unless, WINDOWS } from "../helpers/support.ts";
 
 const tests = suite("safety/resize-refused");
 const posix = unless(
@@ -92,20 +92,23 @@ linux("resize() whose move is refused leaves the old memory", () => {
   );
 });
 
-linux("madvise(MADV_REMOVE) zeroes no byte of the file that is not in the range", () => {
-  const path = newFile(new Uint8Array(3 * PAGESIZE).fill(7));
-  for (const [offset, length, start, count] of [
-    [100, 200, 0, 200],
-    [0, 3 * PAGESIZE, 0, 100],
-    [PAGESIZE, PAGESIZE + 10, 0, PAGESIZE + 10],
-  ] as const) {
-    using mm = MMap.open(path, { access: "write", offset, length });
-    refuses(RangeError, () => mm.madvise(MADV_REMOVE, start, count), "MADV_REMOVE", "whole pages");
-  }
-  assert.equal(readFileSync(path), Buffer.alloc(3 * PAGESIZE, 7));
-  using mm = MMap.open(path, { access: "write" });
-  mm.madvise(MADV_REMOVE, PAGESIZE, PAGESIZE);
-  assert.equal([mm[PAGESIZE - 1], mm[PAGESIZE], mm[2 * PAGESIZE - 1], mm[2 * PAGESIZE]], [7, 0, 0, 7]);
-});
+unless(EMULATED && "QEMU ignores MADV_REMOVE", linux)(
+  "madvise(MADV_REMOVE) zeroes no byte of the file that is not in the range",
+  () => {
+    const path = newFile(new Uint8Array(3 * PAGESIZE).fill(7));
+    for (const [offset, length, start, count] of [
+      [100, 200, 0, 200],
+      [0, 3 * PAGESIZE, 0, 100],
+      [PAGESIZE, PAGESIZE + 10, 0, PAGESIZE + 10],
+    ] as const) {
+      using mm = MMap.open(path, { access: "write", offset, length });
+      refuses(RangeError, () => mm.madvise(MADV_REMOVE, start, count), "MADV_REMOVE", "whole pages");
+    }
+    assert.equal(readFileSync(path), Buffer.alloc(3 * PAGESIZE, 7));
+    using mm = MMap.open(path, { access: "write" });
+    mm.madvise(MADV_REMOVE, PAGESIZE, PAGESIZE);
+    assert.equal([mm[PAGESIZE - 1], mm[PAGESIZE], mm[2 * PAGESIZE - 1], mm[2 * PAGESIZE]], [7, 0, 0, 7]);
+  },
+);
 
 tests.run();
