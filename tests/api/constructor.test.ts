@@ -197,7 +197,7 @@ posix("new MMap() maps the descriptor of another map", () => {
   assert.is(again[0], 65);
 });
 
-test("an offset need not be aligned", () => {
+described("an offset need not be aligned", () => {
   const content = Uint8Array.from({ length: 20_000 }, (_, index) => index % 251);
   const fd = openSync(newFile(content), "r");
   for (const offset of [0, 1, 4095, 4096, 4097, 19_999]) {

@@ -142,7 +142,10 @@ test("an empty map is inspected, and closed twice, like any other; afterwards it
   const other = MMap.open(newFile(""));
   other.close();
   other.close();
-  assert.equal(resources(), before);
+  const after = resources();
+  assert.is(after.descriptors, before.descriptors);
+  // Windows's figure is of the whole process, which maps memory of its own meanwhile.
+  assert.ok(after.maps <= before.maps + (WINDOWS ? 5 : 0), `${before.maps} mappings, then ${after.maps}`);
   mm.close({ release: true });
   for (const call of [() => mm.length, () => mm.bytes, () => mm.find("a"), () => mm.read(), () => mm.flush()]) {
     refuses("ERR_MMAP_CLOSED", call);

@@ -21,28 +21,32 @@ function overwrite(path: string, start: number, content: string): void {
 }
 
 for (const access of ["read", "write", "copy"] as const satisfies Access[]) {
-  test(`remap() of a "${access}" map shows what was appended, and does not change the file`, () => {
-    const path = newFile("one\n");
-    using mm = MMap.open(path, { access });
-    mm.seek(4);
-    const { bytes } = mm;
-    mm.remap();
-    assert.is(mm.length, 4);
-    appendFileSync(path, `two\n${"x".repeat(3 * PAGESIZE)}`);
-    mm.remap();
-    assert.is(mm.length, 8 + 3 * PAGESIZE);
-    assert.is(mm.text(0, 10), "one\ntwo\nxx");
-    assert.is(mm.tell(), 4);
-    assert.is(text(mm.readline()), "two\n");
-    if (canDetach) assert.is(bytes.length, 0);
-    assert.is(mm.bytes.length, mm.length);
-    mm.remap(6);
-    assert.is(mm.text(), "one\ntw");
-    assert.is(mm.tell(), 6);
-    mm.remap(0);
-    assert.is(mm.length, 8 + 3 * PAGESIZE);
-    assert.is(readFileSync(path, "utf8"), `one\ntwo\n${"x".repeat(3 * PAGESIZE)}`);
-  });
+  const busy = WINDOWS && access === "write" && process.versions.deno !== undefined;
+  unless(busy && "Deno appends to no mapped file there", test)(
+    `remap() of a "${access}" map shows what was appended, and does not change the file`,
+    () => {
+      const path = newFile("one\n");
+      using mm = MMap.open(path, { access });
+      mm.seek(4);
+      const { bytes } = mm;
+      mm.remap();
+      assert.is(mm.length, 4);
+      appendFileSync(path, `two\n${"x".repeat(3 * PAGESIZE)}`);
+      mm.remap();
+      assert.is(mm.length, 8 + 3 * PAGESIZE);
+      assert.is(mm.text(0, 10), "one\ntwo\nxx");
+      assert.is(mm.tell(), 4);
+      assert.is(text(mm.readline()), "two\n");
+      if (canDetach) assert.is(bytes.length, 0);
+      assert.is(mm.bytes.length, mm.length);
+      mm.remap(6);
+      assert.is(mm.text(), "one\ntw");
+      assert.is(mm.tell(), 6);
+      mm.remap(0);
+      assert.is(mm.length, 8 + 3 * PAGESIZE);
+      assert.is(readFileSync(path, "utf8"), `one\ntwo\n${"x".repeat(3 * PAGESIZE)}`);
+    },
+  );
 
   truncating(`remap() of a "${access}" map shows a file that was truncated, to nothing too, and extended again`, () => {
     const path = newFile("a".repeat(5 * PAGESIZE));
