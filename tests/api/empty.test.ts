@@ -137,15 +137,22 @@ test("resize() makes an empty map longer, and its file, if it is writable", () =
 });
 
 test("an empty map is inspected, and closed twice, like any other; afterwards it throws", () => {
-  const mm = MMap.open(newFile(""));
+  const path = newFile("");
+  const mm = MMap.open(path);
   const before = resources();
-  const other = MMap.open(newFile(""));
-  other.close();
-  other.close();
+  for (let round = 0; round < 50; round++) {
+    const other = MMap.open(path);
+    other.close();
+    other.close();
+  }
+  holds(path, 0, 1);
+  // Of the whole process, which opens and maps a few of its own meanwhile.
   const after = resources();
-  assert.is(after.descriptors, before.descriptors);
-  // Windows's figure is of the whole process, which maps memory of its own meanwhile.
-  assert.ok(after.maps <= before.maps + (WINDOWS ? 5 : 0), `${before.maps} mappings, then ${after.maps}`);
+  assert.ok(
+    after.descriptors < before.descriptors + 25,
+    `${before.descriptors} descriptors, then ${after.descriptors}`,
+  );
+  assert.ok(after.maps < before.maps + 25, `${before.maps} mappings, then ${after.maps}`);
   mm.close({ release: true });
   for (const call of [() => mm.length, () => mm.bytes, () => mm.find("a"), () => mm.read(), () => mm.flush()]) {
     refuses("ERR_MMAP_CLOSED", call);

@@ -31,7 +31,10 @@ export const DESCRIPTORS: string | undefined = WINDOWS
       }
     });
 
-/** How many mappings and descriptors this process has; 0 of what the system does not list. */
+/**
+ * How many mappings and descriptors this process has; 0 of what the system does not list. The runtime opens and closes some of
+ * its own at any time, so two counts of a process are compared with room between them.
+ */
 export function resources(): { maps: number; descriptors: number } {
   if (WINDOWS) return windowsResources();
   const maps = withoutMappings ? 0 : readFileSync("/proc/self/maps", "latin1").split("\n").length - 1;
@@ -45,12 +48,24 @@ export function mappingsOf(path: string): number {
     .filter((line) => line.endsWith(` ${path}`)).length;
 }
 
+/** What each descriptor of this process is of: a path, "/memfd:NAME (deleted)", "pipe:[…]". On Linux alone. */
+export function descriptorTargets(): string[] {
+  return readdirSync("/proc/self/fd").map((number) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${number}`);
+    } catch {
+      // The descriptor that the folder was read through is closed.
+      return "";
+    }
+  });
+}
+
 /** How many descriptors of a file this process has. */
 export function descriptorsOf(path: string): number {
+  if (DESCRIPTORS === "/proc/self/fd") return descriptorTargets().filter((target) => target === path).length;
   const file = statSync(path, { throwIfNoEntry: false });
   const isOf = (number: string): boolean => {
     try {
-      if (DESCRIPTORS === "/proc/self/fd") return readlinkSync(`/proc/self/fd/${number}`) === path;
       const { dev, ino } = fstatSync(Number(number));
       return dev === file?.dev && ino === file?.ino;
     } catch {

@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap, type MMapError, PAGESIZE } from "../../lib/mod.ts";
 import { type Disk, fill, smallDisk, withoutMounts } from "../helpers/disk.ts";
+import { descriptorTargets } from "../helpers/resources.ts";
 import { printedBy, refuses, thrown, unless } from "../helpers/support.ts";
 
 const test = suite("safety/full-disk");
@@ -18,17 +19,9 @@ function onDisk(use: (disk: Disk) => void): void {
 
 /** How many descriptors and mappings this process has of files in a folder, also of those that are gone. */
 function held(folder: string): { descriptors: number; maps: number } {
-  const links = readdirSync("/proc/self/fd").map((number) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${number}`);
-    } catch {
-      // The descriptor that the list was read through is gone.
-      return "";
-    }
-  });
   const lines = readFileSync("/proc/self/maps", "latin1").split("\n");
   const inFolder = (line: string) => line.includes(folder);
-  return { descriptors: links.filter(inFolder).length, maps: lines.filter(inFolder).length };
+  return { descriptors: descriptorTargets().filter(inFolder).length, maps: lines.filter(inFolder).length };
 }
 
 mounted("open() with reserve throws on a full disk, and leaves no new file", () => {

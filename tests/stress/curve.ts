@@ -6,6 +6,7 @@
 
 import { readFileSync } from "node:fs";
 import process from "node:process";
+import { descriptorTargets } from "../helpers/resources.ts";
 import { collectGarbage, EMULATED, FOLDER, resources } from "../helpers/support.ts";
 
 interface Sample {
@@ -28,6 +29,11 @@ const SLACK = { descriptors: 4, maps: 200 + KEPT_REGIONS, own: 4 + KEPT_REGIONS,
 export function ownMappings(): number {
   const lines = readFileSync("/proc/self/maps", "latin1").split("\n");
   return lines.filter((line) => line.includes(FOLDER) || line.includes("memfd:mmap-ffi")).length;
+}
+
+/** How many descriptors are the library's, of files in the tests' folder and of memory that it named. */
+export function ownDescriptors(): number {
+  return descriptorTargets().filter((target) => target.includes(FOLDER) || target.includes("memfd:mmap-ffi")).length;
 }
 
 export class Curve {

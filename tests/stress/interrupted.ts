@@ -14,7 +14,7 @@ import process from "node:process";
 import { MMap, type MMapError, PAGESIZE } from "../../lib/mod.ts";
 import { smallDisk, withoutMounts } from "../helpers/disk.ts";
 import { collectGarbage, FOLDER, newFile, newPath, refuses, rejects, resources, thrown } from "../helpers/support.ts";
-import { ownMappings } from "./curve.ts";
+import { ownDescriptors, ownMappings } from "./curve.ts";
 
 const times = Number(process.argv[2] ?? 1000);
 const GIB = 2 ** 30;
@@ -22,11 +22,10 @@ const GIB = 2 ** 30;
 /** Does something many times; fails unless as much is open after it as before. */
 async function leavesNothing(what: string, act: () => void | Promise<void>): Promise<void> {
   await act();
-  const before = { descriptors: resources().descriptors, own: ownMappings() };
+  const before = { descriptors: ownDescriptors(), maps: ownMappings() };
   for (let time = 0; time < times; time++) await act();
-  const after = { descriptors: resources().descriptors, own: ownMappings() };
-  // A runtime may have let go of its own meanwhile, or have opened one or two.
-  if (after.descriptors > before.descriptors + 4 || after.own > before.own) {
+  const after = { descriptors: ownDescriptors(), maps: ownMappings() };
+  if (after.descriptors > before.descriptors || after.maps > before.maps) {
     throw new Error(`${what}: ${JSON.stringify(before)} became ${JSON.stringify(after)}`);
   }
   console.log(`${what}: ${times} times`);
@@ -121,6 +120,7 @@ async function withoutDescriptors(): Promise<void> {
   });
   MMap.open(path).close();
   if (ownMappings() !== 0) throw new Error("mappings stay");
+  if (ownDescriptors() !== 0) throw new Error("descriptors stay");
   console.log(`no descriptors left: ${times} times`);
 }
 
