@@ -46,6 +46,7 @@ import {
 } from "./options.ts";
 import { loadBuiltins } from "./platform.ts";
 import { lineEnd, lines } from "./search/lines.ts";
+import { checkMatchesBytes } from "./search/regexp-bytes.ts";
 import { type ByteMatch, find, findLast, matches } from "./search/search.ts";
 import { type ByteStream, stream } from "./stream.ts";
 import { Decoder } from "./text/decoder.ts";
@@ -946,8 +947,8 @@ export class MMap implements Disposable, Iterable<number> {
    * The map is read through a window of 64 KiB, which grows while the result may depend on bytes outside of it.
    *
    * @throws {TypeError} An argument has the wrong type; the map is not readable.
-   * @throws {RangeError} The result depends on more than 512 MiB at once: only for an expression that repeats
-   * something without a bound.
+   * @throws {RangeError} The expression has a character beyond U+00FF, which matches no byte; or the result depends on more
+   * than 512 MiB at once: only for an expression that repeats something without a bound.
    *
    * @example
    * ```ts
@@ -982,6 +983,7 @@ export class MMap implements Disposable, Iterable<number> {
    */
   matchAll(pattern: RegExp, start?: number, end?: number): IteratorObject<ByteMatch, void> {
     const expression = regExpOf("pattern", pattern);
+    checkMatchesBytes("pattern", expression);
     const { from, to } = this.#range(start, end);
     return matches(() => this.#mapping.memory, expression, from, to);
   }

@@ -26,6 +26,8 @@ export interface Literal {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** How many bytes a match has before them at most. */
   readonly before: number;
+  /** Whether they are the match, and the expression has nothing else. */
+  readonly isMatch: boolean;
 }
 
 /** The reach of an expression of which nothing is known. */
@@ -155,7 +157,7 @@ export function captureOf({ body }: Group): { possible: Uint8Array; maxLength: n
 }
 
 /** For each byte, whether an atom matches it, or a part of it. */
-function bytesOfAtom({ source, code, maxLength, flags }: Atom, known: Map<string, Uint8Array>): Uint8Array {
+export function bytesOfAtom({ source, code, maxLength, flags }: Atom, known: Map<string, Uint8Array>): Uint8Array {
   if (maxLength > 1) return allBytes();
   const key = `${flags}/${source}`;
   const before = known.get(key);
@@ -211,5 +213,5 @@ export function literalOf(tree: Alternatives): Literal | undefined {
   }
   if (best.length === 0) return undefined;
   const before = maxReach(new Measure("consumed").of([sequence.slice(0, bestAt)]));
-  return { bytes: Uint8Array.from(best), before };
+  return { bytes: Uint8Array.from(best), before, isMatch: best.length === sequence.length };
 }

@@ -293,7 +293,7 @@ function nameOf(name: string): string {
 const CONTROLS: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13 };
 
 /** The character that an escape, or a character itself, stands for; undefined for classes such as `\d`. */
-function codeOf(source: string): number | undefined {
+export function codeOf(source: string): number | undefined {
   if (source[0] !== "\\") return source.codePointAt(0);
   const pair = RegExpPrototypeExec(/^\\u(.{4})\\u(.{4})$/, source);
   const units = pair?.slice(1).map((unit) => Number.parseInt(unit, 16));

@@ -87,17 +87,50 @@ export interface WindowSizes {
 /**
  * The matches between `start` and `end`. Each byte is one character, U+0000 to U+00FF.
  *
- * The expression sees the text through a window, which moves on when all attempts to match in it are decided, and grows if
- * one could look past its end. `memoryOf` holds a reference to the map, so that it is not finalized during the iteration.
+ * `memoryOf` holds a reference to the map, so that it is not finalized during the iteration.
  */
-export function* matches(
+export function matches(
   memoryOf: () => Searched,
   expression: { source: string; flags: string },
   start: number,
   end: number,
-  { window, maxText }: WindowSizes = { window: WINDOW, maxText: MAX_TEXT },
+  sizes: WindowSizes = { window: WINDOW, maxText: MAX_TEXT },
 ): Generator<ByteMatch, void> {
-  const pattern = windowedRegExp(expression, end - start <= window);
+  const pattern = windowedRegExp(expression, end - start <= sizes.window);
+  const { literal } = pattern;
+  if (literal?.isMatch) return literalMatches(memoryOf, literal.bytes, start, end);
+  return windowMatches(memoryOf, pattern, start, end, sizes);
+}
+
+/** The matches of an expression that matches certain bytes only: no text is made of the map. */
+function* literalMatches(
+  memoryOf: () => Searched,
+  literal: Uint8Array,
+  start: number,
+  end: number,
+): Generator<ByteMatch, void> {
+  const length = lengthOf(literal);
+  for (let from = start; ; from += length) {
+    const memory = memoryOf();
+    from = find(memory, literal, from, MathMin(end, memory.length));
+    if (from === -1) return;
+    const bytes = shortArray(length);
+    for (let index = 0; index < length; index++) bytes[index] = literal[index] as number;
+    yield newMatch([bytes], from, from + length, undefined);
+  }
+}
+
+/**
+ * The expression sees the text through a window, which moves on when all attempts to match in it are decided, and grows if
+ * one could look past its end.
+ */
+function* windowMatches(
+  memoryOf: () => Searched,
+  pattern: WindowedRegExp,
+  start: number,
+  end: number,
+  { window, maxText }: WindowSizes,
+): Generator<ByteMatch, void> {
   let size = window;
   let next = -1;
   windows: for (let from = start; ; ) {
@@ -232,12 +265,18 @@ function tooLong(maxText: number, from: number): RangeError {
 }
 
 function byteMatch(match: RegExpExecArray, left: number): ByteMatch {
-  const result = [] as unknown as ByteMatch;
-  for (let group = 0; group < match.length; group++) result[group] = bytesOfText(match[group]);
-  result.index = left + match.index;
-  result.end = result.index + (match[0] as string).length;
+  const groups: (Uint8Array<ArrayBuffer> | undefined)[] = [];
+  for (let group = 0; group < match.length; group++) groups[group] = bytesOfText(match[group]);
+  const index = left + match.index;
+  return newMatch(groups, index, index + match[0].length, match.groups && namedGroups(match.groups));
+}
+
+function newMatch(groups: ByteMatch[number][], index: number, end: number, named: ByteMatch["groups"]): ByteMatch {
+  const result = groups as ByteMatch;
+  result.index = index;
+  result.end = end;
   result.bytes = result[0];
-  result.groups = match.groups && namedGroups(match.groups);
+  result.groups = named;
   return result;
 }
 

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
 import { windowedRegExp } from "../../lib/search/windowed-regexp.ts";
 import { Random } from "../fuzz/random.ts";
-import { bytes, newFile, refuses, text } from "../helpers/support.ts";
+import { bytes, newFile, refuses, text, thrown } from "../helpers/support.ts";
 
 const test = suite("api/search");
 
@@ -476,6 +476,91 @@ test("a search goes on over a resize, and stops at a close", () => {
   lines.resize(3);
   assert.is(text(iterator.next().value), "b");
   assert.is(iterator.next().done, true);
+});
+
+test("a pattern with a character beyond U+00FF throws, and says how to write it", () => {
+  using mm = MMap.open(newFile("5 €, ÿ, Kelvin"));
+  const got = (what: string) => `pattern must match bytes, the characters up to U+00FF: got "${what}"`;
+  const rows: [source: string, flags: string, message: string][] = [
+    ["€", "", `${got("€")}; write its bytes, \\xe2\\x82\\xac in UTF-8`],
+    ["a|b(?:c|\\u20ac+)?", "", `${got("€")}; write its bytes, \\xe2\\x82\\xac in UTF-8`],
+    ["\\u{20ac}", "u", `${got("€")}; write its bytes, \\xe2\\x82\\xac in UTF-8`],
+    ["日本", "g", `${got("日")}; write its bytes, \\xe6\\x97\\xa5 in UTF-8`],
+    ["x(?!😀)", "", `${got("😀")}; write its bytes, \\xf0\\x9f\\x98\\x80 in UTF-8`],
+    ["[a-z😀]", "", `${got("😀")}; write its bytes, \\xf0\\x9f\\x98\\x80 in UTF-8`],
+    ["[^€]", "", `${got("€")}; write its bytes, \\xe2\\x82\\xac in UTF-8`],
+    ["[-€]", "", `${got("€")}; write its bytes, \\xe2\\x82\\xac in UTF-8`],
+    ["[a-b€]", "i", `${got("€")}; write its bytes, \\xe2\\x82\\xac in UTF-8`],
+    ["[一-龥]", "", `${got("一")}; write its bytes, \\xe4\\xb8\\x80 in UTF-8`],
+    ["[\\q{a|€}]", "v", `${got("€")}; write its bytes, \\xe2\\x82\\xac in UTF-8`],
+    ["\\ud83d", "", got("\\ud83d")],
+    ["\\p{Script=Han}", "u", got("\\\\p{Script=Han}")],
+    ["[\\w\\p{Script=Han}]", "u", got("\\\\p{Script=Han}")],
+  ];
+  for (const [source, flags, message] of rows) {
+    const pattern = expression(source, flags);
+    if (pattern === undefined) continue;
+    for (const search of [() => mm.search(pattern), () => mm.matchAll(pattern)]) {
+      const error = thrown(search);
+      assert.instance(error, RangeError);
+      assert.is(error.message, message);
+    }
+  }
+});
+
+/** A regular expression, if the engine knows its flags. */
+function expression(source: string, flags: string): RegExp | undefined {
+  try {
+    return new RegExp(source, flags);
+  } catch (error) {
+    assert.ok(flags === "v", `${error}`);
+    return undefined;
+  }
+}
+
+test("a pattern that can match bytes is accepted, whatever else it has", () => {
+  using mm = MMap.open(newFile(Uint8Array.of(32, 0xff, 0xb5, 107)));
+  const rows: [pattern: RegExp, index: number | undefined][] = [
+    [/[\x80-\uffff]/, 1],
+    [/[^\0-\u{7f}]/u, 1],
+    [/[^\0-\uffff]/, undefined],
+    [/\u0178/i, 1],
+    [/\u212a/iu, 3],
+    [/[\u212a]/iu, 3],
+    [new RegExp("\\u{6b}|\\u{20ac}"), undefined],
+    [new RegExp("[\\u{20ac}]"), undefined],
+    [/\p{L}/u, 1],
+    [/p{Script=Han}/, undefined],
+    [/(?<größe_名>k)/, 3],
+    [/(?<名>k)\k<名>?/, 3],
+  ];
+  for (const [pattern, index] of rows) assert.is(mm.search(pattern)?.index, index, `${pattern}`);
+});
+
+test("a pattern of literal characters only has the matches of the same text", () => {
+  const content = "session token, sess\xe9 (x) a.b aab aaab".repeat(3000);
+  using mm = MMap.open(newFile(Uint8Array.from(content, (character) => character.charCodeAt(0))));
+  for (const pattern of [/token/, /a/g, /aa/, /sess\xe9/, /\(x\)/, /a\.b/u, /zz/, /session token, s/dg]) {
+    assert.is(windowedRegExp(pattern).literal?.isMatch, true, `${pattern}`);
+    const expected = [...content.matchAll(new RegExp(pattern, `${pattern.flags.replace("g", "")}g`))];
+    const found = [...mm.matchAll(pattern)];
+    assert.equal(
+      found.map(({ index, end, length, groups }) => [index, end, length, groups]),
+      expected.map(({ 0: { length }, index }) => [index, index + length, 1, undefined]),
+      `${pattern}`,
+    );
+    for (const { 0: first, bytes: matched } of found) {
+      assert.is(first, matched);
+      assert.is(String.fromCharCode(...matched), expected[0]?.[0]);
+    }
+  }
+  for (const pattern of [/token/i, /token/y, /tokens?/, /^token/, /(token)/, /token|a/, /tok.n/, /$/])
+    assert.is.not(windowedRegExp(pattern).literal?.isMatch, true, `${pattern}`);
+  const within = [...content.slice(39, 80_000).matchAll(/session/g)].map(({ index }) => 39 + index);
+  assert.equal(
+    [...mm.matchAll(/session/, 39, 80_000)].map(({ index }) => index),
+    within,
+  );
 });
 
 test("expressions that would get too long to be cut at a window's edge are run over all of the text", () => {
