@@ -36,6 +36,8 @@ import {
   checkOptions,
   descriptorOf,
   type FileURL,
+  FLUSH_OPTIONS,
+  type FlushOptions,
   MAP_OPTIONS,
   type MMapOptions,
   type OpenOptions,
@@ -1117,9 +1119,11 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * @param offset Where the range starts, in bytes from the start of the map. By default 0.
    * @param size Its length in bytes. By default, up to the end of the map.
+   * @param options `flags`: how to write, `MS_SYNC`, `MS_ASYNC` or `MS_INVALIDATE`. By default `MS_SYNC`.
    * @throws {RangeError} The range is not within the map.
-   * @throws {TypeError} An argument is not an integer.
-   * @throws {MMapError} A system call failed.
+   * @throws {TypeError} An argument has the wrong type; `flags` on Windows.
+   * @throws {MMapError} A system call failed: with `EINVAL` if the system does not know the `flags` or their combination,
+   * with `EBUSY` for `MS_INVALIDATE` of locked pages.
    *
    * @example
    * ```ts
@@ -1132,9 +1136,11 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * @see https://man7.org/linux/man-pages/man2/msync.2.html
    */
-  flush(offset = 0, size?: number): void {
+  flush(offset = 0, size?: number, options: FlushOptions = {}): void {
+    const { flags } = checkObject(options, FLUSH_OPTIONS, "flush()");
+    const checked = flags === undefined ? undefined : integer("flags", flags, 0, 2 ** 31 - 1);
     const { start, count } = this.#flushed(offset, size);
-    if (count > 0) this.#mapping.flush(start, count);
+    if (count > 0) this.#mapping.flush(start, count, checked);
   }
 
   /**

@@ -16,7 +16,15 @@
 export * from "./constants.ts";
 export { MMapError, type MMapErrorDetails } from "./errors.ts";
 export { MMap, type Residency } from "./mmap.ts";
-export type { Access, CloseOptions, MMapOptions, OpenOptions, PrefaultOptions, ResizeOptions } from "./options.ts";
+export type {
+  Access,
+  CloseOptions,
+  FlushOptions,
+  MMapOptions,
+  OpenOptions,
+  PrefaultOptions,
+  ResizeOptions,
+} from "./options.ts";
 export type { ByteMatch } from "./search/search.ts";
 export type { ByteStream } from "./stream.ts";
 export type { BytesLike } from "./validate.ts";

@@ -69,6 +69,15 @@ export interface CloseOptions {
   release?: boolean | undefined;
 }
 
+/** How `flush` writes changes. */
+export interface FlushOptions {
+  /**
+   * `MS_SYNC` waits until the bytes are on disk, `MS_ASYNC` does not wait, and `MS_INVALIDATE` may be added to each: see
+   * msync(2). By default `MS_SYNC`. Not on Windows.
+   */
+  flags?: number | undefined;
+}
+
 /** How `prefault` brings pages into memory. */
 export interface PrefaultOptions {
   /** true prepares the pages for writing. By default false. Linux only. */
@@ -86,6 +95,7 @@ const OF_MAPS = ["access", "flags", "prot", "offset", "tagname", "trackfd", "gua
 export const MAP_OPTIONS: OptionNames = optionNames(...OF_MAPS);
 export const OPEN_OPTIONS: OptionNames = optionNames(...OF_MAPS, "length", "create", "mode", "reserve");
 export const RESIZE_OPTIONS: OptionNames = optionNames("reserve");
+export const FLUSH_OPTIONS: OptionNames = optionNames("flags");
 export const PREFAULT_OPTIONS: OptionNames = optionNames("write");
 
 /** @throws {TypeError} `options` is not an object, or has an option that `call` does not have. */

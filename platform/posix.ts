@@ -166,6 +166,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
   const c = ffi.open(libraries, SIGNATURES);
   const memory = memoryFunctions(ffi, libraries, system.hasFastMemmem);
   const pageSize = c.sysconf(constants._SC_PAGESIZE as number);
+  const { MS_ASYNC, MS_SYNC } = constants as { MS_ASYNC: number; MS_SYNC: number };
   const advices = adviceNames(constants);
   const syncFile = system.aio && backgroundSync(ffi, system.aio, fail);
   const zeros = flags(constants, ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_FIXED", "MAP_NORESERVE"]);
@@ -188,8 +189,8 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     if (c.munmap(address, length) !== 0) fail("munmap");
   }
 
-  function flush(address: number, length: number, way: "MS_ASYNC" | "MS_SYNC"): void {
-    if (c.msync(address, length, constants[way] as number) !== 0) fail("msync");
+  function flush(address: number, length: number, way: number): void {
+    if (c.msync(address, length, way) !== 0) fail("msync");
   }
 
   return {
@@ -212,14 +213,14 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     remapping: undefined,
     mapZeros,
     retire: mapZeros,
-    flush: (address, length) => flush(address, length, "MS_SYNC"),
+    flush: (address, length, _descriptor, way = MS_SYNC) => flush(address, length, way),
     async flushAsync(address, length, descriptor) {
       if (syncFile === undefined) {
-        flush(address, length, "MS_SYNC");
+        flush(address, length, MS_SYNC);
         return;
       }
       // Some systems write to the file's pages only what msync has passed to it.
-      flush(address, length, "MS_ASYNC");
+      flush(address, length, MS_ASYNC);
       await syncFile(descriptor);
     },
     advise(address, length, advice) {

@@ -148,8 +148,13 @@ export interface Platform {
   readonly retire: ((address: number, length: number, guarded: boolean) => void) | undefined;
   /** Guards the mapped pages of a file. Returns `undefined`, or is `undefined`, if that is not supported. */
   readonly guard: ((address: number, length: number) => Guard | undefined) | undefined;
-  /** Writes changed pages to the disk. `descriptor` is the file's, or -1 if none was kept or the file is not written to. */
-  flush(address: number, length: number, descriptor: number): void;
+  /**
+   * Writes changed pages to the disk. `descriptor` is the file's, or -1 if none was kept or the file is not written to.
+   * `flags` are the system's `MS_*`; undefined waits until the pages are written.
+   *
+   * @throws {TypeError} The system has no such flags.
+   */
+  flush(address: number, length: number, descriptor: number, flags: number | undefined): void;
   /**
    * Like `flush`, without blocking if the system supports that. The descriptor must stay open until the promise is settled;
    * the memory may be unmapped.

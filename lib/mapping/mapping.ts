@@ -126,12 +126,12 @@ export class Mapping {
     return this.protection.shared && this.protection.writable && faults.unreported;
   }
 
-  /** Writes the changed pages of a range to the file. The range is rounded out to pages. */
-  flush(start: number, length: number): void {
+  /** Writes the changed pages of a range to the file. The range is rounded out to pages. `flags`: `MS_*`. */
+  flush(start: number, length: number, flags: number | undefined): void {
     const { memory, protection } = this;
     const { address, span } = memory.pages(start, length);
     // A descriptor that nothing was written for may be open for reading only, and then the system flushes nothing.
-    memory.platform.flush(address, span, protection.shared ? this.#backing.descriptor : -1);
+    memory.platform.flush(address, span, protection.shared ? this.#backing.descriptor : -1, flags);
     if (protection.writable) memory.faults.throwIfTruncated(start + length);
   }
 

@@ -121,7 +121,8 @@ export function mappingFunctions(
     if (object !== undefined) kernel.CloseHandle(object.handle);
   }
 
-  function flush(address: number, length: number, descriptor: number): void {
+  function flush(address: number, length: number, descriptor: number, flags: number | undefined): void {
+    if (flags !== undefined) throw new TypeError(`flags is not supported on this system (no msync): got ${flags}`);
     for (let tries = 1; kernel.FlushViewOfFile(address, length) === 0; tries++) {
       const number = kernel.GetLastError();
       if (number !== ERROR_LOCK_VIOLATION || tries === FLUSH_TRIES) fail("FlushViewOfFile", number);
@@ -172,7 +173,7 @@ export function mappingFunctions(
     flush,
     // FlushFileBuffers always waits: it ignores FILE_FLAG_OVERLAPPED.
     async flushAsync(address: number, length: number, descriptor: number): Promise<void> {
-      flush(address, length, descriptor);
+      flush(address, length, descriptor, undefined);
     },
     advise(address: number, length: number, advice: number): void {
       if (advice !== MADV_WILLNEED) {

@@ -4,7 +4,7 @@ import process from "node:process";
 import { setImmediate } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { MMap, type MMapError, PAGESIZE } from "../../lib/mod.ts";
+import { MMap, type MMapError, MS_ASYNC, MS_INVALIDATE, MS_SYNC, PAGESIZE } from "../../lib/mod.ts";
 import type { Platform } from "../../platform/types.ts";
 import { breakableDisk, failingDisk, withoutDevices } from "../helpers/disk.ts";
 import { withPlatform } from "../helpers/platform.ts";
@@ -51,9 +51,9 @@ test("flush() takes any range within the map", () => {
 async function flushedRanges(act: () => unknown): Promise<[address: number, length: number][]> {
   const ranges: [number, number][] = [];
   const change = ({ flush, flushAsync }: Platform): Partial<Platform> => ({
-    flush: (address, length, descriptor) => {
+    flush: (address, length, descriptor, flags) => {
       ranges.push([address, length]);
-      flush(address, length, descriptor);
+      flush(address, length, descriptor, flags);
     },
     flushAsync: (address, length, descriptor) => {
       ranges.push([address, length]);
@@ -89,6 +89,45 @@ test("flush() and flushAsync() ask the system to write the pages of their range"
   assert.is(text(readFileSync(path).subarray(PAGESIZE, PAGESIZE + 3)), "abc");
 });
 
+const posix = unless(WINDOWS && "it has no msync", test);
+const linux = unless(process.platform !== "linux" && "what msync accepts differs between systems", test);
+
+posix("flush() takes flags of msync", () => {
+  const path = newFile("abcdef");
+  using mm = MMap.open(path, { access: "write" });
+  mm.write("xyz");
+  for (const flags of [MS_SYNC, MS_ASYNC, MS_INVALIDATE, undefined]) mm.flush(0, undefined, { flags });
+  assert.is(readFileSync(path, "utf8"), "xyzdef");
+  refuses(TypeError, () => mm.flush(0, 1, { flags: "MS_SYNC" as never }), 'flags must be an integer: got "MS_SYNC"');
+  refuses(RangeError, () => mm.flush(0, 1, { flags: -1 }), "flags must be from 0", "got -1");
+  refuses(
+    TypeError,
+    () => mm.flush(0, 1, { flag: 1 } as never),
+    '"flag" is not an option of flush(): did you mean "flags"?',
+  );
+  refuses(TypeError, () => mm.flush(0, 1, MS_SYNC as never), "options must be an object");
+});
+
+linux("flush() with flags that the system refuses throws its error", () => {
+  using mm = MMap.open(newFile("abcdef"), { access: "write" });
+  const flush = (flags: number) => () => mm.flush(0, undefined, { flags });
+  refuses("EINVAL", flush((MS_SYNC ?? 0) | (MS_ASYNC ?? 0)), "msync");
+  refuses("EINVAL", flush(0x4000), "msync");
+  mm.flush(0, undefined, { flags: (MS_SYNC ?? 0) | (MS_INVALIDATE ?? 0) });
+  mm.lock();
+  refuses("EBUSY", flush(MS_INVALIDATE ?? 0), "msync");
+  using copy = MMap.open(newFile("abcdef"), { access: "copy" });
+  // Nothing of a private map is written, so the system is not asked.
+  copy.flush(0, undefined, { flags: 0x4000 });
+});
+
+unless(!WINDOWS && "it is about Windows", test)("flush() on Windows has no flags", () => {
+  using mm = MMap.open(newFile("abcdef"), { access: "write" });
+  assert.equal([MS_SYNC, MS_ASYNC, MS_INVALIDATE], [undefined, undefined, undefined]);
+  mm.flush(0, undefined, { flags: MS_ASYNC });
+  refuses(TypeError, () => mm.flush(0, undefined, { flags: 4 }), "flags is not supported on this system", "got 4");
+});
+
 const failing = unless(withoutDevices, test);
 
 /** How many bytes of a file's mappings in this process are changed and not yet written. */
@@ -113,9 +152,7 @@ unless(EMULATED && "QEMU makes up /proc/self/smaps", failing)(
   },
 );
 
-const posix = unless(WINDOWS && "it blocks there", test);
-
-posix("flushAsync() does not block the program", async () => {
+unless(WINDOWS && "it blocks there", test)("flushAsync() does not block the program", async () => {
   using mm = MMap.open(newPath(), { create: true, length: 2 ** 24 });
   mm.bytes.fill(97);
   const events: string[] = [];

@@ -82,6 +82,30 @@ for (const [name, system, asked] of [
   });
 }
 
+test("flush() passes its flags to msync, and MS_SYNC by default", () => {
+  // sys/mman.h: MS_SYNC is 4 on Linux, 0x10 on macOS, 0 on FreeBSD and 2 on OpenBSD.
+  for (const [system, sync] of [
+    [linux, 4],
+    [darwin, 16],
+    [freebsd, 0],
+    [openbsd, 2],
+  ] as const) {
+    const ffi = played(system, 20_000);
+    over(system.open, ffi, () => {
+      using mm = new MMap(9, 0, { access: "write", guard: false });
+      ffi.take();
+      mm.flush();
+      mm.flush(0, 100, { flags: 3 });
+      mm.flush(0, 100, { flags: undefined });
+      assert.equal(ffi.take(), [
+        `msync(0x100000000, 20000, ${sync})`,
+        "msync(0x100000000, 100, 3)",
+        `msync(0x100000000, 100, ${sync})`,
+      ]);
+    });
+  }
+});
+
 const posix = unless(WINDOWS && "node:util names Windows's errors there", test);
 
 posix("flush() and flushAsync() report an I/O error", async () => {

@@ -72,9 +72,9 @@ function linuxWithPages(page: number): Platform {
       onPage("mapZeros", address, length);
       linux.mapZeros(address, length);
     },
-    flush(address, length, descriptor) {
+    flush(address, length, descriptor, flags) {
       onPage("flush", address);
-      linux.flush(address, length, descriptor);
+      linux.flush(address, length, descriptor, flags);
     },
     advise(address, length, advice) {
       onPage("advise", address);

@@ -502,7 +502,7 @@ test("flush() waits for the disk", () => {
   const { platform, calls } = recorded();
   const own = platform.duplicate(7);
   calls.length = 0;
-  platform.flush(ADDRESS, 4096, own);
+  platform.flush(ADDRESS, 4096, own, undefined);
   // "The FlushViewOfFile function does not flush the file metadata, and it does not wait to return until the changes are
   // flushed from the underlying hardware disk cache and physically written to disk. To flush all the dirty pages plus the
   // metadata for the file and ensure that they are physically written to disk, call FlushViewOfFile and then call the
@@ -512,7 +512,7 @@ test("flush() waits for the disk", () => {
     ["FlushFileBuffers", COPY],
   ]);
   calls.length = 0;
-  platform.flush(ADDRESS, 4096, -1);
+  platform.flush(ADDRESS, 4096, -1, undefined);
   assert.equal(calls, [["FlushViewOfFile", ADDRESS, 4096]]);
 });
 
@@ -536,7 +536,7 @@ test("flush() of a map that does not write to its file flushes no descriptor", (
         guard: true,
       });
       calls.length = 0;
-      mapping.flush(0, 10);
+      mapping.flush(0, 10, undefined);
       const names = calls.map(([name]) => name);
       assert.equal(names, flushed, access);
       mapping.close(false);
@@ -553,7 +553,7 @@ test("flush() tries again if it is refused for a moment, and throws at once othe
   };
   // ERROR_LOCK_VIOLATION is 33.
   const twice = refusing(33, 2);
-  twice.platform.flush(ADDRESS, 4096, -1);
+  twice.platform.flush(ADDRESS, 4096, -1, undefined);
   assert.equal(twice.calls, [
     ["FlushViewOfFile", ADDRESS, 4096],
     ["GetLastError"],
@@ -564,11 +564,11 @@ test("flush() tries again if it is refused for a moment, and throws at once othe
     ["FlushViewOfFile", ADDRESS, 4096],
   ]);
   const always = refusing(33, Number.POSITIVE_INFINITY);
-  const busy = thrown(() => always.platform.flush(ADDRESS, 4096, -1)) as MMapError;
+  const busy = thrown(() => always.platform.flush(ADDRESS, 4096, -1, undefined)) as MMapError;
   assert.equal([busy.code, busy.errno, busy.syscall], ["EBUSY", 33, "FlushViewOfFile"]);
   assert.is(always.names().filter((name) => name === "FlushViewOfFile").length, 10);
   const broken = refusing(1117, 1);
-  const error = thrown(() => broken.platform.flush(ADDRESS, 4096, -1)) as MMapError;
+  const error = thrown(() => broken.platform.flush(ADDRESS, 4096, -1, undefined)) as MMapError;
   assert.equal([error.code, error.errno], ["EIO", 1117]);
   assert.not.ok(broken.names().includes("Sleep"));
 });
