@@ -1,5 +1,18 @@
 import { defineConfig } from "tsup";
 
+/**
+ * Names koffi's files for tools that copy what a program needs by reading its code (@vercel/nft, of Next.js and Vercel). The
+ * function is never called. Bundlers, which would try to bundle the native files, do not compute the names.
+ */
+const KOFFI_FILES = `function koffiFiles(){
+${[
+  ...["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64", "win32-x64", "win32-arm64"],
+  ...["linux-x64/linux_x64/koffi.node", "linux-x64/musl_x64/koffi.node"],
+  ...["linux-arm64/linux_arm64/koffi.node", "linux-arm64/musl_arm64/koffi.node"],
+]
+  .map((file) => `import(/*webpackIgnore:true*//*@vite-ignore*/"@koromix/koffi-${file}".concat(""))`)
+  .join(";\n")}}`;
+
 export default defineConfig({
   entry: ["lib/mod.ts"],
   format: ["esm", "cjs"],
@@ -14,6 +27,7 @@ export default defineConfig({
   sourcemap: true,
   // Bun then takes the file as it is: translating it once more is half of what a first import would cost.
   banner: ({ format }) => (format === "esm" ? { js: "// @bun" } : {}),
+  footer: { js: KOFFI_FILES },
   // Without comments and spaces an import reads and parses two thirds as much; the source maps hold the sources. Lines stay
   // short, for an uncaught error shows one.
   esbuildOptions(options) {

@@ -68,6 +68,7 @@ function load() {
     Buffer,
     channel,
     closeSync,
+    createRequire,
     decode: TextDecoder.prototype.decode,
     fileURLToPath,
     fileFlags: constants,
@@ -82,8 +83,6 @@ function load() {
     /** Not loaded before it is needed, because that takes Node long. */
     ReadableStream: () => process.getBuiltinModule("node:stream/web").ReadableStream,
     readSync,
-    /** Loads a module or package that not every runtime has. `createRequire` is called late: in Deno it rejects web addresses. */
-    require: (name: string): unknown => createRequire(moduleLocation())(name),
     resolve,
     setTimeout,
     statSync,
@@ -95,10 +94,7 @@ function load() {
   };
 }
 
-/**
- * From where packages are resolved. A module that was bundled into CommonJS has no URL, but the bundle has a path; code that
- * comes from no file resolves from the working directory.
- */
-function moduleLocation(): string {
-  return import.meta.url ?? (typeof __filename === "string" ? __filename : `${process.cwd()}/`);
+/** Where the library is, or the bundle that contains it: a URL, a path for CommonJS, `undefined` for code of no file. */
+export function libraryLocation(): string | undefined {
+  return import.meta.url ?? (typeof __filename === "string" ? __filename : undefined);
 }

@@ -36,7 +36,8 @@ const RESULTS: Record<CType, string> = { ...PARAMETERS, i64: "i64_fast", usize: 
 const MAX_VIEW_LENGTH = 2 ** 32;
 
 export function bunFfi(): Ffi {
-  const bun = builtins().require("bun:ffi") as BunFfi;
+  const { createRequire, process } = builtins();
+  const bun = createRequire(process.execPath)("bun:ffi") as BunFfi;
   return {
     maxViewLength: MAX_VIEW_LENGTH,
     // A call into C is faster than creating an array over part of a view.

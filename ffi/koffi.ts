@@ -1,20 +1,15 @@
 /**
- * Calls C from Node through the koffi package.
+ * Calls C from Node through koffi.
  *
  * @see https://koffi.dev
  * @module
  */
 
 import { builtins } from "./builtins.ts";
+import { loadKoffi } from "./koffi-package.ts";
 import { openFirst } from "./open-library.ts";
 import { mapArray, mapValues, NumberParseInt } from "./primordials.ts";
-import { CodedError, type CType, type Ffi, type Functions, type Signatures } from "./types.ts";
-
-/** The part of koffi that is used here. */
-interface Koffi {
-  load(library: string): { func(name: string, result: string, parameters: string[]): (...values: never[]) => unknown };
-  readonly view: Ffi["view"];
-}
+import type { CType, Ffi, Functions, Signatures } from "./types.ts";
 
 // uintptr_t and size_t take and return numbers; koffi's pointer types would return opaque objects.
 const TYPES: Record<CType, string> = {
@@ -31,7 +26,7 @@ const RESULTS: Record<CType, string> = { ...TYPES, pointer: "int64_t" };
 
 /** @throws {Error} koffi is not installed, or has no build for this machine. */
 export function koffiFfi(): Ffi {
-  const koffi = load();
+  const koffi = loadKoffi();
   const major = NumberParseInt(builtins().process.versions.node, 10);
   return {
     // Node 20 aborts the process for a longer ArrayBuffer; later versions accepted 2^46 bytes.
@@ -53,16 +48,4 @@ export function koffiFfi(): Ffi {
     },
     view: (address, length) => koffi.view(address, length),
   };
-}
-
-function load(): Koffi {
-  const { process, require } = builtins();
-  try {
-    return require("koffi") as Koffi;
-  } catch (error) {
-    const { permission } = process as { permission?: { has(scope: string): boolean } };
-    // If koffi does not find its native part, its error does not say that add-ons are restricted.
-    const denied = (error as { code?: string }).code !== "MODULE_NOT_FOUND" && permission?.has("addon") === false;
-    throw denied ? new CodedError("ERR_DLOPEN_DISABLED", "add-ons are restricted") : error;
-  }
 }

@@ -11,7 +11,7 @@ import { denoFfi } from "./deno.ts";
 import { koffiFfi } from "./koffi.ts";
 import { nodeFfi } from "./node.ts";
 import { ArrayPrototypeIncludes } from "./primordials.ts";
-import { type Ffi, FfiUnavailable } from "./types.ts";
+import { CodedError, type Ffi, FfiUnavailable } from "./types.ts";
 
 /** The architectures with 64-bit addresses, named as in `process.arch`. */
 const ADDRESSES_OF_64_BITS = ["x64", "arm64", "loong64", "mips64el", "ppc64", "riscv64", "s390x"];
@@ -34,7 +34,6 @@ export function openFfi(): Ffi {
 /** What to do if an FFI fails with an error code. */
 const ADVICE: Record<string, Record<string, string>> = {
   koffi: {
-    MODULE_NOT_FOUND: "no FFI found to call C with: install koffi (npm install koffi)",
     ERR_DLOPEN_DISABLED: "Node may not load koffi: run it with --allow-addons",
     ERR_ACCESS_DENIED: "Node may not read koffi: run it with --allow-fs-read for its folder",
   },
@@ -55,6 +54,8 @@ function openNode(): Ffi {
   const { name, code, cause } = first ? node : koffi;
   const advice = ADVICE[name]?.[code];
   if (advice !== undefined) throw new FfiUnavailable(advice, { cause });
+  // An error of this folder says what to do by itself.
+  if (cause instanceof CodedError) throw new FfiUnavailable(cause.message);
   throw new FfiUnavailable(`${name} does not work here: ${cause}`);
 }
 

@@ -7,12 +7,14 @@
  * @module
  */
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { ROOT, RUNTIMES } from "../helpers/runtimes.ts";
+import { Checks } from "./checks.ts";
+import { checkManagers } from "./managers.ts";
 
 if (process.platform === "win32") {
   throw new Error("test:package starts npm's scripts as programs, which Windows does not: run it on Linux or macOS");
@@ -20,18 +22,10 @@ if (process.platform === "win32") {
 
 const folder = mkdtempSync(join(tmpdir(), "mmap-ffi-package-"));
 const elsewhere = mkdtempSync(join(tmpdir(), "mmap-ffi-elsewhere-"));
-let passed = 0;
-let failed = 0;
+const checks = new Checks();
 
-function check(name: string, command: string, args: string[], expected: RegExp, cwd = folder): void {
-  const { status, signal, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8", timeout: 120_000 });
-  const output = `${stdout}${stderr}`;
-  const good = status === 0 && expected.test(output);
-  if (good) passed++;
-  else failed++;
-  console.log(`${good ? "ok  " : "FAIL"} ${name}`);
-  if (!good) console.log(`ended with ${signal ?? status}, expected ${expected}:\n${output}`);
-}
+const check = (name: string, program: string, args: string[], expected: RegExp, cwd = folder) =>
+  checks.run({ name, command: [program, ...args], expected, cwd });
 
 const npm = (args: string[], cwd: string) =>
   execFileSync("npm", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
@@ -56,6 +50,9 @@ console.log(MMap.name, text, PAGESIZE, typeof MAP_SHARED);`;
 
 /** What that prints. */
 const WORKS = /^MMap \{ \d+ number$/m;
+
+/** What is printed if Node calls C by itself. */
+const WORKS_BY_NODE_FFI = /^MMap \{ \d+ number$[^]*ExperimentalWarning: FFI/m;
 
 /** A program that is bundled with the library into one CommonJS file. */
 const BUNDLED = `import { MMap, PAGESIZE, MAP_SHARED } from "mmap-ffi";${USE}`;
@@ -107,15 +104,14 @@ try {
   writeFileSync(join(folder, "load.mjs"), LOADED('await import("mmap-ffi")'));
   writeFileSync(join(folder, "bundled.ts"), BUNDLED);
   const bundling = ["bundled.ts", "--bundle", "--platform=node", "--format=cjs", "--outfile=bundled.cjs"];
-  check("esbuild bundles it into CommonJS", tool("esbuild"), bundling, /bundled\.cjs/);
+  await check("esbuild bundles it into CommonJS", tool("esbuild"), bundling, /bundled\.cjs/);
   // Where no koffi is to be found.
   cpSync(join(folder, "bundled.cjs"), join(elsewhere, "bundled.cjs"));
   writeFileSync(join(elsewhere, "package.json"), "{}");
   for (const { name, command, env, missing, broken } of RUNTIMES) {
     if (name === "deno") continue;
     if (broken !== undefined) {
-      failed++;
-      console.log(`FAIL ${name}: ${broken}`);
+      checks.count(name, false, broken);
       continue;
     }
     if (missing !== undefined) {
@@ -125,16 +121,19 @@ try {
     const program = command[0] as string;
     const set = Object.entries(env).map(([key, value]) => `${key}=${value}`);
     for (const file of ["use.mjs", "use.cjs"]) {
-      check(`${name} ${file}`, "env", [...set, program, file], WORKS);
+      await check(`${name} ${file}`, "env", [...set, program, file], WORKS);
     }
-    check(`${name} bundled.cjs`, "env", [...set, program, join(folder, "bundled.cjs")], WORKS, "/");
+    await check(`${name} bundled.cjs`, "env", [...set, program, join(folder, "bundled.cjs")], WORKS, "/");
     if (name === "node26") {
-      check(`${name} bundled.cjs without koffi`, "env", [...set, program, join(elsewhere, "bundled.cjs")], WORKS, "/");
+      // The program that npm installed has koffi beside it.
+      cpSync(program, join(elsewhere, "node"));
+      const alone = [join(elsewhere, "bundled.cjs")];
+      await check(`${name} bundled.cjs without koffi`, join(elsewhere, "node"), alone, WORKS_BY_NODE_FFI, "/");
     }
     // Elsewhere the page size, which the library exports, is to be had through C alone.
     if (name === "bun" || process.arch !== "x64") continue;
     for (const file of ["load.mjs", "load.cjs"]) {
-      check(`${name} loads nothing for ${file}`, "env", [...set, program, file], /^loaded: $/m);
+      await check(`${name} loads nothing for ${file}`, "env", [...set, program, file], /^loaded: $/m);
     }
   }
 
@@ -156,7 +155,7 @@ try {
     const roots = ["--typeRoots", join(ROOT, "node_modules", "@types")];
     const files = resolution === "bundler" ? ["types/program.mts"] : ["types/program.mts", "types/program.cts"];
     const args = [...options, ...roots, "--module", module, "--moduleResolution", resolution, ...files];
-    check(`types under ${resolution}`, tool("tsc"), args, /^$/);
+    await check(`types under ${resolution}`, tool("tsc"), args, /^$/);
   }
   // The language of the year that the package is compiled for, and no runtime's types.
   const language = { noEmit: true, strict: true, target: "es2022", lib: ["es2022"], types: [], module: "nodenext" };
@@ -164,17 +163,23 @@ try {
     join(folder, "types", "tsconfig.json"),
     JSON.stringify({ compilerOptions: language, include: ["program.*"] }),
   );
-  check("types of ES2022 alone", tool("tsc"), ["--project", "types"], /^$/);
+  await check("types of ES2022 alone", tool("tsc"), ["--project", "types"], /^$/);
   writeFileSync(join(folder, "types", "iterators.mts"), ITERATORS);
   writeFileSync(
     join(folder, "types", "tsconfig.json"),
     JSON.stringify({ compilerOptions: { ...language, lib: ["esnext"] }, include: ["iterators.mts"] }),
   );
-  check("types of iterators in ESNext", tool("tsc"), ["--project", "types"], /^$/);
+  await check("types of iterators in ESNext", tool("tsc"), ["--project", "types"], /^$/);
 
-  check("publint", tool("publint"), ["--strict", ROOT], /All good/);
-  check("are the types wrong?", tool("attw"), [tarball, "--no-color"], /No problems found/);
-  check("deno publish --dry-run", tool("deno"), ["publish", "--dry-run", "--allow-dirty"], /Dry run complete/, ROOT);
+  await check("publint", tool("publint"), ["--strict", ROOT], /All good/);
+  await check("are the types wrong?", tool("attw"), [tarball, "--no-color"], /No problems found/);
+  await check(
+    "deno publish --dry-run",
+    tool("deno"),
+    ["publish", "--dry-run", "--allow-dirty"],
+    /Dry run complete/,
+    ROOT,
+  );
 
   const contents = packed.files.map(({ path }) => path).sort();
   const expected =
@@ -183,13 +188,10 @@ try {
   const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
   const jsr = JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8")) as { version: string };
   const whole = strange.length === 0 && contents.length >= 10 && version === jsr.version;
-  if (whole) passed++;
-  else failed++;
-  console.log(
-    `${whole ? "ok  " : "FAIL"} the package's contents and version: ${contents.join(" ")}, ${version} ${jsr.version}`,
-  );
+  const found = `${contents.join(" ")}, ${version} ${jsr.version}`;
+  checks.count("the package's contents and version", whole, found);
+  await checkManagers(checks, tarball);
 } finally {
   for (const made of [folder, elsewhere]) rmSync(made, { recursive: true, force: true });
 }
-console.log(`\n${passed} passed, ${failed} failed`);
-process.exitCode = failed > 0 ? 1 : 0;
+checks.end();

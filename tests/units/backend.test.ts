@@ -5,6 +5,7 @@
  */
 
 import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import process from "node:process";
 import { suite } from "uvu";
@@ -16,6 +17,8 @@ import { currentRuntime, MACHINE, ROOT } from "../helpers/runtimes.ts";
 import { LIBRARY, newPath, runFile, thrown, unless } from "../helpers/support.ts";
 
 const test = suite("units/backend");
+
+const require = createRequire(import.meta.url);
 
 test("currentRuntime() is the runtime that runs the suite", () => {
   assert.is(currentRuntime().missing, undefined);
@@ -114,31 +117,79 @@ unless(!isNode && "only Node can be that old", test)(
   },
 );
 
-unless(!isNode && "only Node needs koffi", test)(
-  "anonymous() in Node without koffi and node:ffi says to install koffi",
-  () => {
-    // A copy of the library where no koffi is to be found.
-    const folder = newPath();
-    mkdirSync(folder);
-    for (const part of ["lib", "ffi", "platform"]) cpSync(join(ROOT, part), join(folder, part), { recursive: true });
-    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-    const path = join(folder, "program.mts");
-    writeFileSync(
-      path,
-      `${TRY("", "./lib/mod.ts")}
-       const { existsSync } = await import("node:fs");
-       try { MMap.open(${JSON.stringify(join(folder, "new"))}, { create: true, length: 10 }).close(); } catch {}
-       console.log("a file is there:", existsSync(${JSON.stringify(join(folder, "new"))}));`,
-    );
-    const { stdout, stderr } = runFile(path, { env: { MMAP_FFI: "" } });
-    const lines = (stdout + stderr).trim().split("\n");
-    const [imported, first] = lines;
-    assert.match(imported as string, /^imported true (1|undefined)$/);
-    if (hasNodeFfi) assert.is(first, "mapped");
-    else assert.match(first as string, /^true ERR_MMAP_FFI .*npm install koffi.* cause: Cannot find module 'koffi'/);
-    assert.ok(lines.includes(`a file is there: ${hasNodeFfi}`), stdout);
-  },
-);
+const needsKoffi = unless(!isNode && "only Node needs koffi", test);
+
+/** A copy of the library in a folder of its own, where no koffi is found, and what a program beside it prints. */
+function tryWithout(install: (folder: string) => void) {
+  const folder = newPath();
+  mkdirSync(folder);
+  for (const part of ["lib", "ffi", "platform"]) cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  install(folder);
+  const path = join(folder, "program.mts");
+  const program = join(folder, "bin", "node");
+  writeFileSync(
+    path,
+    // The suite's runtimes and its working directory have koffi beside them.
+    `${TRY(`process.chdir(${JSON.stringify(folder)}); process.execPath = ${JSON.stringify(program)};`, "./lib/mod.ts")}
+     const { existsSync } = await import("node:fs");
+     try { MMap.open(${JSON.stringify(join(folder, "new"))}, { create: true, length: 10 }).close(); } catch {}
+     console.log("a file is there:", existsSync(${JSON.stringify(join(folder, "new"))}));`,
+  );
+  // Emulated machines find koffi by NODE_PATH.
+  const { stdout, stderr } = runFile(path, { env: { MMAP_FFI: "", NODE_PATH: "" } });
+  return { folder, lines: (stdout + stderr).trim().split("\n") };
+}
+
+/** Puts a package into a folder's `node_modules`. */
+function addPackage(folder: string, name: string, code: string): void {
+  const path = join(folder, "node_modules", name);
+  mkdirSync(path, { recursive: true });
+  writeFileSync(join(path, "index.js"), code);
+  writeFileSync(join(path, "package.json"), '{ "type": "commonjs" }');
+}
+
+const KOFFI_PACKAGE = `@koromix/koffi-${process.platform}-${process.arch}`;
+
+needsKoffi("anonymous() in Node without koffi and node:ffi says what to install, and where it was searched for", () => {
+  const { folder, lines } = tryWithout(() => undefined);
+  const [imported, first] = lines as [string, string];
+  assert.match(imported, /^imported true (1|undefined)$/);
+  if (hasNodeFfi) assert.is(first, "mapped");
+  else {
+    assert.match(first, new RegExp(`^true ERR_MMAP_FFI no FFI found .*npm install ${KOFFI_PACKAGE} \\(searched from `));
+    // The library's folder, the program's, the runtime's; the working directory is the program's.
+    const places = [join(folder, "ffi"), folder, join(folder, "bin")];
+    assert.ok(first.includes(`searched from ${places.join(", ")})`), first);
+  }
+  assert.ok(lines.includes(`a file is there: ${hasNodeFfi}`), lines.join("\n"));
+});
+
+needsKoffi("anonymous() in Node names a koffi that is too old, or that lacks its native part", () => {
+  const old = tryWithout((folder) => {
+    addPackage(folder, "koffi", `module.exports = { version: "2.16.1", load() {}, view() {} };`);
+  });
+  const broken = tryWithout((folder) => addPackage(folder, KOFFI_PACKAGE, `require("./koffi.node");`));
+  if (hasNodeFfi) {
+    assert.is(old.lines[1], "mapped");
+    assert.is(broken.lines[1], "mapped");
+    return;
+  }
+  const [, tooOld] = old.lines as [string, string];
+  assert.ok(tooOld.includes(`koffi 3 is needed, and ${join(old.folder, "node_modules", "koffi")}`), tooOld);
+  assert.match(tooOld, /^true ERR_MMAP_FFI .*koffi 2\.16\.1: npm install @koromix/);
+  const [, withoutPart] = broken.lines as [string, string];
+  assert.match(withoutPart, /^true ERR_MMAP_FFI .* does not load: Cannot find module .*npm install @koromix/);
+});
+
+needsKoffi("anonymous() in Node skips a koffi that is too old for one that works", () => {
+  const real = require.resolve(KOFFI_PACKAGE);
+  const { lines } = tryWithout((folder) => {
+    addPackage(join(folder, "ffi"), "koffi", `module.exports = { version: "2.16.1" };`);
+    addPackage(folder, KOFFI_PACKAGE, `module.exports = require(${JSON.stringify(real)});`);
+  });
+  assert.is(lines[1], "mapped");
+});
 
 unless(!isNode && "only Node reads MMAP_FFI", test)(
   "anonymous() with MMAP_FFI=node says so where there is no node:ffi",

@@ -1,0 +1,97 @@
+/**
+ * Finds koffi, of which only the native part is needed: one small package for each machine has it.
+ *
+ * koffi's own JavaScript adds deprecated functions to it, takes longer to load than the native part, and comes in a package
+ * with an install script, which some package managers refuse to run. It is used if nothing else is installed.
+ *
+ * @module
+ */
+
+import { arch, builtins, libraryLocation, platform } from "./builtins.ts";
+import { ArrayPrototypeIncludes, define, StringPrototypeStartsWith } from "./primordials.ts";
+import { CodedError, type Ffi } from "./types.ts";
+
+/** The part of koffi that is used here. */
+export interface Koffi {
+  readonly version: string;
+  load(library: string): { func(name: string, result: string, parameters: string[]): (...values: never[]) => unknown };
+  readonly view: Ffi["view"];
+}
+
+/** The package with koffi's native part for this machine. */
+const KOFFI_PACKAGE: string = `@koromix/koffi-${platform}-${arch}`;
+
+/**
+ * Loads the first koffi that works.
+ *
+ * @throws {CodedError} There is none. The message names one that was found but is broken or too old, and lists the places.
+ * @throws {Error} The first one that was found does not load.
+ */
+export function loadKoffi(): Koffi {
+  const places = searchedPlaces();
+  let failure: unknown;
+  for (let index = 0; index < places.length; index++) {
+    for (let which = 0; which < 2; which++) {
+      try {
+        const koffi = loadFrom(places[index] as string, which === 0 ? KOFFI_PACKAGE : "koffi");
+        if (koffi !== undefined) return koffi;
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+  }
+  if (failure !== undefined && !(failure instanceof CodedError)) throw failure;
+  const { code, message } = failure ?? new CodedError("MODULE_NOT_FOUND", "no FFI found to call C with");
+  throw new CodedError(code, `${message}: npm install ${KOFFI_PACKAGE} (searched from ${places.join(", ")})`);
+}
+
+/**
+ * From where packages are searched for, as Node searches for them: in `node_modules` there and above. First from the library
+ * or the bundle that contains it. Bundlers may put a path of the machine that they ran on in its place, so then from the
+ * program, from the runtime (a single executable is both), and from the working directory.
+ */
+function searchedPlaces(): string[] {
+  const { fileURLToPath, process, resolve } = builtins();
+  const { argv, execPath } = process;
+  const library = libraryLocation();
+  const files = [
+    library !== undefined && StringPrototypeStartsWith(library, "file:") ? fileURLToPath(library) : library,
+    argv[1],
+    execPath,
+    resolve("program"),
+  ];
+  const folders: string[] = [];
+  for (let index = 0; index < files.length; index++) {
+    const file = files[index];
+    if (file === undefined) continue;
+    const folder = resolve(file, "..");
+    if (!ArrayPrototypeIncludes(folders, folder)) define(folders, folders.length, folder);
+  }
+  return folders;
+}
+
+/** Returns `undefined` if the package is not installed. */
+function loadFrom(folder: string, name: string): Koffi | undefined {
+  const require = builtins().createRequire(builtins().resolve(folder, "program"));
+  let path: string;
+  try {
+    path = require.resolve(name);
+  } catch (error) {
+    if ((error as { code?: string }).code === "MODULE_NOT_FOUND") return undefined;
+    throw error;
+  }
+  let koffi: Partial<Koffi>;
+  try {
+    koffi = require(path) as Partial<Koffi>;
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    // The package is installed, but its native part is missing.
+    if (code !== "MODULE_NOT_FOUND") throw error;
+    throw new CodedError("ERR_KOFFI_BROKEN", `${path} does not load: ${message.split("\n", 1)[0]}`);
+  }
+  const { load, version, view } = koffi;
+  if (typeof load === "function" && typeof view === "function" && StringPrototypeStartsWith(`${version}`, "3.")) {
+    return koffi as Koffi;
+  }
+  throw new CodedError("ERR_KOFFI_VERSION", `koffi 3 is needed, and ${path} is koffi ${version}`);
+}
