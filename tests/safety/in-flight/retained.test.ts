@@ -48,13 +48,22 @@ const PRELUDE = `
   const reader = () => pipeWith("exec 3<" + pipe + "; sleep 0.3; tr -d 'a\\\\0' <&3 | wc -c");
   const writer = () => pipeWith("exec 3>" + pipe + "; sleep 0.3; head -c ${SIZE} /dev/zero | tr '\\\\0' I >&3");
   const { closeSync } = await import("node:fs");
+  /** Closes more maps than are kept. */
+  const closeMany = () => {
+    for (let count = 0; count < 1500; count++) {
+      const mm = MMap.open(process.execPath, { length: 1 });
+      mm.bytes;
+      mm.close();
+    }
+  };
 `;
 
 const args = () => [newFile(new Uint8Array(SIZE).fill(97)), newPath()];
 
-for (const [name, options] of [
-  ["kept", ""],
-  ["released", "{ release: true }"],
+for (const [name, end] of [
+  ["kept", "mm.close()"],
+  ["released", "mm.close({ release: true })"],
+  ["retired, because many more were closed", "mm.close(); closeMany()"],
 ]) {
   test(`a file that is truncated after the close ends no process: memory is ${name}`, () => {
     const program = `${PRELUDE}
@@ -67,7 +76,7 @@ for (const [name, options] of [
         write(fd, view, jobs[0].callback);
         gzip(view, { level: 9 }, jobs[1].callback);
         pbkdf2(view, "salt", 20_000, 32, "sha512", jobs[2].callback);
-        mm.close(${options});
+        ${end};
         truncateSync(path, 0);
         await jobs[0].promise;
         closeSync(fd);
@@ -90,7 +99,7 @@ for (const [name, options] of [
       const jobs = [later(), later()];
       read(fd, mm.bytes, 0, ${SIZE}, null, jobs[0].callback);
       randomFill(mm.bytes, jobs[1].callback);
-      mm.close(${options});
+      ${end};
       truncateSync(path, 0);
       const outcome = await jobs[0].promise;
       closeSync(fd);
