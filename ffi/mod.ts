@@ -5,16 +5,12 @@
  * @module
  */
 
-import { arch, builtins } from "./builtins.ts";
+import { builtins } from "./builtins.ts";
 import { bunFfi } from "./bun.ts";
 import { denoFfi } from "./deno.ts";
 import { koffiFfi } from "./koffi.ts";
 import { nodeFfi } from "./node.ts";
-import { ArrayPrototypeIncludes } from "./primordials.ts";
 import { CodedError, type Ffi, FfiUnavailable } from "./types.ts";
-
-/** The architectures with 64-bit addresses, named as in `process.arch`. */
-const ADDRESSES_OF_64_BITS = ["x64", "arm64", "loong64", "mips64el", "ppc64", "riscv64", "s390x"];
 
 /**
  * Finds the running runtime's way to call C.
@@ -22,9 +18,6 @@ const ADDRESSES_OF_64_BITS = ["x64", "arm64", "loong64", "mips64el", "ppc64", "r
  * @throws {FfiUnavailable} No FFI is available. The message says how to enable one.
  */
 export function openFfi(): Ffi {
-  if (!ArrayPrototypeIncludes(ADDRESSES_OF_64_BITS, arch)) {
-    throw new FfiUnavailable(`this process has 32-bit addresses (${arch}): run a 64-bit build of the runtime`);
-  }
   const { versions } = builtins().process;
   if (versions.bun !== undefined) return bunFfi();
   if (versions.deno !== undefined) return denoFfi();

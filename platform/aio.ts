@@ -24,7 +24,7 @@ export interface Aio {
   readonly notifyAt: number;
 }
 
-const SIGNATURES = {
+export const SIGNATURES = {
   // int aio_fsync(int op, struct aiocb *aiocbp);
   aio_fsync: { parameters: ["i32", "pointer"], result: "i32" },
   // int aio_error(const struct aiocb *aiocbp);
@@ -40,7 +40,7 @@ const SIGNATURES = {
 } as const;
 
 /** The length in bytes of the memory that is passed as a `struct aiocb`: longer than that of any system. */
-const BLOCK = 256;
+export const BLOCK = 256;
 
 /** The longest pause between two calls of `aio_error`, in milliseconds. */
 const LONGEST_PAUSE = 16;

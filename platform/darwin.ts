@@ -12,7 +12,8 @@ import { arch as runningArch } from "../ffi/builtins.ts";
 import type { Ffi, Functions } from "../ffi/types.ts";
 import { BSD_AIO, BSD_CONSTANTS } from "./bsd.ts";
 import { errnoReader } from "./errno.ts";
-import { posixPlatform, residencyReader, SHARED_SIGNATURES, statusReader } from "./posix.ts";
+import { posixPlatform, residencyReader, SHARED_SIGNATURES } from "./posix.ts";
+import { type StatusLayout, statusReader } from "./status.ts";
 import type { Constants, ErrorFactory, Platform } from "./types.ts";
 
 /** From the kernel's sys/mman.h and the C library's unistd.h. */
@@ -42,16 +43,25 @@ export const constants: Constants = {
   _SC_PAGESIZE: 29,
 };
 
-const F_FULLFSYNC = 51;
-/** _IO('f', 1): it takes no argument. */
-const FIOCLEX = 0x20006601;
+/** Numbers that only the library uses. FIOCLEX is `_IO('f', 1)`: it takes no argument. */
+export const NUMBERS = { F_FULLFSYNC: 51, FIOCLEX: 0x20006601 } as const;
+
+const { F_FULLFSYNC, FIOCLEX } = NUMBERS;
+
+/** `struct stat` with 64-bit inode numbers. */
+export const STAT: StatusLayout = {
+  name: "fstat",
+  length: 144,
+  mode: { at: 4, bytes: 2 },
+  size: { at: 96, bytes: 8 },
+};
 
 const LIBRARIES = ["/usr/lib/libSystem.B.dylib"];
 
 /** From the kernel's sys/aio.h. */
-const AIO = { ...BSD_AIO, libraries: LIBRARIES, notifyAt: 40 };
+export const AIO = { ...BSD_AIO, libraries: LIBRARIES, notifyAt: 40 };
 
-const SIGNATURES = {
+export const SIGNATURES = {
   // int *__error(void);
   __error: { parameters: [], result: "pointer" },
   // int fcntl(int fildes, int cmd, ...); here with none of the variadic arguments
@@ -95,8 +105,7 @@ export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = ru
       syncFile(request.descriptor);
       return posix.map(request);
     },
-    // struct stat with 64-bit inode numbers: st_mode is 16 bits at byte 4, st_size 64 bits at byte 96.
-    status: statusReader(fstat, { name: "fstat", length: 144, modeAt: 4, sizeAt: 96 }, fail),
+    status: statusReader(fstat, STAT, fail),
     duplicate(descriptor) {
       const copy = c.dup(descriptor);
       if (copy === -1) fail("dup");

@@ -9,15 +9,15 @@ import type { Ffi } from "../ffi/types.ts";
 import type { Fail } from "./errno.ts";
 import type { FileLock } from "./types.ts";
 
-const SIGNATURES = {
+export const SIGNATURES = {
   // int flock(int fd, int operation);
   flock: { parameters: ["i32", "i32"], result: "i32" },
 } as const;
 
-// sys/file.h of Linux, macOS and the BSDs.
-const LOCK_EX = 2;
-const LOCK_NB = 4;
-const LOCK_UN = 8;
+/** From sys/file.h of Linux, macOS and the BSDs. */
+export const NUMBERS = { LOCK_EX: 2, LOCK_NB: 4, LOCK_UN: 8 } as const;
+
+const { LOCK_EX, LOCK_NB, LOCK_UN } = NUMBERS;
 
 /** Makes `Platform.fileLock`. The library is opened on first use: few programs create or extend files. */
 export function flockLock(ffi: Ffi, libraries: readonly string[], fail: Fail): FileLock {

@@ -8,14 +8,8 @@
 import type { Ffi } from "../ffi/types.ts";
 import { BSD_AIO, BSD_CONSTANTS } from "./bsd.ts";
 import { errnoReader } from "./errno.ts";
-import {
-  blockAllocator,
-  duplicator,
-  posixPlatform,
-  residencyReader,
-  SHARED_SIGNATURES,
-  statusReader,
-} from "./posix.ts";
+import { blockAllocator, duplicator, posixPlatform, residencyReader, SHARED_SIGNATURES } from "./posix.ts";
+import { type StatusLayout, statusReader } from "./status.ts";
 import type { Constants, ErrorFactory, Platform } from "./types.ts";
 
 /** From the system's sys/mman.h and unistd.h. */
@@ -41,17 +35,25 @@ export const constants: Constants = {
   _SC_PAGESIZE: 47,
 };
 
-const F_DUPFD_CLOEXEC = 17;
-const O_RDWR = 2;
-/** `(char *) 1` in place of a path: an object without a name. */
-const SHM_ANON = 1;
+/** Numbers that only the library uses. SHM_ANON is `(char *) 1` in place of a path: an object without a name. */
+export const NUMBERS = { F_DUPFD_CLOEXEC: 17, O_RDWR: 2, SHM_ANON: 1 } as const;
+
+const { F_DUPFD_CLOEXEC, O_RDWR, SHM_ANON } = NUMBERS;
+
+/** `struct stat` with 64-bit inode numbers. */
+export const STAT: StatusLayout = {
+  name: "fstat",
+  length: 224,
+  mode: { at: 24, bytes: 2 },
+  size: { at: 112, bytes: 8 },
+};
 
 const LIBRARIES = ["libc.so.7"];
 
 /** From the system's sys/aio.h. */
-const AIO = { ...BSD_AIO, libraries: LIBRARIES, notifyAt: 80 };
+export const AIO = { ...BSD_AIO, libraries: LIBRARIES, notifyAt: 80 };
 
-const SIGNATURES = {
+export const SIGNATURES = {
   // int *__error(void);
   __error: { parameters: [], result: "pointer" },
   fstat: SHARED_SIGNATURES.fstat,
@@ -78,8 +80,7 @@ export function freebsdPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   );
   return {
     ...posix,
-    // struct stat with 64-bit inode numbers: st_mode is 16 bits at byte 24, st_size 64 bits at byte 112.
-    status: statusReader(c.fstat, { name: "fstat", length: 224, modeAt: 24, sizeAt: 112 }, fail),
+    status: statusReader(c.fstat, STAT, fail),
     allocateBlocks: blockAllocator(ffi, LIBRARIES, fail),
     duplicate: duplicator(c.fcntl, F_DUPFD_CLOEXEC, fail),
     anonymousFile() {

@@ -11,7 +11,7 @@ import { findBytes, findLastBytes, indexOfResult, type SearchPrimitives } from "
 import type { Platform } from "./types.ts";
 
 // Each entry has its C prototype beside it.
-const SIGNATURES = {
+export const SIGNATURES = {
   // void *memchr(const void *s, int c, size_t n);
   memchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
   // int memcmp(const void *s1, const void *s2, size_t n);
@@ -23,12 +23,12 @@ const SIGNATURES = {
 } as const;
 
 // The same functions with other types, for which the library is opened a second time.
-const STORE_SIGNATURES = {
+export const STORE_SIGNATURES = {
   // void *memmove(void *dest, const void *src, size_t n); here into mapped memory, of which the source may be a view
   memmove: { parameters: ["pointer", "bytes", "usize"], result: "pointer" },
 } as const;
 
-const FAST_SIGNATURES = {
+export const FAST_SIGNATURES = {
   // void *memrchr(const void *s, int c, size_t n);
   memrchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
   // void *memmem(const void *haystack, size_t haystacklen, const void *needle, size_t needlelen);

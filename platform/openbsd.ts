@@ -9,7 +9,8 @@ import type { Ffi } from "../ffi/types.ts";
 import { BSD_CONSTANTS } from "./bsd.ts";
 import { errnoReader } from "./errno.ts";
 import { cString } from "./libc.ts";
-import { duplicator, posixPlatform, SHARED_SIGNATURES, statusReader } from "./posix.ts";
+import { duplicator, posixPlatform, SHARED_SIGNATURES } from "./posix.ts";
+import { type StatusLayout, statusReader } from "./status.ts";
 import type { Constants, ErrorFactory, Platform } from "./types.ts";
 
 /** From the system's sys/mman.h and unistd.h. */
@@ -23,12 +24,20 @@ export const constants: Constants = {
   _SC_PAGESIZE: 28,
 };
 
-const F_DUPFD_CLOEXEC = 10;
+/** Numbers that only the library uses. */
+export const NUMBERS = { F_DUPFD_CLOEXEC: 10 } as const;
+
+export const STAT: StatusLayout = {
+  name: "fstat",
+  length: 128,
+  mode: { at: 0, bytes: 4 },
+  size: { at: 80, bytes: 8 },
+};
 
 /** The name without a version: the loader then takes the newest. */
 const LIBRARIES = ["libc.so"];
 
-const SIGNATURES = {
+export const SIGNATURES = {
   // int *__errno(void);
   __errno: { parameters: [], result: "pointer" },
   fstat: SHARED_SIGNATURES.fstat,
@@ -49,9 +58,8 @@ export function openbsdPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   );
   return {
     ...posix,
-    // struct stat: st_mode is 32 bits at byte 0, st_size 64 bits at byte 80.
-    status: statusReader(c.fstat, { name: "fstat", length: 128, modeAt: 0, sizeAt: 80 }, fail),
-    duplicate: duplicator(c.fcntl, F_DUPFD_CLOEXEC, fail),
+    status: statusReader(c.fstat, STAT, fail),
+    duplicate: duplicator(c.fcntl, NUMBERS.F_DUPFD_CLOEXEC, fail),
     anonymousFile() {
       // shm_mkstemp replaces the X's, in place, and makes the object close-on-exec. Once it is open, it needs no name.
       const name = cString("/mmap-ffi.XXXXXXXXXX");

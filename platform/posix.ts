@@ -5,17 +5,12 @@
  */
 
 import {
-  ArrayBuffer,
-  BigInt64Array,
-  Int32Array,
   Map,
   MapPrototypeGet,
   MapPrototypeSet,
-  Number,
   ObjectKeys,
   StringPrototypeStartsWith,
-  Uint8Array,
-  Uint16Array,
+  type Uint8Array,
 } from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { type Aio, backgroundSync } from "./aio.ts";
@@ -36,7 +31,7 @@ export interface PosixSystem extends SystemFlags {
 }
 
 // Each entry has its C prototype beside it; size_t and off_t have 64 bits on every system that has a file here.
-const SIGNATURES = {
+export const SIGNATURES = {
   // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
   mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
   // int munmap(void *addr, size_t length);
@@ -67,12 +62,13 @@ export const SHARED_SIGNATURES = {
   mincore: { parameters: ["pointer", "usize", "bytes"], result: "i32" },
 } as const;
 
-const ALLOCATE_SIGNATURES = {
+export const ALLOCATE_SIGNATURES = {
   // int posix_fallocate(int fd, off_t offset, off_t len);
   posix_fallocate: { parameters: ["i32", "i64", "i64"], result: "i32" },
 } as const;
 
-const EINTR = 4;
+/** Numbers that are the same on every POSIX system. */
+export const NUMBERS = { EINTR: 4 } as const;
 
 /** What `posixPlatform` leaves to the system's own file. */
 type SystemsOwn = "status" | "duplicate" | "anonymousFile";
@@ -87,7 +83,7 @@ export function blockAllocator(
   return (descriptor, offset, length) => {
     let error: number;
     do error = posix_fallocate(descriptor, offset, length);
-    while (error === EINTR);
+    while (error === NUMBERS.EINTR);
     if (error !== 0) fail("posix_fallocate", error);
   };
 }
@@ -112,51 +108,6 @@ export function duplicator(
     const copy = fcntl(descriptor, command, 0);
     if (copy === -1) fail("fcntl");
     return copy;
-  };
-}
-
-const SMALLEST_HUGE_PAGE = 64 * 1024;
-
-/** Where a system's status structure has what is read of it, in bytes. */
-interface StatusLayout {
-  /** The name of the function that fills it, for errors. */
-  readonly name: string;
-  /** How many bytes the function may write. */
-  readonly length: number;
-  /** The offset of `st_mode`, whose lowest 16 bits are the file's type on every system. */
-  readonly modeAt: number;
-  /** The offset of the 64 bits of `st_size`. */
-  readonly sizeAt: number;
-  /** The offset of the low 32 bits of `st_blksize`, if `onHugePages` is given. */
-  readonly blockSizeAt?: number;
-}
-
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
-
-/** Makes `Platform.status` from the function that fills the system's status structure. */
-export function statusReader(
-  fill: (descriptor: number, status: Uint8Array) => number,
-  { name, length, modeAt, sizeAt, blockSizeAt }: StatusLayout,
-  fail: Fail,
-  onHugePages?: (descriptor: number) => boolean,
-): Platform["status"] {
-  const buffer = new ArrayBuffer(length);
-  const status = new Uint8Array(buffer);
-  const halves = new Uint16Array(buffer);
-  const words = new Int32Array(buffer);
-  const longs = new BigInt64Array(buffer);
-  return (descriptor) => {
-    if (fill(descriptor, status) !== 0) fail(name);
-    const mode = halves[modeAt / 2] as number;
-    // The block size of a file on huge pages is such a page. Few other file systems have blocks that large.
-    const blockSize = blockSizeAt === undefined ? 0 : (words[blockSizeAt / 4] as number);
-    const isHuge = blockSize >= SMALLEST_HUGE_PAGE && onHugePages?.(descriptor);
-    return {
-      regular: (mode & S_IFMT) === S_IFREG,
-      size: Number(longs[sizeAt / 8]),
-      hugePageSize: isHuge ? blockSize : undefined,
-    };
   };
 }
 

@@ -14,7 +14,7 @@
  */
 
 import { lengthOf } from "../../ffi/array-buffer.ts";
-import { arch } from "../../ffi/builtins.ts";
+import { arch as runningArch } from "../../ffi/builtins.ts";
 import {
   ArrayBuffer,
   BigInt,
@@ -34,7 +34,7 @@ import { x64 } from "./x64.ts";
 /** The handler's machine code in hexadecimal, by the architecture's name in `process.arch`. */
 export const CODE: Readonly<Record<string, string>> = { x64, arm64 };
 
-const SIGNATURES = {
+export const SIGNATURES = {
   // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
   mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
   // int munmap(void *addr, size_t length);
@@ -47,23 +47,29 @@ const SIGNATURES = {
 } as const;
 
 // The same function with other types, for which the library is opened a second time.
-const QUERY_SIGNATURES = {
+export const QUERY_SIGNATURES = {
   // int sigaction(int signum, const struct sigaction *act, struct sigaction *oldact); here with act NULL
   sigaction: { parameters: ["i32", "pointer", "bytes"], result: "i32" },
 } as const;
 
-const PROT_READ = 0x1;
-const PROT_WRITE = 0x2;
-const PROT_EXEC = 0x4;
-const MAP_PRIVATE = 0x02;
-const MAP_ANONYMOUS = 0x20;
-const MAP_NORESERVE = 0x4000;
-const SIGBUS = 7;
-const SIG_IGN = 1;
-const SA_SIGINFO = 0x4;
-const SA_ONSTACK = 0x08000000;
-const SA_RESTART = 0x10000000;
-const SA_NODEFER = 0x40000000;
+/** From the headers of Linux on x64 and arm64. */
+export const NUMBERS = {
+  PROT_READ: 0x1,
+  PROT_WRITE: 0x2,
+  PROT_EXEC: 0x4,
+  MAP_PRIVATE: 0x02,
+  MAP_ANONYMOUS: 0x20,
+  MAP_NORESERVE: 0x4000,
+  SIGBUS: 7,
+  SIG_IGN: 1,
+  SA_SIGINFO: 0x4,
+  SA_ONSTACK: 0x08000000,
+  SA_RESTART: 0x10000000,
+  SA_NODEFER: 0x40000000,
+} as const;
+
+const { MAP_ANONYMOUS, MAP_NORESERVE, MAP_PRIVATE, PROT_EXEC, PROT_READ, PROT_WRITE } = NUMBERS;
+const { SA_NODEFER, SA_ONSTACK, SA_RESTART, SA_SIGINFO, SIG_IGN, SIGBUS } = NUMBERS;
 
 /** The length of what precedes the handler's entry: its mark, 16 bytes, and two addresses, at these multiples of 8. */
 const HEAD = 64;
@@ -72,7 +78,7 @@ const TABLE_ADDRESS = 2;
 const REPLACED_ADDRESS = 3;
 
 /** The length in bytes of libc's `struct sigaction`. */
-const ACTION = 152;
+export const ACTION = 152;
 
 // What the handler knows about the replaced one: libc's struct sigaction, and then these, at multiples of 8 bytes.
 const EXPECTED_HANDLER = 19;
@@ -85,7 +91,7 @@ const UNKNOWN_HANDLER = 2;
 const UNKNOWN_FLAGS = 0xffffffff;
 
 // Where `struct sigaction` has the flags, in multiples of 4 bytes.
-const FLAGS = 34;
+export const FLAGS = 34;
 
 /**
  * libc's `struct sigaction`, which is the same in glibc and musl on both architectures: the handler, 64 bits; the mask, 1024
@@ -235,6 +241,7 @@ export function sigbusGuard(
   ffi: Ffi,
   libraries: readonly string[],
   pageSize: number,
+  arch: string = runningArch,
 ): (address: number, length: number) => Guard | undefined {
   const code = CODE[arch];
   let handler: Handler | undefined;

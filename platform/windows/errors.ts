@@ -4,59 +4,71 @@
  * @module
  */
 
-import { ArrayBuffer, StringFromCharCode, Uint8Array, Uint16Array } from "../../ffi/primordials.ts";
+import { ArrayBuffer, ObjectKeys, StringFromCharCode, Uint8Array, Uint16Array } from "../../ffi/primordials.ts";
 import type { Fail } from "../errno.ts";
 import type { ErrorFactory } from "../types.ts";
 import type { Kernel } from "./kernel.ts";
 
-export const ERROR_INVALID_HANDLE = 6;
-export const ERROR_LOCK_VIOLATION = 33;
-export const ERROR_NOT_SUPPORTED = 50;
-export const ERROR_NOT_LOCKED = 158;
-export const ERROR_ALREADY_EXISTS = 183;
-export const ERROR_FILE_INVALID = 1006;
-export const ERROR_USER_MAPPED_FILE = 1224;
+/** Win32's errors, with POSIX's names for them, so that programs need only one name for each. */
+export const ERRORS = {
+  ERROR_INVALID_FUNCTION: { number: 1, code: "EINVAL" },
+  ERROR_FILE_NOT_FOUND: { number: 2, code: "ENOENT" },
+  ERROR_PATH_NOT_FOUND: { number: 3, code: "ENOENT" },
+  ERROR_TOO_MANY_OPEN_FILES: { number: 4, code: "EMFILE" },
+  ERROR_ACCESS_DENIED: { number: 5, code: "EACCES" },
+  ERROR_INVALID_HANDLE: { number: 6, code: "EBADF" },
+  ERROR_NOT_ENOUGH_MEMORY: { number: 8, code: "ENOMEM" },
+  ERROR_OUTOFMEMORY: { number: 14, code: "ENOMEM" },
+  ERROR_WRITE_PROTECT: { number: 19, code: "EROFS" },
+  ERROR_CRC: { number: 23, code: "EIO" },
+  ERROR_SHARING_VIOLATION: { number: 32, code: "EBUSY" },
+  ERROR_LOCK_VIOLATION: { number: 33, code: "EBUSY" },
+  ERROR_HANDLE_DISK_FULL: { number: 39, code: "ENOSPC" },
+  ERROR_NOT_SUPPORTED: { number: 50, code: "ENOTSUP" },
+  ERROR_INVALID_PARAMETER: { number: 87, code: "EINVAL" },
+  ERROR_DISK_FULL: { number: 112, code: "ENOSPC" },
+  ERROR_INVALID_NAME: { number: 123, code: "ENOENT" },
+  ERROR_NOT_LOCKED: { number: 158, code: "UNKNOWN" },
+  ERROR_BUSY: { number: 170, code: "EBUSY" },
+  ERROR_ALREADY_EXISTS: { number: 183, code: "EEXIST" },
+  ERROR_FILENAME_EXCED_RANGE: { number: 206, code: "ENAMETOOLONG" },
+  ERROR_FILE_TOO_LARGE: { number: 223, code: "EFBIG" },
+  ERROR_INVALID_ADDRESS: { number: 487, code: "EFAULT" },
+  ERROR_NOACCESS: { number: 998, code: "EFAULT" },
+  ERROR_FILE_INVALID: { number: 1006, code: "ESTALE" },
+  ERROR_IO_DEVICE: { number: 1117, code: "EIO" },
+  ERROR_MAPPED_ALIGNMENT: { number: 1132, code: "EINVAL" },
+  ERROR_USER_MAPPED_FILE: { number: 1224, code: "EBUSY" },
+  ERROR_NO_SYSTEM_RESOURCES: { number: 1450, code: "ENOMEM" },
+  ERROR_WORKING_SET_QUOTA: { number: 1453, code: "ENOMEM" },
+  ERROR_COMMITMENT_LIMIT: { number: 1455, code: "ENOMEM" },
+  ERROR_NOT_ENOUGH_QUOTA: { number: 1816, code: "ENOMEM" },
+} as const;
 
-/** `FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS` */
-const SYSTEM_MESSAGE = 0x1200;
+export const ERROR_INVALID_HANDLE = ERRORS.ERROR_INVALID_HANDLE.number;
+export const ERROR_LOCK_VIOLATION = ERRORS.ERROR_LOCK_VIOLATION.number;
+export const ERROR_NOT_SUPPORTED = ERRORS.ERROR_NOT_SUPPORTED.number;
+export const ERROR_NOT_LOCKED = ERRORS.ERROR_NOT_LOCKED.number;
+export const ERROR_ALREADY_EXISTS = ERRORS.ERROR_ALREADY_EXISTS.number;
+export const ERROR_FILE_INVALID = ERRORS.ERROR_FILE_INVALID.number;
+export const ERROR_USER_MAPPED_FILE = ERRORS.ERROR_USER_MAPPED_FILE.number;
+
+export const NUMBERS = { FORMAT_MESSAGE_FROM_SYSTEM: 0x1000, FORMAT_MESSAGE_IGNORE_INSERTS: 0x200 } as const;
+
+const SYSTEM_MESSAGE = NUMBERS.FORMAT_MESSAGE_FROM_SYSTEM | NUMBERS.FORMAT_MESSAGE_IGNORE_INSERTS;
 
 /** The longest message that is read, in UTF-16 units. */
 const LONGEST_MESSAGE = 512;
 
-/** Win32's error numbers by POSIX's names, so that programs need only one name for each. */
-const CODES: Readonly<Record<number, string>> = {
-  1: "EINVAL", // ERROR_INVALID_FUNCTION
-  2: "ENOENT", // ERROR_FILE_NOT_FOUND
-  3: "ENOENT", // ERROR_PATH_NOT_FOUND
-  4: "EMFILE", // ERROR_TOO_MANY_OPEN_FILES
-  5: "EACCES", // ERROR_ACCESS_DENIED
-  6: "EBADF", // ERROR_INVALID_HANDLE
-  8: "ENOMEM", // ERROR_NOT_ENOUGH_MEMORY
-  14: "ENOMEM", // ERROR_OUTOFMEMORY
-  19: "EROFS", // ERROR_WRITE_PROTECT
-  23: "EIO", // ERROR_CRC
-  32: "EBUSY", // ERROR_SHARING_VIOLATION
-  33: "EBUSY", // ERROR_LOCK_VIOLATION
-  39: "ENOSPC", // ERROR_HANDLE_DISK_FULL
-  50: "ENOTSUP", // ERROR_NOT_SUPPORTED
-  87: "EINVAL", // ERROR_INVALID_PARAMETER
-  112: "ENOSPC", // ERROR_DISK_FULL
-  123: "ENOENT", // ERROR_INVALID_NAME
-  170: "EBUSY", // ERROR_BUSY
-  183: "EEXIST", // ERROR_ALREADY_EXISTS
-  206: "ENAMETOOLONG", // ERROR_FILENAME_EXCED_RANGE
-  223: "EFBIG", // ERROR_FILE_TOO_LARGE
-  487: "EFAULT", // ERROR_INVALID_ADDRESS
-  998: "EFAULT", // ERROR_NOACCESS
-  1006: "ESTALE", // ERROR_FILE_INVALID
-  1117: "EIO", // ERROR_IO_DEVICE
-  1132: "EINVAL", // ERROR_MAPPED_ALIGNMENT
-  1224: "EBUSY", // ERROR_USER_MAPPED_FILE
-  1450: "ENOMEM", // ERROR_NO_SYSTEM_RESOURCES
-  1453: "ENOMEM", // ERROR_WORKING_SET_QUOTA
-  1455: "ENOMEM", // ERROR_COMMITMENT_LIMIT
-  1816: "ENOMEM", // ERROR_NOT_ENOUGH_QUOTA
-};
+/** POSIX's name for an error. */
+function codeOf(number: number): string {
+  const names = ObjectKeys(ERRORS) as (keyof typeof ERRORS)[];
+  for (let index = 0; index < names.length; index++) {
+    const error = ERRORS[names[index] as keyof typeof ERRORS];
+    if (error.number === number) return error.code;
+  }
+  return "UNKNOWN";
+}
 
 /** What the library adds to the system's message. */
 const ADVICE: Readonly<Record<number, string>> = {
@@ -75,11 +87,6 @@ export function errorReader(kernel: Kernel, errors: ErrorFactory): Fail {
     for (let index = 0; index < length; index++) message += StringFromCharCode(units[index] as number);
     const meaning = message.trim().replace(/\.$/, "") || `error ${number}`;
     const advice = ADVICE[number];
-    throw errors.system(
-      syscall,
-      number,
-      CODES[number] ?? "UNKNOWN",
-      advice === undefined ? meaning : `${meaning}: ${advice}`,
-    );
+    throw errors.system(syscall, number, codeOf(number), advice === undefined ? meaning : `${meaning}: ${advice}`);
   };
 }

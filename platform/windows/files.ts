@@ -26,20 +26,35 @@ import type { FileStatus } from "../types.ts";
 import { ERROR_FILE_INVALID, ERROR_INVALID_HANDLE, ERROR_NOT_SUPPORTED } from "./errors.ts";
 import { INVALID_HANDLE_VALUE, type Kernel, THIS_PROCESS, utf16 } from "./kernel.ts";
 
-const GENERIC_READ = 0x80000000;
-const GENERIC_WRITE = 0x40000000;
-/** `FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE`: as `node:fs` opens files. */
-const FILE_SHARE_ALL = 0x7;
-const OPEN_EXISTING = 3;
-const FILE_ATTRIBUTE_NORMAL = 0x80;
-const FILE_TYPE_DISK = 1;
-const FILE_END_OF_FILE_INFO = 6;
-const DUPLICATE_SAME_ACCESS = 0x2;
+export const NUMBERS = {
+  GENERIC_READ: 0x80000000,
+  GENERIC_WRITE: 0x40000000,
+  FILE_SHARE_READ: 0x1,
+  FILE_SHARE_WRITE: 0x2,
+  FILE_SHARE_DELETE: 0x4,
+  OPEN_EXISTING: 3,
+  FILE_ATTRIBUTE_NORMAL: 0x80,
+  FILE_TYPE_DISK: 1,
+  FileEndOfFileInfo: 6,
+  DUPLICATE_SAME_ACCESS: 0x2,
+} as const;
+
+const { DUPLICATE_SAME_ACCESS, FILE_ATTRIBUTE_NORMAL, FILE_TYPE_DISK, FileEndOfFileInfo } = NUMBERS;
+const { GENERIC_READ, GENERIC_WRITE, OPEN_EXISTING } = NUMBERS;
+
+/** As `node:fs` opens files. */
+const FILE_SHARE_ALL = NUMBERS.FILE_SHARE_READ | NUMBERS.FILE_SHARE_WRITE | NUMBERS.FILE_SHARE_DELETE;
+
+/** Where `BY_HANDLE_FILE_INFORMATION` has what is read of it: integers of 32 bits, in bytes. */
+export const FILE_INFORMATION = {
+  length: 52,
+  fields: { dwVolumeSerialNumber: 28, nFileIndexHigh: 44, nFileIndexLow: 48 },
+} as const;
 
 /** What is added to a handle, to tell it from a descriptor. */
 const HANDLE_BASE = 2 ** 32;
 
-const DESCRIPTOR_SIGNATURES = {
+export const DESCRIPTOR_SIGNATURES = {
   // uv_os_fd_t uv_get_osfhandle(int fd); INVALID_HANDLE_VALUE for what is no descriptor
   uv_get_osfhandle: { parameters: ["i32"], result: "i64" },
 } as const;
@@ -86,13 +101,14 @@ export function fileFunctions(ffi: Ffi, kernel: Kernel, fail: Fail) {
 
   /** Whether it is the file that the runtime opened, and thereby allowed. The path may lead to another file by now. */
   function isFileOf(handle: number, descriptor: number): boolean {
-    // BY_HANDLE_FILE_INFORMATION has 52 bytes: dwVolumeSerialNumber is at 28, nFileIndexHigh at 44, nFileIndexLow at 48.
-    const info = new ArrayBuffer(52);
+    const { length, fields } = FILE_INFORMATION;
+    const info = new ArrayBuffer(length);
     if (kernel.GetFileInformationByHandle(handle, new Uint8Array(info)) === 0) return false;
     const words = new Uint32Array(info);
     const { dev, ino } = builtins().fstatSync(descriptor, { bigint: true });
-    const index = (BigInt(words[11] as number) << 32n) | BigInt(words[12] as number);
-    return dev === BigInt(words[7] as number) && ino === index;
+    const word = (at: number) => BigInt(words[at / 4] as number);
+    const index = (word(fields.nFileIndexHigh) << 32n) | word(fields.nFileIndexLow);
+    return dev === word(fields.dwVolumeSerialNumber) && ino === index;
   }
 
   return {
@@ -119,7 +135,7 @@ export function fileFunctions(ffi: Ffi, kernel: Kernel, fail: Fail) {
       // Not SetEndOfFile, which needs the file's position moved: the user's descriptor shares it.
       integer[0] = BigInt(size);
       const handle = handleOf(descriptor);
-      if (kernel.SetFileInformationByHandle(handle, FILE_END_OF_FILE_INFO, integerBytes, 8) === 0) {
+      if (kernel.SetFileInformationByHandle(handle, FileEndOfFileInfo, integerBytes, 8) === 0) {
         fail("SetFileInformationByHandle");
       }
     },

@@ -31,10 +31,13 @@ export const MADV_WILLNEED = 3;
 const FLUSH_TRIES = 10;
 
 // A function of the kernel's table with other types, for which the library is opened a second time.
-const NAMED_SIGNATURES = {
+export const NAMED_SIGNATURES = {
   // HANDLE CreateFileMappingW(…, LPCWSTR lpName); here with a name
   CreateFileMappingW: { parameters: ["i64", "pointer", "u32", "u32", "u32", "bytes"], result: "i64" },
 } as const;
+
+/** Where `WIN32_MEMORY_RANGE_ENTRY` has what is written to it: integers of 64 bits, in bytes. */
+export const MEMORY_RANGE = { length: 16, fields: { VirtualAddress: 0, NumberOfBytes: 8 } } as const;
 
 /** A mapping object that stays open as long as its view. */
 interface MappingObject {
@@ -181,11 +184,11 @@ export function mappingFunctions(
       }
       // Windows rejects an empty range; elsewhere there is nothing to do for it.
       if (length === 0) return;
-      // One WIN32_MEMORY_RANGE_ENTRY: PVOID VirtualAddress, SIZE_T NumberOfBytes.
-      const buffer = new ArrayBuffer(16);
+      const { length: size, fields } = MEMORY_RANGE;
+      const buffer = new ArrayBuffer(size);
       const range = new BigUint64Array(buffer);
-      range[0] = BigInt(address);
-      range[1] = BigInt(length);
+      range[fields.VirtualAddress / 8] = BigInt(address);
+      range[fields.NumberOfBytes / 8] = BigInt(length);
       if (kernel.PrefetchVirtualMemory(THIS_PROCESS, 1, new Uint8Array(buffer), 0) === 0) fail("PrefetchVirtualMemory");
     },
     lock(address: number, length: number): void {

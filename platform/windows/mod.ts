@@ -13,7 +13,14 @@ import { errorReader } from "./errors.ts";
 import { fileFunctions } from "./files.ts";
 import { KERNEL, type Kernel, SIGNATURES } from "./kernel.ts";
 import { MADV_WILLNEED, mappingFunctions } from "./mapping.ts";
-import { FILE_MAP_COPY, FILE_MAP_READ, FILE_MAP_WRITE } from "./views.ts";
+import {
+  FILE_MAP_COPY,
+  FILE_MAP_READ,
+  FILE_MAP_WRITE,
+  PAGE_READONLY,
+  PAGE_READWRITE,
+  PAGE_WRITECOPY,
+} from "./views.ts";
 
 /** Windows has no `PROT_*`, `MAP_*` and `MS_*`, and of the advices only the equivalent of one. */
 export const constants: Constants = { MADV_WILLNEED };
@@ -21,9 +28,8 @@ export const constants: Constants = { MADV_WILLNEED };
 /** `dwAllocationGranularity` of every Windows: where a view may begin in its file, and in memory. */
 export const granularity = 65_536;
 
-const PAGE_READONLY = 0x02;
-const PAGE_READWRITE = 0x04;
-const PAGE_WRITECOPY = 0x08;
+/** Where `SYSTEM_INFO` has what is read of it: integers of 32 bits, in bytes. */
+export const SYSTEM_INFO = { length: 48, fields: { dwPageSize: 4, dwAllocationGranularity: 40 } } as const;
 
 export function windowsPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   const kernel = ffi.open(KERNEL, SIGNATURES);
@@ -53,11 +59,12 @@ export function windowsPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
 }
 
 function systemInfo(kernel: Kernel): { pageSize: number; allocationGranularity: number } {
-  // SYSTEM_INFO has 48 bytes: dwPageSize is at 4, dwAllocationGranularity at 40.
-  const buffer = new ArrayBuffer(48);
+  const { length, fields } = SYSTEM_INFO;
+  const buffer = new ArrayBuffer(length);
   kernel.GetSystemInfo(new Uint8Array(buffer));
   const info = new Uint32Array(buffer);
-  return { pageSize: info[1] as number, allocationGranularity: info[10] as number };
+  const word = (at: number) => info[at / 4] as number;
+  return { pageSize: word(fields.dwPageSize), allocationGranularity: word(fields.dwAllocationGranularity) };
 }
 
 function protection({ descriptor, access, prot, flags, tagname }: ProtectionRequest): Protection {

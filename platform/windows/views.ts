@@ -11,11 +11,7 @@ import type { Ffi } from "../../ffi/types.ts";
 import type { Fail } from "../errno.ts";
 import { high, type Kernel, low, THIS_PROCESS } from "./kernel.ts";
 
-export const FILE_MAP_COPY = 0x1;
-export const FILE_MAP_WRITE = 0x2;
-export const FILE_MAP_READ = 0x4;
-
-const SIGNATURES = {
+export const SIGNATURES = {
   // PVOID VirtualAlloc2(HANDLE Process, PVOID BaseAddress, SIZE_T Size, ULONG AllocationType, ULONG PageProtection,
   //   MEM_EXTENDED_PARAMETER *ExtendedParameters, ULONG ParameterCount);
   VirtualAlloc2: { parameters: ["i64", "pointer", "usize", "u32", "u32", "pointer", "u32"], result: "pointer" },
@@ -31,16 +27,25 @@ const SIGNATURES = {
   VirtualFree: { parameters: ["pointer", "usize", "u32"], result: "i32" },
 } as const;
 
-const MEM_COMMIT = 0x1000;
-const MEM_RESERVE = 0x2000;
-const MEM_REPLACE_PLACEHOLDER = 0x4000;
-const MEM_RESERVE_PLACEHOLDER = 0x40000;
-const MEM_PRESERVE_PLACEHOLDER = 0x2;
-const MEM_RELEASE = 0x8000;
-const PAGE_NOACCESS = 0x01;
-const PAGE_READONLY = 0x02;
-const PAGE_READWRITE = 0x04;
-const PAGE_WRITECOPY = 0x08;
+export const NUMBERS = {
+  FILE_MAP_COPY: 0x1,
+  FILE_MAP_WRITE: 0x2,
+  FILE_MAP_READ: 0x4,
+  MEM_COMMIT: 0x1000,
+  MEM_RESERVE: 0x2000,
+  MEM_REPLACE_PLACEHOLDER: 0x4000,
+  MEM_RESERVE_PLACEHOLDER: 0x40000,
+  MEM_PRESERVE_PLACEHOLDER: 0x2,
+  MEM_RELEASE: 0x8000,
+  PAGE_NOACCESS: 0x01,
+  PAGE_READONLY: 0x02,
+  PAGE_READWRITE: 0x04,
+  PAGE_WRITECOPY: 0x08,
+} as const;
+
+export const { FILE_MAP_COPY, FILE_MAP_READ, FILE_MAP_WRITE, PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY } = NUMBERS;
+const { MEM_COMMIT, MEM_RELEASE, MEM_RESERVE, PAGE_NOACCESS } = NUMBERS;
+const { MEM_PRESERVE_PLACEHOLDER, MEM_REPLACE_PLACEHOLDER, MEM_RESERVE_PLACEHOLDER } = NUMBERS;
 
 /** A view; or, if its address is 0, which function was refused, and why. */
 interface MappedView {

@@ -82,6 +82,13 @@ test("anonymous() takes every architecture with 64-bit addresses", () => {
   }
 });
 
+test("anonymous() on an architecture whose constants are unknown names the known ones; its constants are undefined", () => {
+  const [imported, first, second] = tryWith(PRETEND("arch", "mips64el"));
+  assert.match(imported as string, /^imported false undefined$/);
+  assert.match(first as string, /^true ERR_MMAP_FFI .*"mips64el".*run it on x64, arm64/);
+  assert.is(second, first);
+});
+
 test("anonymous() on an unknown system names the supported ones; its constants are undefined", () => {
   const [imported, first] = tryWith(PRETEND("platform", "plan9"));
   assert.match(imported as string, /^imported (true|false) undefined$/);

@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import * as library from "../../lib/mod.ts";
 import { constants as darwin } from "../../platform/darwin.ts";
 import { constants as freebsd } from "../../platform/freebsd.ts";
-import { constantsFor } from "../../platform/linux.ts";
+import { constantsFor } from "../../platform/linux-headers.ts";
 import { constants as running } from "../../platform/mod.ts";
 import { constants as openbsd } from "../../platform/openbsd.ts";
 import type { Constants } from "../../platform/types.ts";
@@ -19,9 +19,20 @@ const FIXTURE = new URL("constants.json", import.meta.url);
 
 const expected = JSON.parse(readFileSync(FIXTURE, "utf8")) as Record<string, Record<string, number>>;
 
+// include/uapi/asm-generic/mman.h, which these have as it is. arch/powerpc/include/uapi/asm/mman.h: MAP_NORESERVE is 0x40,
+// MAP_LOCKED 0x80.
+for (const arch of ["riscv64", "loong64", "s390x", "ppc64"]) {
+  const own = arch === "ppc64" ? { MAP_NORESERVE: 0x40, MAP_LOCKED: 0x80 } : {};
+  expected[`linux-${arch}`] = { ...expected["linux-arm64"], ...own };
+}
+
 const SYSTEMS: Record<string, Constants> = {
   "linux-x64": constantsFor("x64"),
   "linux-arm64": constantsFor("arm64"),
+  "linux-riscv64": constantsFor("riscv64"),
+  "linux-loong64": constantsFor("loong64"),
+  "linux-s390x": constantsFor("s390x"),
+  "linux-ppc64": constantsFor("ppc64"),
   darwin,
   freebsd,
   openbsd,

@@ -1,0 +1,148 @@
+/**
+ * The library's own tables, system by system: everything that it takes from C headers.
+ *
+ * @module
+ */
+
+import type { Signatures } from "../../ffi/types.ts";
+import * as aio from "../../platform/aio.ts";
+import * as darwin from "../../platform/darwin.ts";
+import * as fileLock from "../../platform/file-lock.ts";
+import * as freebsd from "../../platform/freebsd.ts";
+import * as libc from "../../platform/libc.ts";
+import * as linux from "../../platform/linux.ts";
+import * as linuxHeaders from "../../platform/linux-headers.ts";
+import * as openbsd from "../../platform/openbsd.ts";
+import * as posix from "../../platform/posix.ts";
+import * as sigbus from "../../platform/sigbus/mod.ts";
+import { MODES, type StatusLayout } from "../../platform/status.ts";
+import * as windowsErrors from "../../platform/windows/errors.ts";
+import * as windowsFiles from "../../platform/windows/files.ts";
+import * as windowsKernel from "../../platform/windows/kernel.ts";
+import * as windowsMapping from "../../platform/windows/mapping.ts";
+import * as windows from "../../platform/windows/mod.ts";
+import * as windowsViews from "../../platform/windows/views.ts";
+import { constants, type Fact, field, functions, size } from "./facts.ts";
+
+/** The functions in the tables that a module exports. */
+function functionsOf(module: object): Fact[] {
+  return Object.entries(module)
+    .filter(([name]) => name.endsWith("SIGNATURES"))
+    .flatMap(([, signatures]) => functions(signatures as Signatures));
+}
+
+function status(struct: string, prefix: string, { length, mode, size: bytes, blockSize }: StatusLayout): Fact[] {
+  return [
+    size(struct, length),
+    field(struct, `${prefix}mode`, mode),
+    field(struct, `${prefix}size`, bytes),
+    ...(blockSize === undefined ? [] : [field(struct, `${prefix}blksize`, blockSize)]),
+  ];
+}
+
+interface AioTable {
+  readonly O_SYNC: number;
+  readonly EINPROGRESS: number;
+  readonly SIGEV_NONE: number;
+  readonly notifyAt: number;
+}
+
+function asynchronousIo({ O_SYNC, EINPROGRESS, SIGEV_NONE, notifyAt }: AioTable): Fact[] {
+  return [
+    ...constants({ O_SYNC, EINPROGRESS, SIGEV_NONE }),
+    size("struct aiocb", aio.BLOCK),
+    field("struct aiocb", "aio_fildes", { at: 0, bytes: 4 }),
+    field("struct aiocb", "aio_sigevent.sigev_notify", { at: notifyAt, bytes: 4 }),
+    ...functionsOf(aio),
+  ];
+}
+
+const POSIX = [
+  ...constants({ ...MODES, ...posix.NUMBERS, ...fileLock.NUMBERS }),
+  ...functions(posix.SIGNATURES),
+  ...functions(libc.SIGNATURES),
+  ...functions(libc.STORE_SIGNATURES),
+  ...functionsOf(fileLock),
+];
+
+function linuxFacts(arch: string): Fact[] {
+  const guarded = sigbus.CODE[arch] === undefined ? [] : guard();
+  const { length, type } = linuxHeaders.statfsFor(arch);
+  return [
+    ...POSIX,
+    ...constants(linuxHeaders.constantsFor(arch)),
+    ...constants(linuxHeaders.NUMBERS),
+    ...asynchronousIo(linuxHeaders.AIO),
+    ...status("struct statx", "stx_", linuxHeaders.STATX),
+    ...status("struct stat", "st_", linuxHeaders.statFor(arch)),
+    size("struct statfs", length),
+    field("struct statfs", "f_type", type),
+    ...functions(linux.SIGNATURES),
+    ...functions(linux.NEWER_SIGNATURES),
+    ...functions({ __errno_location: linux.ERRNO_SIGNATURES.__errno_location }),
+    ...functions({ ...linux.STATX_SIGNATURES, ...linux.FSTATFS_SIGNATURES, ...linux.FSTAT_SIGNATURES }),
+    ...functions({ ...posix.ALLOCATE_SIGNATURES, ...libc.FAST_SIGNATURES }),
+    ...guarded,
+  ];
+}
+
+/** What the SIGBUS handler needs. */
+function guard(): Fact[] {
+  return [
+    ...constants(sigbus.NUMBERS),
+    size("struct sigaction", sigbus.ACTION),
+    field("struct sigaction", "sa_sigaction", { at: 0, bytes: 8 }),
+    field("struct sigaction", "sa_flags", { at: 4 * sigbus.FLAGS, bytes: 4 }),
+    ...functionsOf(sigbus),
+  ];
+}
+
+function windowsFacts(): Fact[] {
+  const numbers = Object.entries(windowsErrors.ERRORS).map(([name, { number }]) => [name, number] as const);
+  const { INVALID_HANDLE_VALUE } = windowsKernel;
+  const structs = {
+    BY_HANDLE_FILE_INFORMATION: { ...windowsFiles.FILE_INFORMATION, bytes: 4 as const },
+    SYSTEM_INFO: { ...windows.SYSTEM_INFO, bytes: 4 as const },
+    WIN32_MEMORY_RANGE_ENTRY: { ...windowsMapping.MEMORY_RANGE, bytes: 8 as const },
+  };
+  return [
+    ...constants(Object.fromEntries(numbers)),
+    ...constants({ INVALID_HANDLE_VALUE, ...windowsErrors.NUMBERS, ...windowsFiles.NUMBERS, ...windowsViews.NUMBERS }),
+    ...Object.entries(structs).flatMap(([struct, { length, fields, bytes }]) => [
+      size(struct, length),
+      ...Object.entries(fields).map(([name, at]) => field(struct, name, { at, bytes })),
+    ]),
+    ...functions(libc.SIGNATURES),
+    ...functions(libc.STORE_SIGNATURES),
+    ...[windowsErrors, windowsFiles, windowsKernel, windowsMapping, windowsViews].flatMap(functionsOf),
+  ];
+}
+
+function bsdFacts(system: typeof darwin | typeof freebsd | typeof openbsd): Fact[] {
+  return [
+    ...POSIX,
+    ...constants({ ...system.constants, ...system.NUMBERS }),
+    ...status("struct stat", "st_", system.STAT),
+    ...("AIO" in system ? asynchronousIo(system.AIO) : []),
+    ...functions({ ...system.SIGNATURES, fstat: posix.SHARED_SIGNATURES.fstat }),
+    ...(system === freebsd ? functions(posix.ALLOCATE_SIGNATURES) : []),
+    ...(system === darwin ? [] : functions(libc.FAST_SIGNATURES)),
+  ];
+}
+
+const FACTS = {
+  linux: linuxFacts,
+  darwin: () => bsdFacts(darwin),
+  freebsd: () => bsdFacts(freebsd),
+  openbsd: () => bsdFacts(openbsd),
+  win32: windowsFacts,
+};
+
+export type SystemName = keyof typeof FACTS;
+
+/** All that the library takes from the headers of a system, for an architecture as `process.arch` names it. */
+export function factsOf(system: SystemName, arch: string): Fact[] {
+  const facts = FACTS[system](arch);
+  // Several tables have the same functions.
+  return [...new Map(facts.map((fact) => [fact.condition, fact])).values()];
+}
