@@ -91,14 +91,14 @@ function debianMirror(): string {
   return found;
 }
 
-/** Installs npm's packages, whatever machine they are for, as far as they are not there yet. */
-export function installPackages(folder: string, dependencies: Record<string, string>): void {
+/** Installs npm's packages, as far as they are not there yet; `anyMachine`: also those that are for other machines. */
+export function installPackages(folder: string, dependencies: Record<string, string>, anyMachine = true): void {
   const wanted = `${JSON.stringify({ private: true, dependencies }, undefined, 2)}\n`;
   const done = join(folder, "installed.json");
   if (existsSync(done) && readFileSync(done, "utf8") === wanted) return;
   writeFileSync(join(folder, "package.json"), wanted);
-  const flags = ["--force", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"];
-  run("npm", ["install", ...flags], folder);
+  const flags = ["--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"];
+  run("npm", ["install", ...(anyMachine ? ["--force"] : []), ...flags], folder);
   writeFileSync(done, wanted);
 }
 

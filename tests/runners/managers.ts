@@ -53,12 +53,13 @@ interface Setting {
 
 function managers({ node, bun, deno, registry, tarball, folder }: Setting, ownRegistry: string): Manager[] {
   const cache = cacheFolder("managers");
-  installPackages(cache, {
+  const packages = {
     pnpm10: "npm:pnpm@10.34.9",
     pnpm11: "npm:pnpm@11.28.11",
     "@pnpm/exe.linux-x64": "12.21.0",
     yarn4: "npm:@yarnpkg/cli-dist@4.18.1",
-  });
+  };
+  installPackages(cache, packages, false);
   const file = (...path: string[]) => join(cache, "node_modules", ...path);
   const npmEnv = { npm_config_registry: registry, npm_config_update_notifier: "false" };
   const pnpm = (major: number, ...command: [string, ...string[]]): Manager => ({
