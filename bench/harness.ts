@@ -166,13 +166,13 @@ export class Bench {
   }
 
   /** Reports a value that is not a ratio of times. */
-  tell(name: string, value: number, unit: string, target: number): void {
-    this.#report({ name, value, unit, target });
+  tell(name: string, value: number, unit: string, target?: number): void {
+    this.#report({ name, value, unit, ...(target === undefined ? {} : { target }) });
   }
 
   /** Reports that something cannot be measured here. */
-  miss(name: string, peer: string, why: string): void {
-    this.#report({ name, peer, missing: why });
+  miss(name: string, peer: string | undefined, why: string): void {
+    this.#report({ name, ...(peer === undefined ? {} : { peer }), missing: why });
   }
 }
 

@@ -1350,6 +1350,35 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
+   * Like `prefault`, without blocking: while the disk is read, the program goes on. The pages are read in parts of 8 MiB.
+   *
+   * The map may be closed or resized meanwhile: the promise then resolves when the part that is being read has come. Without a
+   * descriptor (`trackfd: false`), and on Windows and OpenBSD, each part blocks while it is read.
+   *
+   * @param start Where the range starts, in bytes from the start of the map. By default 0.
+   * @param length Its length in bytes. By default, up to the end of the map.
+   * @throws {RangeError} The range is not within the map.
+   * @throws {TypeError} An argument is not an integer; the map is not readable.
+   * @throws {MMapError} As for `prefault`; `EAGAIN`: too many run at once; `EIO`: the disk failed. All errors reject the promise.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("numbers.bin", { create: true, length: 4096 });
+   * await mm.prefaultAsync();
+   * console.log(mm.find("three")); // does not wait for the disk
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man7/aio.7.html
+   */
+  async prefaultAsync(start = 0, length?: number): Promise<void> {
+    const { from, count } = this.#span(start, length);
+    this.#readable();
+    await this.#mapping.prefaultAsync(from, count);
+  }
+
+  /**
    * Closes the map: detaches every view, closes the descriptor and unmaps the memory. Changes are not lost: the system
    * writes those of a shared map to its file. A second call does nothing.
    *

@@ -1,32 +1,38 @@
 /**
- * Writes a file to its disk without blocking, by POSIX's asynchronous I/O.
+ * Writes a file to its disk, or reads it from there, without blocking, by POSIX's asynchronous I/O.
  *
  * Not by `node:fs`, which rejects the library's descriptors in Deno, and all descriptors under Node's permission model. Not by
- * a call into C on another thread, because errno is that thread's. `aio_error` returns the error.
+ * a call into C on another thread, because errno is that thread's, and not every runtime has such calls. `aio_error` returns
+ * the error.
  *
  * @see https://man7.org/linux/man-pages/man7/aio.7.html
  * @module
  */
 
 import { builtins } from "../ffi/builtins.ts";
-import { ArrayBuffer, Int32Array, MathMin, Uint8Array } from "../ffi/primordials.ts";
+import { ArrayBuffer, BigInt, BigInt64Array, Int32Array, MathMin, Uint8Array } from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
 import type { Fail } from "./errno.ts";
+import type { Platform } from "./types.ts";
 
-/** The values of a system's headers. */
+/** The values of a system's headers. The offsets are those of fields in `struct aiocb`, in bytes. */
 export interface Aio {
   /** The libraries that have the functions, the likeliest first. */
   readonly libraries: readonly string[];
   readonly O_SYNC: number;
   readonly EINPROGRESS: number;
   readonly SIGEV_NONE: number;
-  /** The offset of `aio_sigevent.sigev_notify` in `struct aiocb`, in bytes; `aio_fildes` comes first on every system. */
+  /** `aio_offset`. On every system, `aio_fildes` is at 0, `aio_buf` at 16 and `aio_nbytes` at 24. */
+  readonly offsetAt: number;
+  /** `aio_sigevent.sigev_notify`. */
   readonly notifyAt: number;
 }
 
 export const SIGNATURES = {
   // int aio_fsync(int op, struct aiocb *aiocbp);
   aio_fsync: { parameters: ["i32", "pointer"], result: "i32" },
+  // int aio_read(struct aiocb *aiocbp);
+  aio_read: { parameters: ["pointer"], result: "i32" },
   // int aio_error(const struct aiocb *aiocbp);
   aio_error: { parameters: ["pointer"], result: "i32" },
   // ssize_t aio_return(struct aiocb *aiocbp);
@@ -45,35 +51,53 @@ export const BLOCK = 256;
 /** The longest pause between two calls of `aio_error`, in milliseconds. */
 const LONGEST_PAUSE = 16;
 
-/** Makes the function that writes a descriptor's file to its disk. The descriptor must stay open until the promise settles. */
-export function backgroundSync(ffi: Ffi, aio: Aio, fail: Fail): (descriptor: number) => Promise<void> {
+/** What the operations do. Their descriptors must stay open until the promise settles. */
+export interface AsynchronousIo {
+  /** Writes a descriptor's file to its disk. */
+  sync(descriptor: number): Promise<void>;
+  readonly readAhead: NonNullable<Platform["readAhead"]>;
+}
+
+export function asynchronousIo(ffi: Ffi, aio: Aio, fail: Fail): AsynchronousIo {
   const open = () => ffi.open(aio.libraries, SIGNATURES);
   let opened: ReturnType<typeof open> | undefined;
 
-  /** Starts the operation and returns the address of its block, which the system uses until the operation is done. */
-  function start(c: ReturnType<typeof open>, descriptor: number): number {
+  /** Memory of the C library, because the garbage collector may move or free an ArrayBuffer while the system uses it. */
+  function allocate(c: ReturnType<typeof open>, length: number): number {
+    const address = c.malloc(length);
+    if (address === 0) fail("malloc");
+    return address;
+  }
+
+  /** Runs an operation to its end. `length` bytes of memory follow its block, for what is read. */
+  async function run(
+    name: "aio_fsync" | "aio_read",
+    { descriptor, offset, length }: { descriptor: number; offset: number; length: number },
+  ): Promise<void> {
+    opened ??= open();
+    const c = opened;
+    const { setTimeout } = builtins();
     const memory = new ArrayBuffer(BLOCK);
     const block = new Uint8Array(memory);
     const words = new Int32Array(memory);
+    const longs = new BigInt64Array(memory);
+    const address = allocate(c, BLOCK + length);
     words[0] = descriptor;
     words[aio.notifyAt / 4] = aio.SIGEV_NONE;
-    const address = c.malloc(BLOCK);
-    if (address === 0) fail("malloc");
-    // SAFETY: both have BLOCK bytes. The block is malloc's, because the garbage collector may move or free an ArrayBuffer.
-    c.memcpy(address, block, BLOCK);
-    if (c.aio_fsync(aio.O_SYNC, address) === 0) return address;
-    try {
-      return fail("aio_fsync");
-    } finally {
-      c.free(address);
+    if (length > 0) {
+      longs[2] = BigInt(address + BLOCK);
+      longs[3] = BigInt(length);
+      longs[aio.offsetAt / 8] = BigInt(offset);
     }
-  }
-
-  return async (descriptor) => {
-    const { setTimeout } = builtins();
-    opened ??= open();
-    const c = opened;
-    const address = start(c, descriptor);
+    // SAFETY: both have BLOCK bytes, and what is read fits after them.
+    c.memcpy(address, block, BLOCK);
+    if ((name === "aio_read" ? c.aio_read(address) : c.aio_fsync(aio.O_SYNC, address)) !== 0) {
+      try {
+        return fail(name);
+      } finally {
+        c.free(address);
+      }
+    }
     let error: number;
     let pause = 1;
     do {
@@ -81,9 +105,14 @@ export function backgroundSync(ffi: Ffi, aio: Aio, fail: Fail): (descriptor: num
       pause = MathMin(2 * pause, LONGEST_PAUSE);
       error = c.aio_error(address);
     } while (error === aio.EINPROGRESS);
-    // SAFETY: the operation has ended, so the system no longer uses the block. Some systems keep it until aio_return.
+    // SAFETY: the operation has ended, so the system no longer uses the memory. Some systems keep it until aio_return.
     c.aio_return(address);
     c.free(address);
-    if (error !== 0) fail("aio_fsync", error);
+    if (error !== 0) fail(name, error);
+  }
+
+  return {
+    sync: (descriptor) => run("aio_fsync", { descriptor, offset: 0, length: 0 }),
+    readAhead: (descriptor, offset, length) => run("aio_read", { descriptor, offset, length }),
   };
 }

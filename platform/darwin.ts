@@ -59,7 +59,7 @@ export const STAT: StatusLayout = {
 const LIBRARIES = ["/usr/lib/libSystem.B.dylib"];
 
 /** From the kernel's sys/aio.h. */
-export const AIO = { ...BSD_AIO, libraries: LIBRARIES, notifyAt: 40 };
+export const AIO = { ...BSD_AIO, libraries: LIBRARIES, offsetAt: 8, notifyAt: 40 };
 
 export const SIGNATURES = {
   // int *__error(void);

@@ -51,7 +51,7 @@ export const STAT: StatusLayout = {
 const LIBRARIES = ["libc.so.7"];
 
 /** From the system's sys/aio.h. */
-export const AIO = { ...BSD_AIO, libraries: LIBRARIES, notifyAt: 80 };
+export const AIO = { ...BSD_AIO, libraries: LIBRARIES, offsetAt: 8, notifyAt: 80 };
 
 export const SIGNATURES = {
   // int *__error(void);

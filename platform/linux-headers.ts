@@ -100,7 +100,7 @@ export const NUMBERS = {
 } as const;
 
 /** From glibc's and musl's aio.h, fcntl.h and bits/siginfo.h. */
-export const AIO = { O_SYNC: 0x101000, EINPROGRESS: 115, SIGEV_NONE: 1, notifyAt: 44 } as const;
+export const AIO = { O_SYNC: 0x101000, EINPROGRESS: 115, SIGEV_NONE: 1, offsetAt: 128, notifyAt: 44 } as const;
 
 /** `struct statx` is the same on every architecture. */
 export const STATX: StatusLayout = {

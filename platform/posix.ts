@@ -13,7 +13,7 @@ import {
   type Uint8Array,
 } from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
-import { type Aio, backgroundSync } from "./aio.ts";
+import { type Aio, asynchronousIo } from "./aio.ts";
 import type { Fail } from "./errno.ts";
 import { flockLock } from "./file-lock.ts";
 import { memoryFunctions } from "./libc.ts";
@@ -119,7 +119,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
   const pageSize = c.sysconf(constants._SC_PAGESIZE as number);
   const { MS_ASYNC, MS_SYNC } = constants as { MS_ASYNC: number; MS_SYNC: number };
   const advices = adviceNames(constants);
-  const syncFile = system.aio && backgroundSync(ffi, system.aio, fail);
+  const background = system.aio && asynchronousIo(ffi, system.aio, fail);
   const zeros = flags(constants, ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_FIXED", "MAP_NORESERVE"]);
 
   function map({ length, protection, descriptor, offset }: MapRequest): number {
@@ -166,13 +166,13 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     retire: mapZeros,
     flush: (address, length, _descriptor, way = MS_SYNC) => flush(address, length, way),
     async flushAsync(address, length, descriptor) {
-      if (syncFile === undefined) {
+      if (background === undefined) {
         flush(address, length, MS_SYNC);
         return;
       }
       // Some systems write to the file's pages only what msync has passed to it.
       flush(address, length, MS_ASYNC);
-      await syncFile(descriptor);
+      await background.sync(descriptor);
     },
     advise(address, length, advice) {
       const name = MapPrototypeGet(advices, advice);
@@ -189,6 +189,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       if (c.munlock(address, length) !== 0) fail("munlock");
     },
     populate: () => false,
+    readAhead: background?.readAhead,
     // A system's own file replaces those that it supports.
     guard: undefined,
     residency: undefined,

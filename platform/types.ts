@@ -175,6 +175,11 @@ export interface Platform {
    * system does not support it.
    */
   populate(address: number, length: number, write: boolean): boolean;
+  /**
+   * Reads a part of a file into the page cache without blocking. The descriptor must stay open until the promise settles.
+   * Undefined if unsupported.
+   */
+  readonly readAhead: ((descriptor: number, offset: number, length: number) => Promise<void>) | undefined;
 
   /**
    * Releases the name of a mapping for the next one, which has another length. If that cannot be mapped, a mapping of a file

@@ -183,6 +183,11 @@ export class Mapping {
     resident.prefault(this.#backing, this.memory, start, length, write);
   }
 
+  /** The same without blocking for long. The map may be closed or resized meanwhile. */
+  prefaultAsync(start: number, length: number): Promise<void> {
+    return resident.prefaultAsync(this.#backing, () => (this.closed ? undefined : this.memory), start, start + length);
+  }
+
   /** Changes the length of the map, and the size of its file to the map's end. Detaches every view. */
   resize(length: number, reserve: boolean): void {
     const { memory } = this;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { builtins } from "../../ffi/builtins.ts";
 import { ArrayBuffer, MathCeil, MathMax, MathMin, Uint8Array } from "../../ffi/primordials.ts";
 import { truncatedError } from "../errors.ts";
 import type { Backing } from "./backing.ts";
@@ -11,6 +12,9 @@ import type { Memory } from "./memory.ts";
 
 /** How much is read at once by `readPages`, in bytes. */
 const BLOCK = 1024 * 1024;
+
+/** How much `prefaultAsync` brings in at once. Once it is in the page cache, faulting it in takes less than a millisecond. */
+const PART = 8 * 1024 * 1024;
 
 /** The most pages that residency() may query at once (one byte each). */
 const MOST_PAGES = 2 ** 26;
@@ -69,6 +73,38 @@ export function prefault(backing: Backing, memory: Memory, start: number, length
     readPages(memory, start, length);
   }
   memory.faults.throwIfTruncated(start + length);
+}
+
+/**
+ * The same, a part at a time: the system reads a part of the file into the page cache without blocking, and then its pages
+ * come without waiting for the disk.
+ *
+ * @param memoryOf The map's present memory; undefined once the map is closed.
+ */
+export async function prefaultAsync(
+  backing: Backing,
+  memoryOf: () => Memory | undefined,
+  start: number,
+  end: number,
+): Promise<void> {
+  const { platform } = backing;
+  const { setTimeout } = builtins();
+  const left = (from: number) => MathMin(PART, MathMin(end, memoryOf()?.length ?? 0) - from);
+  const isCached = backing.anonymous || backing.descriptor === -1 || platform.readAhead === undefined;
+  // A duplicate, because the map's own descriptor is closed with it.
+  const descriptor = isCached ? -1 : platform.duplicate(backing.descriptor);
+  try {
+    for (let from = start; left(from) > 0; from += PART) {
+      if (isCached) await setTimeout(0);
+      else await platform.readAhead?.(descriptor, backing.offset + from, left(from));
+      const memory = memoryOf();
+      // The map may have been closed or resized meanwhile.
+      const length = left(from);
+      if (memory !== undefined && length > 0) prefault(backing, memory, from, length, false);
+    }
+  } finally {
+    if (descriptor !== -1) platform.closeDescriptor(descriptor);
+  }
 }
 
 function populate(backing: Backing, memory: Memory, start: number, length: number, write: boolean): boolean {

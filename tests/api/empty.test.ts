@@ -101,6 +101,7 @@ test("an empty map has no pages to flush, lock, advise or bring in", async () =>
     mm.flush();
     mm.flush(0, 0);
     await mm.flushAsync();
+    await mm.prefaultAsync();
     mm.lock();
     mm.unlock();
     mm.prefault();

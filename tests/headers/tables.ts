@@ -44,14 +44,18 @@ interface AioTable {
   readonly O_SYNC: number;
   readonly EINPROGRESS: number;
   readonly SIGEV_NONE: number;
+  readonly offsetAt: number;
   readonly notifyAt: number;
 }
 
-function asynchronousIo({ O_SYNC, EINPROGRESS, SIGEV_NONE, notifyAt }: AioTable): Fact[] {
+function asynchronousIo({ O_SYNC, EINPROGRESS, SIGEV_NONE, offsetAt, notifyAt }: AioTable): Fact[] {
   return [
     ...constants({ O_SYNC, EINPROGRESS, SIGEV_NONE }),
     size("struct aiocb", aio.BLOCK),
     field("struct aiocb", "aio_fildes", { at: 0, bytes: 4 }),
+    field("struct aiocb", "aio_buf", { at: 16, bytes: 8 }),
+    field("struct aiocb", "aio_nbytes", { at: 24, bytes: 8 }),
+    field("struct aiocb", "aio_offset", { at: offsetAt, bytes: 8 }),
     field("struct aiocb", "aio_sigevent.sigev_notify", { at: notifyAt, bytes: 4 }),
     ...functionsOf(aio),
   ];

@@ -86,6 +86,51 @@ test("residency() takes the lowest bit of what mincore says", () => {
   }
 });
 
+// aio.h of glibc and of musl: aio_fildes, aio_lio_opcode, aio_reqprio (4 bytes each), aio_buf (at 16), aio_nbytes (at 24),
+// aio_sigevent (64 bytes, at 32), 32 bytes of its own, aio_offset (at 128). sys/aio.h of macOS and FreeBSD: aio_fildes, aio_offset
+// (at 8), aio_buf (at 16), aio_nbytes (at 24).
+for (const [name, system, offsetAt] of [
+  ["Linux", linux, 128],
+  ["macOS", darwin, 8],
+  ["FreeBSD", freebsd, 8],
+] as const) {
+  test(`prefaultAsync() on ${name} reads by aio_read, and faults in what was read`, async () => {
+    const size = 2 ** 34;
+    const ffi = played(system, size);
+    const blocks: BigInt64Array[] = [];
+    let copies = 30;
+    ffi.play({
+      dup: () => copies++,
+      fcntl: (_descriptor: number, command: number) => (command === 51 ? 0 : copies++),
+      malloc: () => 0x7000,
+      memcpy: (_to: number, from: Uint8Array) => {
+        if (blocks.length === 0) blocks.push(new BigInt64Array(from.slice().buffer));
+        return 0;
+      },
+    });
+    const promise = over(system.open, ffi, () => {
+      const mm = new MMap(9, 0, { access: "read", guard: false });
+      ffi.take();
+      return mm.prefaultAsync(size - 20_000, 10_000);
+    });
+    await promise;
+    const calls = ffi.take().filter((call) => !/^(fcntl|dup|ioctl)/.test(call));
+    assert.equal(calls.slice(0, 6), [
+      "malloc(10256)",
+      "memcpy(28672, &memory[256], 256)",
+      "aio_read(28672)",
+      "aio_error(28672)",
+      "aio_return(28672)",
+      "free(28672)",
+    ]);
+    assert.match(calls[6] as string, system === linux ? /^madvise\(0x4fff/ : /^memcpy\(&memory\[10000\], 0x4ff/);
+    assert.equal(calls.slice(7), ["close(31)"]);
+    const [block] = blocks as [BigInt64Array];
+    assert.equal([block[2], block[3], block[offsetAt / 8]], [BigInt(28_672 + 256), 10_000n, BigInt(size - 20_000)]);
+    assert.is(Number((block[0] as bigint) & 0xffff_ffffn), 31);
+  });
+}
+
 const posix = unless(WINDOWS && "node:util names Windows's errors there", test);
 
 posix("residency() and prefault() say what a system lacks; prefault() reads the pages on Linux before 5.14", () => {
