@@ -13,7 +13,18 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap, MMapError, type ViewConstructor } from "../../lib/mod.ts";
 import { ROOT } from "../helpers/runtimes.ts";
-import { LIBRARY, newFile, newPath, refuses, rejects, runFile, text, thrown, unless, WINDOWS } from "../helpers/support.ts";
+import {
+  LIBRARY,
+  newFile,
+  newPath,
+  refuses,
+  rejects,
+  runFile,
+  text,
+  thrown,
+  unless,
+  WINDOWS,
+} from "../helpers/support.ts";
 
 const test = suite("api/realms");
 
