@@ -60,7 +60,8 @@ function load() {
   } = process.getBuiltinModule("node:fs");
   const { createRequire } = process.getBuiltinModule("node:module");
   const { resolve, win32 } = process.getBuiltinModule("node:path");
-  const { setTimeout } = process.getBuiltinModule("node:timers/promises");
+  const { setImmediate, setTimeout } = process.getBuiltinModule("node:timers/promises");
+  const { hrtime } = process;
   const { fileURLToPath } = process.getBuiltinModule("node:url");
   // Environments that replace the globals (jsdom) have no TextDecoder or TextEncoder among them.
   const { getSystemErrorMap, TextDecoder, TextEncoder } = process.getBuiltinModule("node:util");
@@ -77,6 +78,11 @@ function load() {
     getSystemErrorMap,
     isMainThread: () => process.getBuiltinModule("node:worker_threads").isMainThread,
     maxStringLength: limits.MAX_STRING_LENGTH,
+    /** A clock in milliseconds that is never set. */
+    now(): number {
+      const time = hrtime();
+      return time[0] * 1000 + time[1] / 1e6;
+    },
     openSync,
     process,
     readFileSync,
@@ -84,6 +90,7 @@ function load() {
     ReadableStream: () => process.getBuiltinModule("node:stream/web").ReadableStream,
     readSync,
     resolve,
+    setImmediate,
     setTimeout,
     statSync,
     TextDecoder,

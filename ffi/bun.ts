@@ -50,6 +50,7 @@ export function bunFfi(): Ffi {
       }));
       return openFirst(libraries, (library) => bun.dlopen(library, symbols).symbols) as Functions<S>;
     },
+    openLater: undefined,
     view: (address, length) => bun.toArrayBuffer(address, 0, length),
   };
 }

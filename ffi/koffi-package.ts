@@ -11,10 +11,16 @@ import { arch, builtins, libraryLocation, platform } from "./builtins.ts";
 import { ArrayPrototypeIncludes, define, StringPrototypeStartsWith } from "./primordials.ts";
 import { CodedError, type Ffi } from "./types.ts";
 
+/** A C function. `async` calls it in one of libuv's threads, and takes a callback as the last argument. */
+export interface KoffiFunction {
+  (...values: never[]): unknown;
+  async(...values: never[]): void;
+}
+
 /** The part of koffi that is used here. */
 export interface Koffi {
   readonly version: string;
-  load(library: string): { func(name: string, result: string, parameters: string[]): (...values: never[]) => unknown };
+  load(library: string): { func(name: string, result: string, parameters: string[]): KoffiFunction };
   readonly view: Ffi["view"];
 }
 

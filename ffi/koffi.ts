@@ -6,10 +6,10 @@
  */
 
 import { builtins } from "./builtins.ts";
-import { loadKoffi } from "./koffi-package.ts";
+import { type KoffiFunction, loadKoffi } from "./koffi-package.ts";
 import { openFirst } from "./open-library.ts";
-import { mapArray, mapValues, NumberParseInt } from "./primordials.ts";
-import type { CType, Ffi, Functions, Signatures } from "./types.ts";
+import { define, mapArray, mapValues, NumberParseInt, Promise, ReflectApply } from "./primordials.ts";
+import type { CType, Ffi, Functions, LaterFunctions, Signatures } from "./types.ts";
 
 // uintptr_t and size_t take and return numbers; koffi's pointer types would return opaque objects.
 const TYPES: Record<CType, string> = {
@@ -27,25 +27,47 @@ const RESULTS: Record<CType, string> = { ...TYPES, pointer: "int64_t" };
 /** @throws {Error} koffi is not installed, or has no build for this machine. */
 export function koffiFfi(): Ffi {
   const koffi = loadKoffi();
-  const major = NumberParseInt(builtins().process.versions.node, 10);
+  const { isMainThread, process } = builtins();
+  const major = NumberParseInt(process.versions.node, 10);
+
+  function functionsOf(libraries: readonly string[], signatures: Signatures): Record<string, KoffiFunction> {
+    return openFirst(libraries, (file) => {
+      const library = koffi.load(file);
+      return mapValues(signatures, ({ parameters, result }, name) =>
+        library.func(
+          name,
+          RESULTS[result],
+          mapArray(parameters, (type) => TYPES[type]),
+        ),
+      );
+    });
+  }
+
   return {
     // Node 20 aborts the process for a longer ArrayBuffer; later versions accepted 2^46 bytes.
     maxViewLength: major < 22 ? 2 ** 32 : 2 ** 40,
     smallCopyLimit: 512,
     operationsKeepBuffers: true,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
-      const functions = openFirst(libraries, (file) => {
-        const library = koffi.load(file);
-        return mapValues(signatures, ({ parameters, result }, name) =>
-          library.func(
-            name,
-            RESULTS[result],
-            mapArray(parameters, (type) => TYPES[type]),
-          ),
-        );
-      });
-      return functions as Functions<S>;
+      return functionsOf(libraries, signatures) as unknown as Functions<S>;
     },
+    // libuv has four threads, which the process's workers share with each other and with node:fs.
+    openLater: isMainThread()
+      ? <const S extends Signatures>(libraries: readonly string[], signatures: S) =>
+          mapValues(functionsOf(libraries, signatures), later) as LaterFunctions<S>
+      : undefined,
     view: (address, length) => koffi.view(address, length),
   };
+}
+
+/** A function that is called in another thread, with a promise in place of koffi's callback. */
+function later(call: KoffiFunction): (...values: unknown[]) => Promise<unknown> {
+  return (...values) =>
+    new Promise((resolve, reject) => {
+      define(values, values.length, (error: unknown, result: unknown) => {
+        if (error) reject(error);
+        else resolve(result);
+      });
+      ReflectApply(call.async, call, values);
+    });
 }

@@ -56,6 +56,7 @@ export function nodeFfi(): Ffi {
       const { functions } = openFirst(libraries, (library) => node.dlopen(library, definitions));
       return withNumberArguments(functions, signatures) as Functions<S>;
     },
+    openLater: undefined,
     view: (address, length) => node.toArrayBuffer(BigInt(address), length, false),
   };
 }

@@ -22,6 +22,7 @@ export const Int32Array: typeof globalThis.Int32Array = globalThis.Int32Array;
 export const Map: typeof globalThis.Map = globalThis.Map;
 export const Number: typeof globalThis.Number = globalThis.Number;
 export const Object: typeof globalThis.Object = globalThis.Object;
+export const Promise: typeof globalThis.Promise = globalThis.Promise;
 export const queueMicrotask: typeof globalThis.queueMicrotask = globalThis.queueMicrotask;
 export const SharedArrayBuffer: typeof globalThis.SharedArrayBuffer = globalThis.SharedArrayBuffer;
 export const String: typeof globalThis.String = globalThis.String;
@@ -44,6 +45,7 @@ export const MathMin: typeof globalThis.Math.min = globalThis.Math.min;
 
 export const AtomicsAdd: typeof globalThis.Atomics.add = globalThis.Atomics.add;
 export const AtomicsCompareExchange: typeof globalThis.Atomics.compareExchange = globalThis.Atomics.compareExchange;
+export const AtomicsExchange: typeof globalThis.Atomics.exchange = globalThis.Atomics.exchange;
 export const AtomicsLoad: typeof globalThis.Atomics.load = globalThis.Atomics.load;
 export const AtomicsStore: typeof globalThis.Atomics.store = globalThis.Atomics.store;
 export const AtomicsWait: typeof globalThis.Atomics.wait = globalThis.Atomics.wait;

@@ -39,6 +39,11 @@ export type Functions<S extends Signatures> = {
   readonly [Name in keyof S]: (...parameters: Arguments<S[Name]["parameters"]>) => Result<S[Name]["result"]>;
 };
 
+/** The same functions, called in another thread. */
+export type LaterFunctions<S extends Signatures> = {
+  readonly [Name in keyof S]: (...parameters: Arguments<S[Name]["parameters"]>) => Promise<Result<S[Name]["result"]>>;
+};
+
 /** What every runtime offers. */
 export interface Ffi {
   /** The length in bytes of the largest `ArrayBuffer` that `view` can make. */
@@ -59,6 +64,14 @@ export interface Ffi {
    * @throws {FfiUnavailable} None of the libraries opens, or one of the functions is missing.
    */
   open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S>;
+
+  /**
+   * Like `open`, for functions whose calls run in another thread and return promises. Their arguments are numbers, their
+   * results of at most 32 bits, and errno is lost. Undefined if the runtime cannot do that, or has few such threads.
+   */
+  readonly openLater:
+    | (<const S extends Signatures>(libraries: readonly string[], signatures: S) => LaterFunctions<S>)
+    | undefined;
 
   /** Returns an `ArrayBuffer` over memory that C owns, without a copy. The garbage collector never frees that memory. */
   view(address: number, length: number): ArrayBuffer;

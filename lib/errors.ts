@@ -61,9 +61,9 @@ export class MMapError extends Error {
 
 brand(MMapError, "MMapError");
 
-/** The error for a closed map. */
-export function closedError(): MMapError {
-  return new MMapError("the map is closed", { code: "ERR_MMAP_CLOSED" });
+/** The error for a closed map, or for what ends with its memory. */
+export function closedError(message = "the map is closed"): MMapError {
+  return new MMapError(message, { code: "ERR_MMAP_CLOSED" });
 }
 
 /** The error for pages that the file no longer has. `gone` describes the lost range. */

@@ -45,12 +45,17 @@ import {
   type PrefaultOptions,
   RESIZE_OPTIONS,
   type ResizeOptions,
+  signalOf,
+  WAIT_OPTIONS,
+  type WaitOptions,
 } from "./options.ts";
 import { loadBuiltins } from "./platform.ts";
 import { lineEnd, lines } from "./search/lines.ts";
 import { checkMatchesBytes } from "./search/regexp-bytes.ts";
 import { type ByteMatch, find, findLast, matches } from "./search/search.ts";
 import { type ByteStream, stream } from "./stream.ts";
+import { milliseconds, notify, type WaitResult, wait, wordIndex, wordValue } from "./sync/wait.ts";
+import { waitAsync } from "./sync/wait-async.ts";
 import { Decoder } from "./text/decoder.ts";
 import { textOf } from "./text/text.ts";
 import { textLines } from "./text/text-lines.ts";
@@ -1376,6 +1381,114 @@ export class MMap implements Disposable, Iterable<number> {
     const { from, count } = this.#span(start, length);
     this.#readable();
     await this.#mapping.prefaultAsync(from, count);
+  }
+
+  /**
+   * Blocks this thread until the 32-bit word at `byteOffset` is no longer `value`: `Atomics.wait`, for every thread and
+   * process that maps the same file or memory. Change the word by `Atomics` on a view, then call `notify`.
+   *
+   * "ok" may come early, so call it in a loop that looks at the word. On Linux a wake-up takes about 4 µs. Systems
+   * without such a call poll: there only a changed word ends a wait, after up to 16 ms.
+   *
+   * It blocks everything that the thread does, its signal handlers too: in servers, use `waitAsync`. A worker that waits can
+   * be terminated, within 100 ms.
+   *
+   * @param byteOffset Where the word is, in bytes from the start of the map. A multiple of 4 in the file.
+   * @param value The value to wait for the end of. Those from 2^31 on are of unsigned words.
+   * @param timeout How long to wait at most, in milliseconds. By default without end.
+   * @returns "ok": the word has changed, or `notify` was called. "not-equal": the word was another at once. "timed-out".
+   * @throws {RangeError} The word is not within the map, or not aligned; `value` does not have 32 bits.
+   * @throws {TypeError} An argument has the wrong type; the map does not share its memory (`access: "read"` or "copy",
+   * `MAP_PRIVATE`), or is not readable.
+   * @throws {MMapError} The file was truncated and the word is lost (`ERR_MMAP_TRUNCATED`); a system call failed.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("jobs.bin", { create: true, length: 4096 });
+   * const jobs = mm.view(Int32Array);
+   * const seen = Atomics.load(jobs, 0);
+   * console.log(mm.wait(0, seen, 10)); // timed-out: nobody has added a job
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man2/futex.2.html
+   */
+  wait(byteOffset: number, value: number, timeout?: number): WaitResult {
+    const word = wordValue(value);
+    const most = milliseconds(timeout);
+    const index = wordIndex(this.#mapping.memory, "wait()", byteOffset);
+    return wait(() => this.#mapping.memory, index, word, most);
+  }
+
+  /**
+   * Like `wait`, without blocking. Any number of waits may be pending. All errors reject the promise, also those of wrong
+   * arguments.
+   *
+   * `close`, `resize` and `remap` end pending waits: their promises reject with `ERR_MMAP_CLOSED`. A pending wait keeps the
+   * map from being garbage-collected, and the process running.
+   *
+   * A partner that is running is seen within microseconds, because a wait polls for 50 turns of the event loop first. Later,
+   * a wake-up takes about 50 µs in Deno and in the main thread of Node with koffi, where one thread waits for all; in Bun,
+   * with `node:ffi`, in Node's workers and on other systems up to 16 ms, and only a changed word ends the wait.
+   *
+   * @param byteOffset Where the word is, in bytes from the start of the map. A multiple of 4 in the file.
+   * @param value The value to wait for the end of.
+   * @param options `timeout` in milliseconds, by default without end; `signal` ends the wait.
+   * @returns As for `wait`.
+   * @throws {RangeError} As for `wait`.
+   * @throws {TypeError} As for `wait`; an unknown option.
+   * @throws {MMapError} As for `wait`; the map was closed or resized (`ERR_MMAP_CLOSED`).
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("jobs.bin", { create: true, length: 4096 });
+   * const jobs = mm.view(Int32Array);
+   * const waiting = mm.waitAsync(0, Atomics.load(jobs, 0));
+   * Atomics.add(jobs, 0, 1); // another process does this
+   * mm.notify(0);
+   * console.log(await waiting); // ok
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man2/futex.2.html
+   */
+  async waitAsync(byteOffset: number, value: number, options: WaitOptions = {}): Promise<WaitResult> {
+    const { timeout, signal } = checkObject(options, WAIT_OPTIONS, "waitAsync()");
+    const word = wordValue(value);
+    const most = milliseconds(timeout);
+    const stop = signalOf(signal);
+    const index = wordIndex(this.#mapping.memory, "waitAsync()", byteOffset);
+    return waitAsync(() => this.#mapping.memory, index, word, most, stop);
+  }
+
+  /**
+   * Wakes those who `wait` for the word at `byteOffset`, in this process and in others. Change the word first: a wait that
+   * polls only sees that.
+   *
+   * @param byteOffset Where the word is, in bytes from the start of the map. A multiple of 4 in the file.
+   * @param count How many to wake at most. By default all.
+   * @returns How many were woken. Waits that poll do not count.
+   * @throws {RangeError} The word is not within the map, or not aligned; `count` is negative.
+   * @throws {TypeError} As for `wait`.
+   * @throws {MMapError} As for `wait`.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("jobs.bin", { create: true, length: 4096 });
+   * Atomics.add(mm.view(Int32Array), 0, 1);
+   * console.log(mm.notify(0)); // 0: nobody waits
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man2/futex.2.html
+   */
+  notify(byteOffset: number, count: number = Number.POSITIVE_INFINITY): number {
+    const most = count === Number.POSITIVE_INFINITY ? count : integer("count", count, 0, MAX_INTEGER);
+    const { memory } = this.#mapping;
+    return notify(memory, wordIndex(memory, "notify()", byteOffset), most);
   }
 
   /**

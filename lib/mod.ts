@@ -24,8 +24,10 @@ export type {
   OpenOptions,
   PrefaultOptions,
   ResizeOptions,
+  WaitOptions,
 } from "./options.ts";
 export type { ByteMatch } from "./search/search.ts";
 export type { ByteStream } from "./stream.ts";
+export type { WaitResult } from "./sync/wait.ts";
 export type { BytesLike } from "./validate.ts";
 export type { ViewConstructor } from "./view-types.ts";

@@ -84,6 +84,14 @@ export interface PrefaultOptions {
   write?: boolean | undefined;
 }
 
+/** How `waitAsync` waits. */
+export interface WaitOptions {
+  /** How long at most, in milliseconds. By default without end. */
+  timeout?: number | undefined;
+  /** Ends the wait when it is aborted: the promise rejects with its reason. */
+  signal?: AbortSignal | undefined;
+}
+
 /** The class `URL`, if the program's types have it: the types of the language alone do not. */
 export type FileURL = typeof globalThis extends { URL: { prototype: infer T } } ? T : never;
 
@@ -96,6 +104,7 @@ export const MAP_OPTIONS: OptionNames = optionNames(...OF_MAPS);
 export const OPEN_OPTIONS: OptionNames = optionNames(...OF_MAPS, "length", "create", "mode", "reserve");
 export const RESIZE_OPTIONS: OptionNames = optionNames("reserve");
 export const FLUSH_OPTIONS: OptionNames = optionNames("flags");
+export const WAIT_OPTIONS: OptionNames = optionNames("timeout", "signal");
 export const PREFAULT_OPTIONS: OptionNames = optionNames("write");
 
 /** @throws {TypeError} `options` is not an object, or has an option that `call` does not have. */
@@ -128,6 +137,14 @@ export function checkOptions(options: MMapOptions, length: number, descriptor: n
 export function modeAdvice(mode: unknown): string {
   if (typeof mode !== "string" || !/^(?:[rwax]|wx|ax|c)\+?$/.test(mode)) return "";
   return `; did you mean access: ${mode === "r" ? '"read"' : mode === "c" ? '"copy"' : '"write"'}?`;
+}
+
+/** The signal of a call, of any realm; undefined without one. */
+export function signalOf(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined) return undefined;
+  const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>;
+  if (typeof aborted === "boolean" && typeof addEventListener === "function") return signal as AbortSignal;
+  throw new TypeError(`signal must be an AbortSignal: got ${show(signal)}`);
 }
 
 /** The path that a user's string or file URL names. */

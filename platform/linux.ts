@@ -10,6 +10,7 @@ import { Uint8Array } from "../ffi/primordials.ts";
 import type { Ffi, Functions } from "../ffi/types.ts";
 import type { Aio } from "./aio.ts";
 import { errnoReader, type Fail } from "./errno.ts";
+import { futexWaiting } from "./futex.ts";
 import { cString } from "./libc.ts";
 import { AIO, constantsFor, type LinuxConstants, NUMBERS, STATX, statFor, statfsFor } from "./linux-headers.ts";
 import { blockAllocator, duplicator, posixPlatform, residencyReader, SHARED_SIGNATURES } from "./posix.ts";
@@ -153,7 +154,8 @@ export function linuxPlatform(
 ): Platform {
   const { libraries, constants } = library;
   const c = openFunctions(ffi, library);
-  const fail = errnoReader(ffi, c.errno(), errors);
+  const errnoAddress = c.errno();
+  const fail = errnoReader(ffi, errnoAddress, errors);
   const posix = posixPlatform(
     ffi,
     {
@@ -232,6 +234,14 @@ export function linuxPlatform(
       if (c.mmap(address, length, PROT_READ | PROT_WRITE, replacing, emptyFile, address) === -1) fail("mmap");
     },
     guard: library.canGuard ? sigbusGuard(ffi, libraries, posix.pageSize, arch) : undefined,
+    waiting: futexWaiting(ffi, libraries, arch, errnoAddress, fail),
+    mirror(page) {
+      // An old size of 0 leaves the mapping as it is, and makes a second one of the same pages.
+      const address = c.mremap(page, 0, posix.pageSize, MREMAP_MAYMOVE, 0);
+      if (address === -1) fail("mremap");
+      mappings++;
+      return address;
+    },
     remapping: {
       extend: (address, length, newLength) => c.mremap(address, length, newLength, 0, 0) !== -1,
       reserve(length) {

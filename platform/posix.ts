@@ -191,6 +191,8 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     populate: () => false,
     readAhead: background?.readAhead,
     // A system's own file replaces those that it supports.
+    waiting: undefined,
+    mirror: undefined,
     guard: undefined,
     residency: undefined,
     allocateBlocks: undefined,

@@ -44,10 +44,28 @@ export function posixProtection(system: SystemFlags, unit: number, request: Prot
     // A stray write to a private page stays in this process; to a page without PROT_WRITE it would kill the process.
     // Without MAP_NORESERVE, a file larger than memory could not be mapped.
     const joined = flags(constants, ["MAP_PRIVATE", "MAP_NORESERVE"]);
-    return { prot: both, flags: joined, readable: true, writable: false, unit, shared: false, name: undefined };
+    return {
+      prot: both,
+      flags: joined,
+      readable: true,
+      writable: false,
+      unit,
+      shared: false,
+      common: false,
+      name: undefined,
+    };
   }
   if (access === "copy") {
-    return { prot: both, flags: MAP_PRIVATE, readable: true, writable: true, unit, shared: false, name: undefined };
+    return {
+      prot: both,
+      flags: MAP_PRIVATE,
+      readable: true,
+      writable: true,
+      unit,
+      shared: false,
+      common: false,
+      name: undefined,
+    };
   }
   const chosen = prot ?? both;
   const anonymous = flags(constants, ["MAP_ANONYMOUS"]);
@@ -63,13 +81,15 @@ export function posixProtection(system: SystemFlags, unit: number, request: Prot
     );
   }
   refuseFlags(system, joined);
+  const shared = (joined & MAP_PRIVATE) === 0 || (joined & MAP_SHARED) !== 0;
   return {
     prot: chosen,
     flags: joined,
     readable: (chosen & PROT_READ) !== 0,
     writable: (chosen & PROT_WRITE) !== 0,
     unit,
-    shared: (joined & MAP_PRIVATE) === 0 || (joined & MAP_SHARED) !== 0,
+    shared,
+    common: shared,
     name: undefined,
   };
 }

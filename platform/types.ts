@@ -39,6 +39,8 @@ export interface Protection {
   readonly unit: number;
   /** Whether writes reach the file (or, in an anonymous map, the processes that share it). */
   readonly shared: boolean;
+  /** Whether all processes that map the same bytes see one and the same memory: none has pages of its own. */
+  readonly common: boolean;
   /** The name of the mapping object; `undefined` without one, and on systems that do not name mappings. */
   readonly name: string | undefined;
 }
@@ -85,6 +87,34 @@ export interface FileLock {
   /** Does not block. @throws `EAGAIN` if the lock is taken; other errors if the file system has no such locks. */
   tryLock(descriptor: number): void;
   unlock(descriptor: number): void;
+}
+
+/** Blocking until another thread or process changes a 32-bit word of shared memory. */
+export interface Waiting {
+  /**
+   * Blocks while the word is `value`, for at most `timeout` milliseconds. Returns true if `wake` has ended that. It may
+   * return false at any time: because of a signal, for example, or because the word is another one.
+   */
+  wait(address: number, value: number, timeout: number): boolean;
+  /** Ends at most `count` waits. Returns how many, or 0 if the system does not report that. */
+  wake(address: number, count: number): number;
+  /** Waits in another thread. Undefined if unsupported. */
+  readonly background: BackgroundWait | undefined;
+}
+
+/** Waits for several words at once, in one other thread. */
+export interface BackgroundWait {
+  /** For how many words at most. */
+  readonly limit: number;
+  /** Sets word number `index` of the next `run`. */
+  set(index: number, address: number, value: number): void;
+  /**
+   * Waits while each of the first `count` words has its value, for at most `timeout` milliseconds. Resolves to the index of
+   * one that was woken, or to -1. The words must stay mapped until then.
+   */
+  run(count: number, timeout: number): Promise<number>;
+  /** Ends `run` now. */
+  interrupt(): void;
 }
 
 /**
@@ -180,6 +210,11 @@ export interface Platform {
    * Undefined if unsupported.
    */
   readonly readAhead: ((descriptor: number, offset: number, length: number) => Promise<void>) | undefined;
+
+  /** How a thread waits for a word of shared memory. Undefined if unsupported: the library then polls. */
+  readonly waiting: Waiting | undefined;
+  /** Maps the page at an address of a shared mapping once more, and returns where. Undefined if unsupported. */
+  readonly mirror: ((page: number) => number) | undefined;
 
   /**
    * Releases the name of a mapping for the next one, which has another length. If that cannot be mapped, a mapping of a file

@@ -15,6 +15,7 @@ import { ensureStackSpace } from "../../ffi/primordials.ts";
 import type { Protection, Remapping } from "../../platform/types.ts";
 import { closedError, isMakingError, truncatedError } from "../errors.ts";
 import { blockAllocator } from "../platform.ts";
+import { interrupt } from "../sync/background.ts";
 import { advise } from "./advice.ts";
 import { Backing, type MappingRequest, type OpenedDescriptor } from "./backing.ts";
 import { anyDetached } from "./buffers.ts";
@@ -197,8 +198,14 @@ export class Mapping {
     try {
       this.#resize(memory, length, reserve);
     } finally {
-      this.#resizing = false;
+      this.#endReplaced(memory);
     }
+  }
+
+  /** Ends a resize. Waits that are pending see that the map has other memory. */
+  #endReplaced(before: Memory): void {
+    this.#resizing = false;
+    if (this.#memory !== before) ignoreErrors(interrupt);
   }
 
   /** Maps the file as it is now: `length` bytes of it, or for 0 all. Detaches every view, and never changes the file. */
@@ -209,7 +216,7 @@ export class Mapping {
     try {
       this.#remap(memory, length);
     } finally {
-      this.#resizing = false;
+      this.#endReplaced(memory);
     }
   }
 
@@ -400,6 +407,7 @@ export class Mapping {
     if (this.#memory === undefined) return;
     const { memory } = this;
     this.#memory = undefined;
+    ignoreErrors(interrupt);
     const lost = this.#hasUnreportedFaults(memory);
     try {
       memory.release(this.#backing.isInMemory, releaseNow);

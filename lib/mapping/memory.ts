@@ -7,7 +7,7 @@
 
 import { lengthOf } from "../../ffi/array-buffer.ts";
 import { List } from "../../ffi/list.ts";
-import { type ArrayBuffer, MathMax, type Uint8Array } from "../../ffi/primordials.ts";
+import { type ArrayBuffer, Int32Array, MathMax, type Uint8Array } from "../../ffi/primordials.ts";
 import type { Platform, Protection } from "../../platform/types.ts";
 import type { Backing } from "./backing.ts";
 import { Faults } from "./faults.ts";
@@ -15,6 +15,8 @@ import type { Region } from "./region.ts";
 import { release, releaseWhenCollected } from "./retention.ts";
 import { Views } from "./views.ts";
 import { Window } from "./window.ts";
+
+const NO_WORD = new Int32Array(0);
 
 export class Memory {
   readonly platform: Platform;
@@ -30,6 +32,9 @@ export class Memory {
   /** The map's length in bytes; 0 once the memory is released, so that no range of it is valid any more. */
   #length: number;
   #released = false;
+  /** The word that was last asked for, and where it is. */
+  #word = NO_WORD;
+  #wordAt = -1;
 
   constructor(backing: Backing, region: Region, length: number, unreportedFaults = false) {
     this.platform = backing.platform;
@@ -69,6 +74,18 @@ export class Memory {
     const address = this.start + start;
     const lead = address % this.platform.pageSize;
     return { address: address - lead, span: lead + length };
+  }
+
+  /**
+   * The 32-bit word at an index, for `Atomics`. Only the library has this view. Not to be used once the map has other
+   * memory.
+   */
+  word(index: number): Int32Array<ArrayBuffer> {
+    if (index === this.#wordAt) return this.#word;
+    this.checkRange(index, index + 4);
+    this.#word = new Int32Array(this.platform.view(this.start + index, 4));
+    this.#wordAt = index;
+    return this.#word;
   }
 
   /** A copy of the bytes from `start` to `end`. */
@@ -142,6 +159,8 @@ export class Memory {
   forget(): void {
     this.#length = 0;
     this.#released = true;
+    this.#word = NO_WORD;
+    this.#wordAt = -1;
     this.window.clear();
   }
 

@@ -55,6 +55,9 @@ export function windowsPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
     ...memory,
     guard: undefined,
     residency: undefined,
+    // WaitOnAddress wakes threads of its own process only.
+    waiting: undefined,
+    mirror: undefined,
   };
 }
 
@@ -87,6 +90,7 @@ function protection({ descriptor, access, prot, flags, tagname }: ProtectionRequ
     unit: 1,
     // Memory from the paging file has no file to be written to, and is copied when its length changes.
     shared: view === FILE_MAP_WRITE && !anonymous,
+    common: view !== FILE_MAP_COPY,
     name: tagname === "" ? undefined : tagname,
   };
 }

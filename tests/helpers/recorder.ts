@@ -17,6 +17,7 @@ export interface Recorder extends Ffi {
   /** The calls so far, as C writes them; memory that is passed is `&NAME[LENGTH]`. */
   calls: string[];
   /** The libraries and the C functions that were looked up. */
+  openLater: Ffi["openLater"];
   readonly opened: { libraries: readonly string[]; signatures: Signatures }[];
   /** Gives the calls so far and forgets them. */
   take(): string[];
@@ -52,6 +53,7 @@ export function recorder(played: Played = {}): Recorder {
       ]);
       return Object.fromEntries(callable) as Functions<S>;
     },
+    openLater: undefined,
     view(address, length) {
       const known = memory.get(address);
       if (known !== undefined && known.byteLength >= length) return known;

@@ -57,6 +57,7 @@ const SUCCESS: Record<string, Behaviour> = {
 function recorded(behaviours: Record<string, Behaviour> = {}, withDescriptors = true, withPlaceholders = false) {
   const calls: unknown[][] = [];
   const ffi: Ffi = {
+    openLater: undefined,
     maxViewLength: 2 ** 40,
     smallCopyLimit: 0,
     operationsKeepBuffers: true,
@@ -128,7 +129,7 @@ test("protection() says which maps write to their file, and refuses what POSIX h
     const { readable, writable, shared, unit, name } = platform.protection({ ...plain, ...more });
     return { readable, writable, shared, unit, name };
   };
-  const writing = { readable: true, writable: true, shared: true, unit: 1, name: undefined };
+  const writing = { readable: true, writable: true, shared: true, common: true, unit: 1, name: undefined };
   assert.equal(told({}), writing);
   assert.equal(told({ access: "write" }), writing);
   assert.equal(told({ access: "copy" }), { ...writing, shared: false });

@@ -1,0 +1,90 @@
+/**
+ * Waiting without blocking the event loop.
+ *
+ * A wait first polls its word in a few turns of the event loop, because a partner that is running answers within
+ * microseconds. Then it waits in a thread that all waits share, or polls in longer and longer pauses if the runtime has no
+ * such thread.
+ *
+ * @module
+ */
+
+import { builtins } from "../../ffi/builtins.ts";
+import { MathMin } from "../../ffi/primordials.ts";
+import { closedError } from "../errors.ts";
+import type { Memory } from "../mapping/memory.ts";
+import { type Mirror, mirrorWord } from "../mapping/mirror.ts";
+import { interrupt, join } from "./background.ts";
+import { LONGEST_PAUSE, loadWord, SLICE, type WaitResult } from "./wait.ts";
+
+/** How many turns of the event loop a wait polls. */
+const TURNS = 50;
+
+/** What ends a wait early. */
+export type Signal = Pick<AbortSignal, "aborted" | "reason" | "addEventListener" | "removeEventListener">;
+
+/** `current` returns the map's memory; as long as the wait is pending, it keeps the map from being garbage-collected. */
+export async function waitAsync(
+  current: () => Memory,
+  index: number,
+  value: number,
+  timeout: number,
+  signal: Signal | undefined,
+): Promise<WaitResult> {
+  const memory = current();
+  if (signal?.aborted) throw signal.reason;
+  if (loadWord(memory, index) !== value) return "not-equal";
+  const { now, setImmediate } = builtins();
+  const end = now() + timeout;
+  const pauses = new Pauses(memory, index, value);
+  // One for each wait, because a signal calls one function once.
+  const stop = () => interrupt();
+  signal?.addEventListener("abort", stop);
+  try {
+    for (let turn = 0; ; turn++) {
+      const left = end - now();
+      if (!(left > 0)) return "timed-out";
+      let woken = false;
+      if (turn < TURNS) await setImmediate();
+      else woken = await pauses.next(left);
+      if (signal?.aborted) throw signal.reason;
+      // Other memory: the map was resized. The old may be unmapped, so this comes first.
+      if (current() !== memory) throw closedError("the map was resized, which ends its waits");
+      if (loadWord(memory, index) !== value || woken) return "ok";
+    }
+  } finally {
+    pauses.end();
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+/** The pauses of one wait. */
+class Pauses {
+  readonly #memory: Memory;
+  readonly #index: number;
+  readonly #value: number;
+  #mirror: Mirror | undefined;
+  #pause = 0.5;
+
+  constructor(memory: Memory, index: number, value: number) {
+    this.#memory = memory;
+    this.#index = index;
+    this.#value = value;
+  }
+
+  /** Waits for at most `left` milliseconds. Resolves to whether the wait was woken. */
+  async next(left: number): Promise<boolean> {
+    const background = this.#memory.platform.waiting?.background;
+    if (background !== undefined) this.#mirror ??= mirrorWord(this.#memory, this.#index);
+    if (background !== undefined && this.#mirror !== undefined) {
+      return await join(background, this.#mirror.address, this.#value, MathMin(left, SLICE));
+    }
+    this.#pause = MathMin(2 * this.#pause, LONGEST_PAUSE);
+    await builtins().setTimeout(MathMin(left, this.#pause));
+    return false;
+  }
+
+  /** Not during `next`. */
+  end(): void {
+    this.#mirror?.release();
+  }
+}

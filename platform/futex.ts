@@ -1,0 +1,156 @@
+/**
+ * Waiting for words of shared memory on Linux, by futexes.
+ *
+ * In the form for several processes (without FUTEX_PRIVATE_FLAG), the kernel finds a word by its file and its place in it, so
+ * that each process may have mapped it elsewhere.
+ *
+ * @see https://man7.org/linux/man-pages/man2/futex.2.html
+ * @module
+ */
+
+import { AtomicsAdd, Int32Array, MathFloor, MathMin, Uint8Array, Uint32Array } from "../ffi/primordials.ts";
+import type { Ffi } from "../ffi/types.ts";
+import type { Fail } from "./errno.ts";
+import type { BackgroundWait, Waiting } from "./types.ts";
+
+/** The number of the system call `futex` on the architectures of which it is known. All are little-endian. */
+const FUTEX: Partial<Record<string, number>> = { x64: 202, arm64: 98, riscv64: 98, loong64: 98 };
+/** The number of the system call `futex_waitv` (Linux 5.16), the same on all architectures. */
+const FUTEX_WAITV = 449;
+
+// From linux/futex.h, time.h and errno.h.
+const FUTEX_WAIT = 0;
+const FUTEX_WAKE = 1;
+const FUTEX_32 = 2;
+const FUTEX_WAITV_MAX = 128;
+const CLOCK_MONOTONIC = 1;
+const EINTR = 4;
+const EAGAIN = 11;
+const EFAULT = 14;
+const EINVAL = 22;
+const ETIMEDOUT = 110;
+const INT_MAX = 2 ** 31 - 1;
+
+const WAIT_SIGNATURES = {
+  // long syscall(long number, ...); here with uint32_t *uaddr, int futex_op, uint32_t val, const struct timespec *timeout
+  syscall: { parameters: ["i64", "pointer", "i32", "u32", "bytes"], result: "i64" },
+} as const;
+
+const WAKE_SIGNATURES = {
+  // long syscall(long number, ...); here with uint32_t *uaddr, int futex_op, uint32_t val
+  syscall: { parameters: ["i64", "pointer", "i32", "u32"], result: "i64" },
+} as const;
+
+const WAITV_SIGNATURES = {
+  // long syscall(long number, ...); here with struct futex_waitv *waiters, unsigned int nr_futexes, unsigned int flags,
+  //   struct timespec *timeout, clockid_t clockid; the result is an index or -1
+  syscall: { parameters: ["i64", "pointer", "u32", "u32", "pointer", "i32"], result: "i32" },
+} as const;
+
+const BACKGROUND_SIGNATURES = {
+  // int clock_gettime(clockid_t clockid, struct timespec *tp);
+  clock_gettime: { parameters: ["i32", "pointer"], result: "i32" },
+  // void *malloc(size_t size);
+  malloc: { parameters: ["usize"], result: "pointer" },
+} as const;
+
+/** Makes `Platform.waiting`. The functions are looked up on first use: few programs wait. */
+export function futexWaiting(
+  ffi: Ffi,
+  libraries: readonly string[],
+  arch: string,
+  errnoAddress: number,
+  fail: Fail,
+): Waiting | undefined {
+  const futex = FUTEX[arch];
+  if (futex === undefined) return undefined;
+  const open = () => ({
+    wait: ffi.open(libraries, WAIT_SIGNATURES).syscall,
+    wake: ffi.open(libraries, WAKE_SIGNATURES).syscall,
+    errno: new Int32Array(ffi.view(errnoAddress, 4)),
+  });
+  let opened: ReturnType<typeof open> | undefined;
+  let background: BackgroundWait | undefined;
+  let hasLooked = false;
+  // struct timespec: two 64-bit integers, of which the low halves are enough.
+  const timespec = new Int32Array(4);
+  const timespecBytes = new Uint8Array(timespec.buffer);
+
+  const waiting = {
+    wait(address: number, value: number, timeout: number): boolean {
+      opened ??= open();
+      timespec[0] = MathFloor(timeout / 1000);
+      timespec[2] = MathFloor((timeout % 1000) * 1e6);
+      if (opened.wait(futex, address, FUTEX_WAIT, value >>> 0, timespecBytes) === 0) return true;
+      const error = opened.errno[0];
+      // EFAULT: the page is lost. Whoever reads the word next finds out.
+      if (error === EAGAIN || error === ETIMEDOUT || error === EINTR || error === EFAULT) return false;
+      return fail("futex", error);
+    },
+    wake(address: number, count: number): number {
+      opened ??= open();
+      const woken = opened.wake(futex, address, FUTEX_WAKE, MathMin(count, INT_MAX));
+      return woken === -1 ? fail("futex") : woken;
+    },
+    get background(): BackgroundWait | undefined {
+      if (hasLooked) return background;
+      hasLooked = true;
+      opened ??= open();
+      // Without words it fails with EINVAL; a kernel or sandbox without the call has another error.
+      const isKnown = opened.wake(FUTEX_WAITV, 0, 0, 0) === -1 && opened.errno[0] === EINVAL;
+      background = isKnown ? futexBackground(ffi, libraries, waiting.wake) : undefined;
+      return background;
+    },
+  };
+  return waiting;
+}
+
+// The block of memory that the other thread reads, in 32-bit words. It is C's, because a call may outlive the JavaScript that
+// started it: the control word; a struct timespec; and structs futex_waitv (uint64_t val, uint64_t uaddr, uint32_t flags,
+// uint32_t __reserved), of which the first is the control word's.
+const TIME = 4;
+const ENTRIES = 8;
+const ENTRY = 6;
+const WORDS = ENTRIES + ENTRY * FUTEX_WAITV_MAX;
+
+function futexBackground(
+  ffi: Ffi,
+  libraries: readonly string[],
+  wake: (address: number, count: number) => number,
+): BackgroundWait | undefined {
+  const later = ffi.openLater?.(libraries, WAITV_SIGNATURES);
+  if (later === undefined) return undefined;
+  const c = ffi.open(libraries, BACKGROUND_SIGNATURES);
+  const block = c.malloc(4 * WORDS);
+  if (block === 0) return undefined;
+  const words = new Uint32Array(ffi.view(block, 4 * WORDS));
+  for (let index = 0; index < WORDS; index++) words[index] = 0;
+
+  function set(entry: number, address: number, value: number): void {
+    const at = ENTRIES + ENTRY * entry;
+    words[at] = value;
+    words[at + 2] = address % 2 ** 32;
+    words[at + 3] = MathFloor(address / 2 ** 32);
+    words[at + 4] = FUTEX_32;
+  }
+
+  return {
+    limit: FUTEX_WAITV_MAX - 1,
+    set: (index, address, value) => set(index + 1, address, value),
+    async run(count, timeout) {
+      set(0, block, words[0] as number);
+      // The time at which to end.
+      c.clock_gettime(CLOCK_MONOTONIC, block + 4 * TIME);
+      const nanoseconds = (words[TIME + 2] as number) + MathFloor(timeout * 1e6);
+      words[TIME] = (words[TIME] as number) + MathFloor(nanoseconds / 1e9);
+      words[TIME + 2] = nanoseconds % 1e9;
+      const place = block + 4 * ENTRIES;
+      const index = await later.syscall(FUTEX_WAITV, place, count + 1, 0, block + 4 * TIME, CLOCK_MONOTONIC);
+      return index > 0 ? index - 1 : -1;
+    },
+    interrupt() {
+      AtomicsAdd(words, 0, 1);
+      wake(block, 1);
+    },
+  };
+}

@@ -1,0 +1,132 @@
+/**
+ * Waiting, call by call, against each system's headers and manual pages.
+ *
+ * @module
+ */
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { errorFactory } from "../../lib/errors.ts";
+import { MMap } from "../../lib/mod.ts";
+import { errnoReader } from "../../platform/errno.ts";
+import { futexWaiting } from "../../platform/futex.ts";
+import type { Waiting } from "../../platform/types.ts";
+import { ERRNO, over, type Played, type Recorder, recorder, setErrno } from "../helpers/recorder.ts";
+import { newFile, refuses } from "../helpers/support.ts";
+import { linux, MAPPED, played } from "../helpers/systems.ts";
+
+const test = suite("systems/waiting");
+
+const WORD = 0x7000_0000_1004;
+
+function linuxWaiting(functions: Played, arch = "x64"): { ffi: Recorder; waiting: Waiting } {
+  const ffi = recorder(functions);
+  const waiting = futexWaiting(ffi, ["libc"], arch, ERRNO, errnoReader(ffi, ERRNO, errorFactory));
+  return { ffi, waiting: waiting as Waiting };
+}
+
+test("Linux: futex(2), in the form for several processes", () => {
+  // uapi/linux/futex.h: FUTEX_WAIT is 0, FUTEX_WAKE is 1; FUTEX_PRIVATE_FLAG, 128, is not set.
+  let timeout: bigint[] = [];
+  const { ffi, waiting } = linuxWaiting({
+    syscall: (...values: unknown[]) => {
+      const time = values[4] as Uint8Array | undefined;
+      if (time !== undefined) timeout = [...new BigInt64Array(time.buffer)];
+      return time === undefined ? 3 : 0;
+    },
+  });
+  assert.equal(ffi.opened, [], "nothing is looked up before the first use");
+  assert.is(waiting.wait(WORD, -1, 1234.5), true);
+  assert.equal(ffi.take(), ["syscall(202, 0x700000001004, 0, 0xffffffff, &memory[16])"]);
+  assert.equal(timeout, [1n, 234_500_000n], "struct timespec, relative");
+  assert.is(waiting.wake(WORD, 2), 3);
+  assert.is(waiting.wake(WORD, Number.POSITIVE_INFINITY), 3);
+  assert.equal(ffi.take(), ["syscall(202, 0x700000001004, 1, 2)", "syscall(202, 0x700000001004, 1, 0x7fffffff)"]);
+  const arm = linuxWaiting({}, "arm64");
+  arm.waiting.wake(WORD, 1);
+  assert.equal(arm.ffi.take(), ["syscall(98, 0x700000001004, 1, 1)"]);
+  assert.is(linuxWaiting({}, "s390x").waiting, undefined, "an architecture whose number is not known polls");
+});
+
+test("Linux: a wait that the system ends otherwise is no error, and any other failure is", () => {
+  const { ffi, waiting } = linuxWaiting({ syscall: () => -1 });
+  // EINTR, EAGAIN, EFAULT, ETIMEDOUT
+  for (const errno of [4, 11, 14, 110]) {
+    setErrno(ffi, errno);
+    assert.is(waiting.wait(WORD, 0, 1), false);
+  }
+  setErrno(ffi, 1);
+  refuses("EPERM", () => waiting.wait(WORD, 0, 1), "futex");
+  refuses("EPERM", () => waiting.wake(WORD, 1), "futex");
+  assert.is(waiting.background, undefined, "no futex_waitv, so no thread");
+});
+
+test("Linux: futex_waitv(2) waits for the control word and all others", async () => {
+  const BLOCK = 0x8000_0000_0000;
+  const { ffi, waiting } = linuxWaiting({ syscall: () => -1, malloc: () => BLOCK });
+  const block = new BigUint64Array(ffi.view(BLOCK, 4096), 0, 64);
+  ffi.play({
+    clock_gettime: (_clock: number, place: number) => {
+      assert.is(place, BLOCK + 16);
+      block[2] = 7n;
+      block[3] = 950_000_000n;
+      return 0;
+    },
+  });
+  let calls = 0;
+  ffi.openLater = (() => ({
+    syscall: async (...values: number[]) => {
+      // uapi/asm-generic/unistd.h: futex_waitv is 449. CLOCK_MONOTONIC is 1.
+      assert.equal(values, [449, BLOCK + 32, 3, 0, BLOCK + 16, 1]);
+      assert.equal([block[2], block[3]], [8n, 50_000_000n], "an absolute time");
+      // struct futex_waitv: val, uaddr, and flags with the size of the word: FUTEX_32 is 2.
+      assert.equal([...block.subarray(4, 13)], [0n, BigInt(BLOCK), 2n, 5n, BigInt(WORD), 2n, 2n ** 32n - 1n, 64n, 2n]);
+      return calls++ === 0 ? 2 : calls === 2 ? 0 : -1;
+    },
+  })) as unknown as Recorder["openLater"];
+  // EINVAL: without words the call is wrong, but known.
+  setErrno(ffi, 22);
+  const { background } = waiting;
+  assert.equal(ffi.take(), ["syscall(449, 0, 0, 0)", "malloc(3104)"]);
+  assert.is(background?.limit, 127);
+  background?.set(0, WORD, 5);
+  background?.set(1, 64, -1);
+  assert.is(await background?.run(2, 100), 1);
+  assert.is(await background?.run(2, 100), -1, "the control word was woken");
+  assert.is(await background?.run(2, 100), -1);
+  ffi.take();
+  ffi.play({ syscall: () => 1 });
+  background?.interrupt();
+  assert.equal(ffi.take(), [`syscall(202, 0x${BLOCK.toString(16)}, 1, 1)`]);
+  assert.is(block[0], 1n, "the control word is another");
+});
+
+test("Linux: a page is mirrored by mremap(2) with an old size of 0", () => {
+  const ffi = played(linux, 20_000);
+  over(linux.open, ffi, (platform) => {
+    assert.is(platform.mirror?.(MAPPED), MAPPED);
+    assert.equal(ffi.take().slice(2), [`mremap(0x${MAPPED.toString(16)}, 0, 4096, 1, 0)`]);
+  });
+});
+
+test("a system without such calls polls", async () => {
+  const { usePlatform } = await import("../../lib/platform.ts");
+  MMap.anonymous(1).close();
+  const real = usePlatform(undefined);
+  usePlatform({ ...(real as NonNullable<typeof real>), waiting: undefined });
+  try {
+    const path = newFile(new Uint8Array(64));
+    using mm = MMap.open(path, { access: "write" });
+    const words = mm.view(Int32Array);
+    assert.is(mm.wait(0, 0, 20), "timed-out");
+    const waiting = mm.waitAsync(0, 0);
+    setTimeout(() => Atomics.store(words, 0, 1), 50);
+    assert.is(await waiting, "ok");
+    assert.is(mm.wait(0, 0, 20), "not-equal");
+    assert.is(mm.notify(0), 0);
+  } finally {
+    usePlatform(real);
+  }
+});
+
+test.run();
