@@ -9,7 +9,7 @@ import { builtins } from "./builtins.ts";
 import { type KoffiFunction, loadKoffi } from "./koffi-package.ts";
 import { openFirst } from "./open-library.ts";
 import { define, mapArray, mapValues, NumberParseInt, Promise, ReflectApply } from "./primordials.ts";
-import type { CType, Ffi, Functions, LaterFunctions, Signatures } from "./types.ts";
+import type { CType, Ffi, Functions, Signatures } from "./types.ts";
 
 // uintptr_t and size_t take and return numbers; koffi's pointer types would return opaque objects.
 const TYPES: Record<CType, string> = {
@@ -51,11 +51,11 @@ export function koffiFfi(): Ffi {
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       return functionsOf(libraries, signatures) as unknown as Functions<S>;
     },
-    // libuv has four threads, which the process's workers share with each other and with node:fs.
-    openLater: isMainThread()
-      ? <const S extends Signatures>(libraries: readonly string[], signatures: S) =>
-          mapValues(functionsOf(libraries, signatures), later) as LaterFunctions<S>
-      : undefined,
+    get openLater(): Ffi["openLater"] {
+      // libuv has four threads, which the process's workers share with each other and with node:fs.
+      if (!isMainThread()) return undefined;
+      return (libraries, signatures) => mapValues(functionsOf(libraries, signatures), later) as never;
+    },
     view: (address, length) => koffi.view(address, length),
   };
 }
