@@ -45,6 +45,7 @@ import {
   type PrefaultOptions,
   RESIZE_OPTIONS,
   type ResizeOptions,
+  type SharedOptions,
   signalOf,
   WAIT_OPTIONS,
   type WaitOptions,
@@ -54,6 +55,7 @@ import { lineEnd, lines } from "./search/lines.ts";
 import { checkMatchesBytes } from "./search/regexp-bytes.ts";
 import { type ByteMatch, find, findLast, matches } from "./search/search.ts";
 import { type ByteStream, stream } from "./stream.ts";
+import { openShared, unlinkShared } from "./sync/shared.ts";
 import { milliseconds, notify, type WaitResult, wait, wordIndex, wordValue } from "./sync/wait.ts";
 import { waitAsync } from "./sync/wait-async.ts";
 import { Decoder } from "./text/decoder.ts";
@@ -213,6 +215,74 @@ export class MMap implements Disposable, Iterable<number> {
       // biome-ignore lint/complexity/noThisInStatic: the class may be one that extends MMap
       mapOpened(this, file, bytes, own),
     );
+  }
+
+  /**
+   * Maps named memory, which every process of the user can open by the name, and which belongs to no file on a disk. It lasts
+   * until `MMap.unlink(name)` and the end of its last map, or the system's restart; also if its creator is killed. So
+   * opening it with `create: true` may find what an earlier run has left.
+   *
+   * By default its `access` is "write", and the `mode` of new memory 0o600: no other user may open it.
+   *
+   * On Linux it is a file in /dev/shm, the same that C's `shm_open` and Python's `multiprocessing.shared_memory` open. Deno
+   * asks for `--allow-all` there. On Windows it is named by `tagname`, and disappears with its last map; there and on macOS
+   * `length` must be given.
+   *
+   * @param name 1 to 30 letters (a to z, A to Z), digits, ".", "-" and "_".
+   * @param options Those of `MMap.open`, and `exclusive`: `create` then fails with `EEXIST` if there is such memory.
+   * @throws {TypeError} `name` is none; an option is wrong.
+   * @throws {RangeError} The memory is too short for `offset` and `length`; `create` without `length`.
+   * @throws {MMapError} There is no such memory (`ENOENT`) or already (`EEXIST`, with `exclusive`), or it may not be opened
+   * (`EACCES`); a system call failed.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.shared("visits", { create: true, length: 4096 });
+   * Atomics.add(mm.view(Int32Array), 0, 1); // counted together with every other process
+   * MMap.unlink("visits"); // when nobody needs the name any more
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man7/shm_overview.7.html
+   */
+  static shared<T extends MMap = MMap>(
+    this: new (
+      fd: number,
+      length: number,
+      options?: MMapOptions,
+    ) => T,
+    name: string,
+    options: SharedOptions = {},
+  ): T {
+    return openShared(name, options, (file, bytes, own, descriptor) =>
+      // biome-ignore lint/complexity/noThisInStatic: the class may be one that extends MMap
+      mapOpened(this, file, bytes, own, descriptor),
+    );
+  }
+
+  /**
+   * Takes the name of named memory away: the next `MMap.shared` of that name makes other memory. Maps stay as they are. On
+   * Windows it does nothing, because the name disappears with the last map.
+   *
+   * @param name The name that `MMap.shared` was given.
+   * @throws {TypeError} `name` is none.
+   * @throws {MMapError} There is no such memory (`ENOENT`; not on Windows); a system call failed.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * const mm = MMap.shared("scratch", { create: true, exclusive: true, length: 4096 });
+   * MMap.unlink("scratch");
+   * mm.write("nobody else can open this any more");
+   * mm.close();
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man3/shm_open.3.html
+   */
+  static unlink(name: string): void {
+    unlinkShared(name);
   }
 
   /**
@@ -1654,10 +1724,11 @@ function mapOpened<T extends MMap>(
   file: OpenedFile,
   length: number,
   options: MMapOptions,
+  descriptor: number = file.descriptor,
 ): T {
   const Any: new (fd: number, length: number, options: MMapOptions, file?: OpenedFile) => T = Class;
   const handed = (Class as unknown) === MMap ? file : file.withoutDescriptor();
-  return new Any(file.descriptor, length, options, handed);
+  return new Any(descriptor, length, options, handed);
 }
 
 brand(MMap, "MMap");

@@ -24,6 +24,7 @@ export type {
   OpenOptions,
   PrefaultOptions,
   ResizeOptions,
+  SharedOptions,
   WaitOptions,
 } from "./options.ts";
 export type { ByteMatch } from "./search/search.ts";

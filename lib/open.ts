@@ -47,25 +47,30 @@ export class OpenedFile implements OpenedDescriptor {
   }
 }
 
-/** Makes a map of an opened file. */
-type MakeMap<T> = (file: OpenedFile, length: number, options: MMapOptions) => T;
+/** Makes a map of an opened file; or, if that has no descriptor to adopt, of `descriptor`. */
+export type MakeMap<T> = (file: OpenedFile, length: number, options: MMapOptions, descriptor?: number) => T;
 
 /** What `MMap.open` does; `make` is called once the file is open and large enough. */
 export function openAndMap<T>(path: unknown, options: OpenOptions, make: MakeMap<T>): T {
   loadBuiltins();
   const name = pathOf(path);
-  const request = checkOpenOptions(options);
+  const request = checkOpenOptions(checkObject(options, OPEN_OPTIONS, "MMap.open()"));
   try {
-    for (;;) {
-      const map = openOnce(name, request, make);
-      if (map !== REMOVED) return map;
-    }
+    return openPath(name, { ...request, exclusive: false, follows: true }, make);
   } catch (error) {
     throw withPath(orURL(error, name), name);
   }
 }
 
-function openOnce<T>(path: string, request: OpenRequest, make: MakeMap<T>): T | typeof REMOVED {
+/** Opens and maps a path; again, if another opener removes the file meanwhile. */
+export function openPath<T>(path: string, request: PathRequest, make: MakeMap<T>): T {
+  for (;;) {
+    const map = openOnce(path, request, make);
+    if (map !== REMOVED) return map;
+  }
+}
+
+function openOnce<T>(path: string, request: PathRequest, make: MakeMap<T>): T | typeof REMOVED {
   const { writable, create, reserve, offset, length, map } = request;
   const { descriptor, newPath } = openFile(path, request);
   const file = new OpenedFile(descriptor, path);
@@ -81,8 +86,16 @@ function openOnce<T>(path: string, request: OpenRequest, make: MakeMap<T>): T | 
   }
 }
 
+/** How to open a path. */
+interface PathRequest extends OpenRequest {
+  /** Whether `create` fails with `EEXIST` if the file exists. */
+  readonly exclusive: boolean;
+  /** Whether a symbolic link is followed. */
+  readonly follows: boolean;
+}
+
 /** How to open a file, from checked options. */
-interface OpenRequest {
+export interface OpenRequest {
   /** Whether the file is to be opened for writing. */
   readonly writable: boolean;
   readonly create: boolean;
@@ -95,7 +108,8 @@ interface OpenRequest {
   readonly map: MMapOptions;
 }
 
-function checkOpenOptions(options: OpenOptions): OpenRequest {
+/** The caller has checked the options' names. */
+export function checkOpenOptions(options: OpenOptions): OpenRequest {
   // Listed one by one instead of `...rest`, so that inherited options are included.
   const {
     length: wanted,
@@ -109,7 +123,7 @@ function checkOpenOptions(options: OpenOptions): OpenRequest {
     tagname,
     trackfd,
     guard,
-  } = checkObject(options, OPEN_OPTIONS, "MMap.open()");
+  } = options;
   const length = wanted === undefined ? 0 : integer("length", wanted, 0, MAX_INTEGER);
   const plain = asked === undefined && flags === undefined && prot === undefined;
   const access = plain ? (create ? "write" : "read") : asked;
@@ -132,13 +146,15 @@ interface Opened {
   readonly newPath: string | undefined;
 }
 
-function openFile(path: string, { writable, create, length, mode }: OpenRequest): Opened {
+function openFile(path: string, request: PathRequest): Opened {
+  const { writable, create, exclusive, follows, length, mode } = request;
   const { fileFlags, openSync, resolve } = builtins();
   const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fileFlags;
-  // Without O_NONBLOCK, opening a FIFO waits for a writer. Windows does not have it.
-  const flags = (writable ? O_RDWR : O_RDONLY) | (fileFlags.O_NONBLOCK ?? 0);
+  // Without O_NONBLOCK, opening a FIFO waits for a writer. Windows has neither.
+  const special = (fileFlags.O_NONBLOCK ?? 0) | (follows ? 0 : (fileFlags.O_NOFOLLOW ?? 0));
+  const flags = (writable ? O_RDWR : O_RDONLY) | special;
   try {
-    return { descriptor: openSync(path, flags), newPath: undefined };
+    if (!exclusive) return { descriptor: openSync(path, flags), newPath: undefined };
   } catch (error) {
     // Another process holds a lease on the file (fcntl F_SETLEASE), and returns it if this one waits.
     if (codeOf(error) === "EAGAIN") return { descriptor: openSync(path, writable ? "r+" : "r"), newPath: undefined };
@@ -151,7 +167,7 @@ function openFile(path: string, { writable, create, length, mode }: OpenRequest)
   try {
     return { descriptor: openSync(path, flags | O_CREAT | O_EXCL, mode), newPath: place };
   } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw error;
+    if (codeOf(error) !== "EEXIST" || exclusive) throw error;
   }
   // Another opener has just created the file, or the path is a symbolic link whose target is missing.
   return { descriptor: openSync(path, flags | O_CREAT, mode), newPath: undefined };

@@ -54,6 +54,12 @@ export interface OpenOptions extends MMapOptions {
   reserve?: boolean | undefined;
 }
 
+/** How to open named memory. */
+export interface SharedOptions extends Omit<OpenOptions, "tagname"> {
+  /** With `create`: fail with `EEXIST` if there is memory of that name. By default false. */
+  exclusive?: boolean | undefined;
+}
+
 /** How to resize. */
 export interface ResizeOptions {
   /** true allocates the file's disk blocks, like `reserve` of `MMap.open`. By default false. */
@@ -102,6 +108,14 @@ const OF_MAPS = ["access", "flags", "prot", "offset", "tagname", "trackfd", "gua
 
 export const MAP_OPTIONS: OptionNames = optionNames(...OF_MAPS);
 export const OPEN_OPTIONS: OptionNames = optionNames(...OF_MAPS, "length", "create", "mode", "reserve");
+export const SHARED_OPTIONS: OptionNames = optionNames(
+  ...OF_MAPS.filter((name) => name !== "tagname"),
+  "length",
+  "create",
+  "mode",
+  "reserve",
+  "exclusive",
+);
 export const RESIZE_OPTIONS: OptionNames = optionNames("reserve");
 export const FLUSH_OPTIONS: OptionNames = optionNames("flags");
 export const WAIT_OPTIONS: OptionNames = optionNames("timeout", "signal");

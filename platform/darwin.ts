@@ -13,6 +13,7 @@ import type { Ffi, Functions } from "../ffi/types.ts";
 import { BSD_AIO, BSD_CONSTANTS } from "./bsd.ts";
 import { errnoReader } from "./errno.ts";
 import { posixPlatform, residencyReader, SHARED_SIGNATURES } from "./posix.ts";
+import { shmObjects } from "./shm-objects.ts";
 import { type StatusLayout, statusReader } from "./status.ts";
 import type { Constants, ErrorFactory, Platform } from "./types.ts";
 
@@ -101,6 +102,7 @@ export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = ru
 
   return {
     ...posix,
+    named: shmObjects(ffi, LIBRARIES, fail, true),
     map(request) {
       syncFile(request.descriptor);
       return posix.map(request);

@@ -9,6 +9,7 @@ import type { Ffi } from "../ffi/types.ts";
 import { BSD_AIO, BSD_CONSTANTS } from "./bsd.ts";
 import { errnoReader } from "./errno.ts";
 import { blockAllocator, duplicator, posixPlatform, residencyReader, SHARED_SIGNATURES } from "./posix.ts";
+import { shmObjects } from "./shm-objects.ts";
 import { type StatusLayout, statusReader } from "./status.ts";
 import type { Constants, ErrorFactory, Platform } from "./types.ts";
 
@@ -80,7 +81,13 @@ export function freebsdPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   );
   return {
     ...posix,
+<<<<<<< HEAD
     status: statusReader(c.fstat, STAT, fail),
+=======
+    named: shmObjects(ffi, LIBRARIES, fail, false),
+    // struct stat with 64-bit inode numbers: st_mode is 16 bits at byte 24, st_size 64 bits at byte 112.
+    status: statusReader(c.fstat, { name: "fstat", length: 224, modeAt: 24, sizeAt: 112 }, fail),
+>>>>>>> 9555836 (MMap.shared, MMap.unlink: memory that processes share by a name)
     allocateBlocks: blockAllocator(ffi, LIBRARIES, fail),
     duplicate: duplicator(c.fcntl, F_DUPFD_CLOEXEC, fail),
     anonymousFile() {

@@ -10,6 +10,7 @@ import { BSD_CONSTANTS } from "./bsd.ts";
 import { errnoReader } from "./errno.ts";
 import { cString } from "./libc.ts";
 import { duplicator, posixPlatform, SHARED_SIGNATURES } from "./posix.ts";
+import { shmObjects } from "./shm-objects.ts";
 import { type StatusLayout, statusReader } from "./status.ts";
 import type { Constants, ErrorFactory, Platform } from "./types.ts";
 
@@ -58,8 +59,15 @@ export function openbsdPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   );
   return {
     ...posix,
+<<<<<<< HEAD
     status: statusReader(c.fstat, STAT, fail),
     duplicate: duplicator(c.fcntl, NUMBERS.F_DUPFD_CLOEXEC, fail),
+=======
+    named: shmObjects(ffi, LIBRARIES, fail, false),
+    // struct stat: st_mode is 32 bits at byte 0, st_size 64 bits at byte 80.
+    status: statusReader(c.fstat, { name: "fstat", length: 128, modeAt: 0, sizeAt: 80 }, fail),
+    duplicate: duplicator(c.fcntl, F_DUPFD_CLOEXEC, fail),
+>>>>>>> 9555836 (MMap.shared, MMap.unlink: memory that processes share by a name)
     anonymousFile() {
       // shm_mkstemp replaces the X's, in place, and makes the object close-on-exec. Once it is open, it needs no name.
       const name = cString("/mmap-ffi.XXXXXXXXXX");

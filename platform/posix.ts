@@ -71,7 +71,7 @@ export const ALLOCATE_SIGNATURES = {
 export const NUMBERS = { EINTR: 4 } as const;
 
 /** What `posixPlatform` leaves to the system's own file. */
-type SystemsOwn = "status" | "duplicate" | "anonymousFile";
+type SystemsOwn = "named" | "status" | "duplicate" | "anonymousFile";
 
 /** Makes `Platform.allocateBlocks` for the systems with `posix_fallocate`, which returns its error and does not set errno. */
 export function blockAllocator(

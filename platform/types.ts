@@ -117,6 +117,31 @@ export interface BackgroundWait {
   interrupt(): void;
 }
 
+/** How to open named memory. */
+export interface NamedRequest {
+  readonly writable: boolean;
+  readonly create: boolean;
+  /** With `create`: whether to fail with `EEXIST` if there is memory of that name. */
+  readonly exclusive: boolean;
+  /** The permissions of new memory. */
+  readonly mode: number;
+}
+
+/** Memory that processes share by a name: files in a folder, objects with descriptors, or names of mappings. */
+export type NamedMemory =
+  | { readonly kind: "folder"; readonly folder: string }
+  | {
+      readonly kind: "objects";
+      /** Returns a descriptor, which `closeDescriptor` closes. */
+      open(name: string, request: NamedRequest): number;
+      unlink(name: string): void;
+    }
+  | {
+      readonly kind: "mappings";
+      /** Throws `EEXIST` or `ENOENT` if the request is not for what exists now. */
+      check(name: string, request: NamedRequest): void;
+    };
+
 /**
  * How a mapping grows without a copy of its pages. The library chooses the new address before it calls `move`: a call whose
  * result is the address could be the last before execution is terminated, and nobody would know where the pages are.
@@ -215,6 +240,8 @@ export interface Platform {
   readonly waiting: Waiting | undefined;
   /** Maps the page at an address of a shared mapping once more, and returns where. Undefined if unsupported. */
   readonly mirror: ((page: number) => number) | undefined;
+
+  readonly named: NamedMemory;
 
   /**
    * Releases the name of a mapping for the next one, which has another length. If that cannot be mapped, a mapping of a file

@@ -16,7 +16,7 @@ import {
 } from "../../ffi/primordials.ts";
 import type { Ffi } from "../../ffi/types.ts";
 import type { Fail } from "../errno.ts";
-import type { MapRequest } from "../types.ts";
+import type { MapRequest, NamedMemory } from "../types.ts";
 import { ERROR_ALREADY_EXISTS, ERROR_LOCK_VIOLATION, ERROR_NOT_LOCKED, ERROR_USER_MAPPED_FILE } from "./errors.ts";
 import { high, INVALID_HANDLE_VALUE, KERNEL, type Kernel, low, THIS_PROCESS, utf16 } from "./kernel.ts";
 import { FILE_MAP_COPY, FILE_MAP_READ, viewFunctions } from "./views.ts";
@@ -53,6 +53,19 @@ interface Released {
 }
 
 /** The part of the platform that works on mappings. */
+/** Names of mappings, which last as long as one of them does: `tagname`. */
+export function namedMappings(kernel: Kernel, fail: Fail): NamedMemory {
+  return {
+    kind: "mappings",
+    check(name, { create, exclusive }) {
+      const object = kernel.OpenFileMappingW(FILE_MAP_READ, 0, utf16(name));
+      if (object === 0 && !create) fail("OpenFileMappingW");
+      if (object !== 0) kernel.CloseHandle(object);
+      if (object !== 0 && exclusive) fail("CreateFileMappingW", ERROR_ALREADY_EXISTS);
+    },
+  };
+}
+
 export function mappingFunctions(
   ffi: Ffi,
   kernel: Kernel,

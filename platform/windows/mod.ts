@@ -12,6 +12,7 @@ import type { Constants, ErrorFactory, Platform, Protection, ProtectionRequest }
 import { errorReader } from "./errors.ts";
 import { fileFunctions } from "./files.ts";
 import { KERNEL, type Kernel, SIGNATURES } from "./kernel.ts";
+<<<<<<< HEAD
 import { MADV_WILLNEED, mappingFunctions } from "./mapping.ts";
 import {
   FILE_MAP_COPY,
@@ -21,6 +22,10 @@ import {
   PAGE_READWRITE,
   PAGE_WRITECOPY,
 } from "./views.ts";
+=======
+import { MADV_WILLNEED, mappingFunctions, namedMappings } from "./mapping.ts";
+import { FILE_MAP_COPY, FILE_MAP_READ, FILE_MAP_WRITE } from "./views.ts";
+>>>>>>> 9555836 (MMap.shared, MMap.unlink: memory that processes share by a name)
 
 /** Windows has no `PROT_*`, `MAP_*` and `MS_*`, and of the advices only the equivalent of one. */
 export const constants: Constants = { MADV_WILLNEED };
@@ -57,6 +62,7 @@ export function windowsPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
     residency: undefined,
     // WaitOnAddress wakes threads of its own process only.
     waiting: undefined,
+    named: namedMappings(kernel, fail),
     mirror: undefined,
   };
 }

@@ -1,0 +1,97 @@
+/**
+ * Memory that processes share by a name, and that belongs to no file of the user's.
+ *
+ * @module
+ */
+
+import type { NamedMemory, NamedRequest } from "../../platform/types.ts";
+import { show, withPath } from "../errors.ts";
+import { checkOpenOptions, type MakeMap, OpenedFile, type OpenRequest, openPath } from "../open.ts";
+import { checkObject, SHARED_OPTIONS, type SharedOptions } from "../options.ts";
+import { loadBuiltins, platform } from "../platform.ts";
+import { boolean } from "../validate.ts";
+
+/** A name that is one everywhere: macOS allows 31 characters with the slash that it begins with there. */
+const NAME = /^[\w.-]{1,30}$/;
+
+/** @throws {TypeError} The name could lead out of the folder of all names, or is none on some system. */
+function sharedName(name: unknown): string {
+  if (typeof name === "string" && NAME.test(name) && name !== "." && name !== "..") return name;
+  throw new TypeError(
+    `name must be a string of 1 to 30 letters, digits, ".", "-" and "_", other than "." and "..": got ${show(name)}`,
+  );
+}
+
+/** What `MMap.shared` does. */
+export function openShared<T>(name: unknown, options: SharedOptions, make: MakeMap<T>): T {
+  loadBuiltins();
+  const checked = sharedName(name);
+  // Listed one by one, so that inherited options are included.
+  const {
+    access: asked,
+    create = false,
+    exclusive = false,
+    flags,
+    guard,
+    length,
+    mode = 0o600,
+    offset,
+    prot,
+    reserve,
+    trackfd,
+  } = checkObject(options, SHARED_OPTIONS, "MMap.shared()");
+  boolean("exclusive", exclusive);
+  const access = asked ?? (flags === undefined && prot === undefined ? "write" : undefined);
+  const request = {
+    ...checkOpenOptions({ access, create, flags, guard, length, mode, offset, prot, reserve, trackfd }),
+    exclusive,
+  };
+  if (exclusive && !create) throw new TypeError("exclusive is for memory that this call creates: give create: true");
+  const { named } = platform();
+  try {
+    if (named.kind === "folder") return openPath(`${named.folder}${checked}`, { ...request, follows: false }, make);
+    if (named.kind === "objects") return openObject(named, checked, request, make);
+    return openMapping(named, checked, request, make);
+  } catch (error) {
+    throw withPath(error, checked);
+  }
+}
+
+type Named<Kind> = NamedMemory & { readonly kind: Kind };
+type SharedRequest = OpenRequest & NamedRequest;
+
+/** By `shm_open`. Its descriptors are not those of node:fs, so the map duplicates this one. */
+function openObject<T>(named: Named<"objects">, name: string, request: SharedRequest, make: MakeMap<T>): T {
+  const { create, length, offset, map } = request;
+  if (create && length === 0) throw new RangeError(`length must be given for create to make "${name}": got 0`);
+  const system = platform();
+  const descriptor = named.open(name, request);
+  try {
+    // Once only, which is all that macOS allows.
+    if (create && system.status(descriptor).size === 0) system.truncate(descriptor, offset + length);
+    return make(new OpenedFile(-1, name), length, map, descriptor);
+  } finally {
+    system.closeDescriptor(descriptor);
+  }
+}
+
+/** By `tagname`, on Windows: memory that lasts as long as it is mapped. */
+function openMapping<T>(named: Named<"mappings">, name: string, request: SharedRequest, make: MakeMap<T>): T {
+  const { length, map } = request;
+  if (length === 0) throw new RangeError("length must be given: the size of named memory is not known here: got 0");
+  named.check(name, request);
+  return make(new OpenedFile(-1, name), length, { ...map, tagname: name });
+}
+
+/** What `MMap.unlink` does. */
+export function unlinkShared(name: unknown): void {
+  const { unlinkSync } = loadBuiltins();
+  const checked = sharedName(name);
+  const { named } = platform();
+  try {
+    if (named.kind === "folder") unlinkSync(`${named.folder}${checked}`);
+    if (named.kind === "objects") named.unlink(checked);
+  } catch (error) {
+    throw withPath(error, checked);
+  }
+}
