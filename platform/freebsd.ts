@@ -81,13 +81,8 @@ export function freebsdPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   );
   return {
     ...posix,
-<<<<<<< HEAD
-    status: statusReader(c.fstat, STAT, fail),
-=======
     named: shmObjects(ffi, LIBRARIES, fail, false),
-    // struct stat with 64-bit inode numbers: st_mode is 16 bits at byte 24, st_size 64 bits at byte 112.
-    status: statusReader(c.fstat, { name: "fstat", length: 224, modeAt: 24, sizeAt: 112 }, fail),
->>>>>>> 9555836 (MMap.shared, MMap.unlink: memory that processes share by a name)
+    status: statusReader(c.fstat, STAT, fail),
     allocateBlocks: blockAllocator(ffi, LIBRARIES, fail),
     duplicate: duplicator(c.fcntl, F_DUPFD_CLOEXEC, fail),
     anonymousFile() {

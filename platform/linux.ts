@@ -233,12 +233,8 @@ export function linuxPlatform(
       // reads the guard provides zeros. The offset makes neighbours continue each other: the kernel joins them to one mapping.
       if (c.mmap(address, length, PROT_READ | PROT_WRITE, replacing, emptyFile, address) === -1) fail("mmap");
     },
-<<<<<<< HEAD
     guard: library.canGuard ? sigbusGuard(ffi, libraries, posix.pageSize, arch) : undefined,
-=======
-    guard: sigbusGuard(ffi, libraries, posix.pageSize),
     named: { kind: "folder", folder: "/dev/shm/" },
->>>>>>> 9555836 (MMap.shared, MMap.unlink: memory that processes share by a name)
     waiting: futexWaiting(ffi, libraries, arch, errnoAddress, fail),
     mirror(page) {
       // An old size of 0 leaves the mapping as it is, and makes a second one of the same pages.

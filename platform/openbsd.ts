@@ -59,15 +59,9 @@ export function openbsdPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   );
   return {
     ...posix,
-<<<<<<< HEAD
+    named: shmObjects(ffi, LIBRARIES, fail, false),
     status: statusReader(c.fstat, STAT, fail),
     duplicate: duplicator(c.fcntl, NUMBERS.F_DUPFD_CLOEXEC, fail),
-=======
-    named: shmObjects(ffi, LIBRARIES, fail, false),
-    // struct stat: st_mode is 32 bits at byte 0, st_size 64 bits at byte 80.
-    status: statusReader(c.fstat, { name: "fstat", length: 128, modeAt: 0, sizeAt: 80 }, fail),
-    duplicate: duplicator(c.fcntl, F_DUPFD_CLOEXEC, fail),
->>>>>>> 9555836 (MMap.shared, MMap.unlink: memory that processes share by a name)
     anonymousFile() {
       // shm_mkstemp replaces the X's, in place, and makes the object close-on-exec. Once it is open, it needs no name.
       const name = cString("/mmap-ffi.XXXXXXXXXX");

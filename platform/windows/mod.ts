@@ -12,8 +12,7 @@ import type { Constants, ErrorFactory, Platform, Protection, ProtectionRequest }
 import { errorReader } from "./errors.ts";
 import { fileFunctions } from "./files.ts";
 import { KERNEL, type Kernel, SIGNATURES } from "./kernel.ts";
-<<<<<<< HEAD
-import { MADV_WILLNEED, mappingFunctions } from "./mapping.ts";
+import { MADV_WILLNEED, mappingFunctions, namedMappings } from "./mapping.ts";
 import {
   FILE_MAP_COPY,
   FILE_MAP_READ,
@@ -22,10 +21,6 @@ import {
   PAGE_READWRITE,
   PAGE_WRITECOPY,
 } from "./views.ts";
-=======
-import { MADV_WILLNEED, mappingFunctions, namedMappings } from "./mapping.ts";
-import { FILE_MAP_COPY, FILE_MAP_READ, FILE_MAP_WRITE } from "./views.ts";
->>>>>>> 9555836 (MMap.shared, MMap.unlink: memory that processes share by a name)
 
 /** Windows has no `PROT_*`, `MAP_*` and `MS_*`, and of the advices only the equivalent of one. */
 export const constants: Constants = { MADV_WILLNEED };

@@ -126,13 +126,13 @@ test("protection() says which maps write to their file, and refuses what POSIX h
   const { platform } = recorded();
   const plain = { access: "default", prot: undefined, flags: undefined, tagname: undefined, descriptor: 7 } as const;
   const told = (more: Partial<ProtectionRequest>) => {
-    const { readable, writable, shared, unit, name } = platform.protection({ ...plain, ...more });
-    return { readable, writable, shared, unit, name };
+    const { readable, writable, shared, common, unit, name } = platform.protection({ ...plain, ...more });
+    return { readable, writable, shared, common, unit, name };
   };
   const writing = { readable: true, writable: true, shared: true, common: true, unit: 1, name: undefined };
   assert.equal(told({}), writing);
   assert.equal(told({ access: "write" }), writing);
-  assert.equal(told({ access: "copy" }), { ...writing, shared: false });
+  assert.equal(told({ access: "copy" }), { ...writing, shared: false, common: false });
   assert.equal(told({ access: "read" }), { ...writing, writable: false, shared: false });
   assert.equal(told({ descriptor: -1 }), { ...writing, shared: false });
   assert.equal(told({ tagname: "x" }), { ...writing, name: "x" });
