@@ -1,4 +1,4 @@
-import { defineConfig } from "tsup";
+import { defineConfig, type Options } from "tsup";
 
 /**
  * Names koffi's files for tools that copy what a program needs by reading its code (@vercel/nft, of Next.js and Vercel). The
@@ -13,17 +13,9 @@ ${[
   .map((file) => `import(/*webpackIgnore:true*//*@vite-ignore*/"@koromix/koffi-${file}".concat(""))`)
   .join(";\n")}}`;
 
-export default defineConfig({
-  entry: ["lib/mod.ts"],
-  format: ["esm", "cjs"],
+/** What both builds share. */
+const shared: Options = {
   target: "es2022",
-  dts: {
-    // For programs whose own libraries do not have Disposable: all up to ES2024, unless @types/node brings it in.
-    banner: '/// <reference lib="esnext.disposable" />',
-    // tsup sets baseUrl, which TypeScript 6 deprecates.
-    compilerOptions: { ignoreDeprecations: "6.0" },
-  },
-  clean: true,
   sourcemap: true,
   // Bun then takes the file as it is: translating it once more is half of what a first import would cost.
   banner: ({ format }) => (format === "esm" ? { js: "// @bun" } : {}),
@@ -39,4 +31,21 @@ export default defineConfig({
   },
   // "node:fs" and not "fs", which Deno and Bun would look for in a registry.
   removeNodeProtocol: false,
-});
+};
+
+export default defineConfig([
+  {
+    ...shared,
+    entry: ["lib/mod.ts"],
+    format: ["esm", "cjs"],
+    dts: {
+      // For programs whose own libraries do not have Disposable: all up to ES2024, unless @types/node brings it in.
+      banner: '/// <reference lib="esnext.disposable" />',
+      // tsup sets baseUrl, which TypeScript 6 deprecates.
+      compilerOptions: { ignoreDeprecations: "6.0" },
+    },
+    // Both builds run at once.
+    clean: ["!cli.js"],
+  },
+  { ...shared, entry: { cli: "cli/main.ts" }, format: ["esm"], sourcemap: false },
+]);

@@ -123,6 +123,8 @@ try {
     for (const file of ["use.mjs", "use.cjs"]) {
       await check(`${name} ${file}`, "env", [...set, program, file], WORKS);
     }
+    const doctor = [program, join(folder, "node_modules", ".bin", "mmap-ffi"), "doctor"];
+    await check(`${name} mmap-ffi doctor`, "env", [...set, ...doctor], /^mapping: +works;/m);
     await check(`${name} bundled.cjs`, "env", [...set, program, join(folder, "bundled.cjs")], WORKS, "/");
     if (name === "node26") {
       // The program that npm installed has koffi beside it.
@@ -183,11 +185,11 @@ try {
 
   const contents = packed.files.map(({ path }) => path).sort();
   const expected =
-    /^(CHANGELOG\.md|LICENSE|README\.md|package\.json|dist\/mod\.(js|cjs|d\.ts|d\.cts|js\.map|cjs\.map))$/;
+    /^(CHANGELOG\.md|LICENSE|README\.md|package\.json|dist\/cli\.js|dist\/mod\.(js|cjs|d\.ts|d\.cts|js\.map|cjs\.map))$/;
   const strange = contents.filter((path) => !expected.test(path));
   const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
   const jsr = JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8")) as { version: string };
-  const whole = strange.length === 0 && contents.length >= 10 && version === jsr.version;
+  const whole = strange.length === 0 && contents.length >= 11 && version === jsr.version;
   const found = `${contents.join(" ")}, ${version} ${jsr.version}`;
   checks.count("the package's contents and version", whole, found);
   await checkManagers(checks, tarball);

@@ -184,6 +184,7 @@ function copyProject(): void {
     "lib",
     "ffi",
     "platform",
+    "cli",
     "tests",
     "examples",
     "bench",

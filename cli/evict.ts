@@ -1,0 +1,66 @@
+/**
+ * `mmap-ffi evict`: drops files from the page cache, by `posix_fadvise`, as vmtouch does.
+ *
+ * @see https://man7.org/linux/man-pages/man2/posix_fadvise.2.html
+ * @module
+ */
+
+import { closeSync, fsyncSync, openSync } from "node:fs";
+import process from "node:process";
+import { openFfi } from "../ffi/mod.ts";
+import { MMap, MS_INVALIDATE } from "../lib/mod.ts";
+import type { Failures } from "./failures.ts";
+import type { FileEntry } from "./files.ts";
+import { number } from "./memory.ts";
+import { size } from "./terminal.ts";
+
+const LIBRARIES: Partial<Record<string, readonly string[]>> = {
+  linux: ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"],
+  freebsd: ["libc.so.7"],
+};
+
+/** POSIX_FADV_DONTNEED of linux/fadvise.h and FreeBSD's fcntl.h; on s390x alone it is 6. */
+const POSIX_FADV_DONTNEED = process.arch === ("s390x" as string) ? 6 : 4;
+
+export function evict(files: Iterable<FileEntry>, failures: Failures): void {
+  const drop = dropper();
+  let [count, bytes] = [0, 0];
+  for (const file of files) {
+    failures.attempt(() => {
+      drop(file.path);
+      count++;
+      bytes += file.size;
+    });
+  }
+  console.log(`${number(count)} evicted, ${size(bytes)}`);
+}
+
+/** What drops a file from the page cache on this system. */
+function dropper(): (path: string) => void {
+  const { platform } = process;
+  const libraries = LIBRARIES[platform];
+  if (libraries !== undefined) {
+    const c = openFfi().open(libraries, {
+      // int posix_fadvise(int fd, off_t offset, off_t len, int advice)
+      posix_fadvise: { parameters: ["i32", "i64", "i64", "i32"], result: "i32" },
+    });
+    return (path) => {
+      const fd = openSync(path, "r");
+      try {
+        // Pages that are not written to the disk yet stay.
+        fsyncSync(fd);
+        const error = c.posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+        if (error !== 0) throw new Error(`posix_fadvise of "${path}" failed: error ${error}`);
+      } finally {
+        closeSync(fd);
+      }
+    };
+  }
+  if (platform === "darwin") {
+    return (path) => {
+      using mm = MMap.open(path);
+      mm.flush(0, mm.length, { flags: MS_INVALIDATE as number });
+    };
+  }
+  throw new Error(`evict is not supported on this system (${platform}): it has no posix_fadvise`);
+}

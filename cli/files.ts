@@ -1,0 +1,43 @@
+/**
+ * The files that a command line names.
+ *
+ * @module
+ */
+
+import { lstatSync, readdirSync, type Stats, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Failures } from "./failures.ts";
+
+export interface FileEntry {
+  readonly path: string;
+  /** Its size in bytes. */
+  readonly size: number;
+}
+
+/** The regular files of paths: those that are named, and all below a folder that is named. Each file once. */
+export function* filesOf(paths: readonly string[], failures: Failures): Generator<FileEntry> {
+  const seen = new Set<string>();
+  for (const path of paths) yield* walk(path, statSync, seen, failures);
+}
+
+function* walk(
+  path: string,
+  status: (path: string) => Stats,
+  seen: Set<string>,
+  failures: Failures,
+): Generator<FileEntry> {
+  let stats: Stats;
+  let names: string[];
+  try {
+    stats = status(path);
+    names = stats.isDirectory() ? readdirSync(path).sort() : [];
+  } catch (error) {
+    failures.report(error);
+    return;
+  }
+  for (const name of names) yield* walk(join(path, name), lstatSync, seen, failures);
+  const key = `${stats.dev}:${stats.ino}`;
+  if (!stats.isFile() || seen.has(key)) return;
+  seen.add(key);
+  yield { path, size: stats.size };
+}

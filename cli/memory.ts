@@ -1,0 +1,71 @@
+/**
+ * `mmap-ffi prefault` and `lock`: files that come into memory, and stay there.
+ *
+ * @module
+ */
+
+import { MMap } from "../lib/mod.ts";
+import { interrupted } from "./commands.ts";
+import type { Failures } from "./failures.ts";
+import type { FileEntry } from "./files.ts";
+import { Progress, size } from "./terminal.ts";
+
+/** How much is read in one call, in bytes: often enough to show progress. */
+const BLOCK = 64 * 2 ** 20;
+
+/** Reads all of the files into the page cache. */
+export function prefault(files: Iterable<FileEntry>, failures: Failures): void {
+  const progress = new Progress("reading");
+  let [count, bytes] = [0, 0];
+  for (const { path } of files) {
+    failures.attempt(() => {
+      using mm = MMap.open(path);
+      for (let start = 0; start < mm.length; start += BLOCK) {
+        progress.show(path, start, mm.length);
+        mm.prefault(start, Math.min(BLOCK, mm.length - start));
+      }
+      count++;
+      bytes += mm.length;
+    });
+  }
+  progress.clear();
+  console.log(`${number(count)} read, ${size(bytes)}`);
+}
+
+/** Keeps all of the files in memory until the process is interrupted. */
+export async function lock(files: Iterable<FileEntry>, failures: Failures): Promise<void> {
+  const progress = new Progress("locking");
+  const locked: MMap[] = [];
+  let bytes = 0;
+  for (const { path } of files) {
+    failures.attempt(() => {
+      const mm = MMap.open(path);
+      try {
+        for (let start = 0; start < mm.length; start += BLOCK) {
+          progress.show(path, start, mm.length);
+          mm.lock(start, Math.min(BLOCK, mm.length - start));
+        }
+      } catch (error) {
+        mm.close();
+        throw error;
+      }
+      locked.push(mm);
+      bytes += mm.length;
+    });
+  }
+  progress.clear();
+  console.log(`${number(locked.length)} locked, ${size(bytes)}`);
+  if (locked.length === 0) return;
+  const ended = interrupted();
+  // A timer, because a signal handler alone keeps no process alive.
+  const timer = setInterval(() => {}, 2 ** 30);
+  console.log("interrupt to unlock");
+  await ended;
+  clearInterval(timer);
+  for (const mm of locked) mm.close();
+}
+
+/** "1 file", "2 files". */
+export function number(count: number): string {
+  return `${count} file${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,189 @@
+/**
+ * The command-line tool, as a program of its own.
+ *
+ * @module
+ */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { linkSync, mkdirSync, readFileSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { setTimeout } from "node:timers/promises";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { bar, percent, size } from "../../cli/terminal.ts";
+import { PAGESIZE } from "../../lib/mod.ts";
+import { MACHINE, ROOT } from "../helpers/runtimes.ts";
+import { commandFor, type Ended, FOLDER, newFile, newPath, runFile, unless, WINDOWS } from "../helpers/support.ts";
+
+const test = suite("cli");
+const resident = unless(WINDOWS && "residency is not supported there", test);
+
+const MAIN = join(ROOT, "cli", "main.ts");
+const PAGES = 64;
+
+const cli = (...args: string[]): Ended => runFile(MAIN, { args });
+const newPages = () => newFile(new Uint8Array(PAGES * PAGESIZE).fill(97));
+
+/** What `residency --json` says of paths. */
+const sample = (...paths: string[]) => JSON.parse(cli("residency", "--json", ...paths).stdout);
+
+test("--help names each command, and exits with 0", () => {
+  const { code, stdout } = cli("--help");
+  assert.is(code, 0);
+  for (const name of ["residency", "prefault", "evict", "lock", "doctor"]) assert.match(stdout, `\n  ${name}`);
+});
+
+test("a wrong command line is one line that names what is wrong, and the code 2", () => {
+  for (const [args, said] of [
+    [["residence", "x"], 'no command "residence": it is one of residency, prefault'],
+    [["residency"], "residency needs at least one file or folder"],
+    [["prefault", "--watch", "x"], "--watch"],
+    [["doctor", "x"], 'doctor takes no path: got "x"'],
+    [["constructor"], 'no command "constructor"'],
+  ] as const) {
+    const { code, stderr } = cli(...args);
+    assert.is(code, 2, args.join(" "));
+    assert.match(stderr, said);
+    assert.is(stderr.trim().split("\n").length, 1, stderr);
+  }
+  assert.is(cli().code, 2);
+});
+
+resident("residency shows a bar for each file, and totals", () => {
+  const path = newPages();
+  const { code, stdout } = cli("residency", path);
+  assert.is(code, 0);
+  const [name, line, , files, pages] = stdout.split("\n");
+  assert.is(name, path);
+  assert.match(line ?? "", /^\[[Oo ]+\] \d+\/64$/);
+  assert.is(line?.length, 80, "as wide as a terminal");
+  assert.is(files?.trim(), "Files: 1");
+  assert.match(pages ?? "", /Resident Pages: \d+\/64 .*%$/);
+});
+
+resident("residency counts the files below a folder, hard links once, and follows no symbolic link", () => {
+  const folder = newPath();
+  mkdirSync(join(folder, "inner"), { recursive: true });
+  writeFileSync(join(folder, "inner", "a"), "a");
+  writeFileSync(join(folder, "empty"), "");
+  linkSync(join(folder, "inner", "a"), join(folder, "b"));
+  symlinkSync(newPages(), join(folder, "link"));
+  const { files, pages, list } = sample(folder);
+  assert.is(files, 2);
+  assert.is(pages, 1);
+  assert.equal(
+    list.map(({ path, pages }: { path: string; pages: number }) => [path, pages]),
+    [
+      [join(folder, "b"), 1],
+      [join(folder, "empty"), 0],
+    ],
+  );
+});
+
+resident("a file that fails is one line, the others are shown, and the code is 1", () => {
+  const path = newPages();
+  const { code, stdout, stderr } = cli("residency", join(FOLDER, "missing"), path);
+  assert.is(code, 1);
+  assert.match(stderr, /ENOENT.*missing/);
+  assert.is(stderr.trim().split("\n").length, 1, stderr);
+  assert.match(stdout, path);
+});
+
+resident("prefault brings all pages in", () => {
+  const path = newPages();
+  const { code, stdout } = cli("prefault", path);
+  assert.is(code, 0);
+  assert.is(stdout.trim(), `1 file read, ${size(PAGES * PAGESIZE)}`);
+  assert.is(sample(path).resident, PAGES);
+});
+
+/** The type of a tmpfs in statfs. */
+const TMPFS = 0x01021994;
+
+function withoutEvict(): string | false {
+  if (process.platform !== "linux") return "it needs Linux's posix_fadvise";
+  if (MACHINE?.emulated) return "QEMU does not pass posix_fadvise's arguments on";
+  return statfsSync(FOLDER).type === TMPFS && "the pages of a tmpfs have no other place";
+}
+
+unless(withoutEvict(), test)("evict drops all pages, also those that were just written", () => {
+  const path = newPages();
+  assert.is(sample(path).resident, PAGES);
+  const { code, stdout } = cli("evict", path);
+  assert.is(code, 0);
+  assert.is(stdout.trim(), `1 file evicted, ${size(PAGES * PAGESIZE)}`);
+  assert.is(sample(path).resident, 0);
+});
+
+/** Starts the tool, and gives what it prints as it comes. */
+function start(...args: string[]) {
+  const { program, args: all, env } = commandFor(MAIN, { args });
+  const child = spawn(program, all, { env, stdio: ["ignore", "pipe", "inherit"] });
+  const seen = { text: "" };
+  child.stdout.on("data", (chunk) => {
+    seen.text += chunk;
+  });
+  const printed = async (pattern: RegExp) => {
+    for (let turn = 0; turn < 2000 && !pattern.test(seen.text); turn++) await setTimeout(10);
+    assert.match(seen.text, pattern);
+  };
+  return { child, printed };
+}
+
+const locks = unless(process.platform !== "linux" && "it reads VmLck of /proc", resident);
+
+locks("lock keeps a file in memory until it is interrupted", async () => {
+  const { child, printed } = start("lock", newPages());
+  const ended = once(child, "exit");
+  await printed(/1 file locked, 256K\ninterrupt to unlock/);
+  if (!MACHINE?.emulated) {
+    const [, locked] = /VmLck:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, "latin1")) ?? [];
+    assert.is(Number(locked), 256);
+  }
+  // Not child.kill(): Deno then takes any exit for that of the signal.
+  process.kill(child.pid as number, "SIGINT");
+  assert.equal(await ended, [0, null]);
+});
+
+resident("residency --watch shows it again and again", async () => {
+  const { child, printed } = start("residency", "--watch", "--json", newPages());
+  const ended = once(child, "exit");
+  await printed(/^(\{.*\}\n){2}/);
+  child.kill("SIGTERM");
+  await ended;
+});
+
+test("doctor says what runs here", () => {
+  const { code, stdout, stderr } = cli("doctor", "--json");
+  const said = JSON.parse(stdout);
+  const { bun, deno, node } = process.versions;
+  assert.match(said.runtime, String(bun ?? deno ?? node));
+  assert.match(said.system, `${process.platform} ${process.arch}`);
+  assert.match(said.mapping, /^works/);
+  assert.is(said["mmap-ffi"], JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8")).version);
+  assert.is(code, said.findings.length > 0 ? 1 : 0, stdout + stderr);
+  assert.match(cli("doctor").stdout, /^mmap-ffi: +\d/);
+});
+
+test("size() takes the largest binary unit, and percent() of nothing is all", () => {
+  assert.equal([0, 1023, 1024, 1536, 20_480, 2 ** 30, 2 ** 60].map(size), [
+    "0B",
+    "1023B",
+    "1K",
+    "1.5K",
+    "20K",
+    "1G",
+    "1024P",
+  ]);
+  assert.equal([percent(1, 3), percent(0, 5), percent(0, 0)], ["33.3%", "0%", "100%"]);
+});
+
+test("bar() has a character for each part of a file", () => {
+  assert.is(bar([Uint8Array.of(1, 1, 0, 1), Uint8Array.of(0, 0)], 3), "[Oo ]");
+  assert.is(bar([Uint8Array.of(1)], 4), "[O   ]");
+  assert.is(bar([], 2), "[  ]");
+});
+
+test.run();
