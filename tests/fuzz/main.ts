@@ -37,9 +37,10 @@ async function againstPython(): Promise<string | undefined> {
 
 /** Written at once: a crash leaves no time for it. */
 const trace = (action: string) => writeSync(2, `${action}\n`);
+const tracing = values.trace ? { trace } : {};
 
 function regularExpressions(cases: number): string | undefined {
-  const { refused, matched, contradictions, failure } = fuzzRegExps({ cases, seed });
+  const { refused, matched, contradictions, failure } = fuzzRegExps({ cases, seed, ...tracing });
   console.log(`${matched} of ${cases} cases had a match; ${refused} expressions are not valid here`);
   for (const one of contradictions) console.log(`the engine contradicts itself: ${one}`);
   return failure;
@@ -49,7 +50,7 @@ console.log(`seed ${seed}`);
 const began = Date.now();
 let failure: string | undefined;
 if (values.regexp !== undefined) failure = regularExpressions(Number(values.regexp));
-else if (values.hostile) failure = await hostile(FOLDER, { steps, seed, ...(values.trace ? { trace } : {}) });
+else if (values.hostile) failure = await hostile(FOLDER, { steps, seed, ...tracing });
 else failure = await againstPython();
 const seconds = ((Date.now() - began) / 1000).toFixed(1);
 const done = values.regexp === undefined ? `${steps} steps` : `${values.regexp} expressions`;

@@ -17,6 +17,16 @@ export interface RegExpCase {
 /** A match in a form that can be compared: its bounds, groups and named groups. */
 export type Plain = [index: number, end: number, groups: (string | undefined)[], named: string];
 
+/** Why an expression cannot be tested here. */
+export function unknownSyntax(source: string, flags: string): string | undefined {
+  try {
+    new RegExp(source, flags);
+    return undefined;
+  } catch {
+    return "the engine does not know this syntax";
+  }
+}
+
 /** The matches in the text, by the engine alone. */
 export function expectedMatches({ source, flags, text, start, end }: RegExpCase): Plain[] {
   // A flat string of one byte a character, as the library has it.

@@ -83,7 +83,13 @@ const QUANTIFIERS = ["?", "{2}", "{0}", "{1,3}", "{0,1}", "{0,4}", "{2,3}", "{1}
 const UNBOUNDED = ["*", "+", "{2,}", "{1,}", "{0,}", "{3,}"] as const;
 const MODIFIERS = ["(?i:", "(?s:", "(?m:", "(?-i:", "(?i-s:", "(?ms-i:"] as const;
 
-/** How many parts may be repeated without a bound: each multiplies how long an engine may take. */
+/** Those of FEW that repeat nothing more than once. */
+const ONCE = ["?", "{0}", "{0,1}", "{1}"] as const;
+
+/**
+ * How many parts may be repeated without a bound: each multiplies how long an engine may take. V8 tries all ways to match, JSC
+ * gives up.
+ */
 const MAX_UNBOUNDED = 3;
 
 const MAX_DEPTH = 3;
@@ -126,14 +132,20 @@ export class RandomPattern {
       look: depth < MAX_DEPTH ? 2 : 0,
     });
     if (kind === "assertion") return random.pick(["^", "$", "\\b", "\\B"]);
-    if (kind === "atom") return this.#quantified(this.#atom(), false);
-    if (kind === "reference") return this.#quantified(this.#reference(), false);
-    const unbounded = this.#unbounded;
+    if (kind === "atom") {
+      const atom = this.#atom();
+      // Several strings match in more than one way: "ab" is "a" and "b" too.
+      return /\\q\{[^}]*\|/.test(atom) ? this.#ambiguous(atom, 0) : this.#quantified(atom);
+    }
+    if (kind === "reference") return this.#quantified(this.#reference());
+    const before = this.#unbounded;
     const open = kind === "look" ? random.pick(["(?=", "(?!", "(?<=", "(?<!"]) : this.#opening();
     const group = `${open}${this.#alternatives(depth + 1)})`;
+    const unbounded = this.#unbounded - before;
     if (kind === "look")
-      return this.#mode === "" && !open.includes("<") && random.oneIn(6) ? this.#quantified(group, true) : group;
-    return this.#quantified(group, this.#unbounded > unbounded || /[|?{*]/.test(group.slice(open.length)));
+      return this.#mode === "" && !open.includes("<") && random.oneIn(6) ? this.#ambiguous(group, unbounded) : group;
+    const ambiguous = unbounded > 0 || /[|?{*]/.test(group.slice(open.length));
+    return ambiguous ? this.#ambiguous(group, unbounded) : this.#quantified(group);
   }
 
   #atom(): string {
@@ -163,11 +175,22 @@ export class RandomPattern {
     return `(?<${name}>`;
   }
 
-  #quantified(source: string, ambiguous: boolean): string {
+  /** Repeats what matches the same in more than one way, and has so many parts that are repeated without a bound. */
+  #ambiguous(source: string, unbounded: number): string {
     const random = this.#random;
     if (!random.oneIn(3)) return source;
     const lazy = random.oneIn(3) ? "?" : "";
-    if (ambiguous) return source + random.pick(FEW) + lazy;
+    // Twice the group is twice its parts.
+    if (this.#unbounded + unbounded > MAX_UNBOUNDED) return source + random.pick(ONCE) + lazy;
+    const quantifier = random.pick(FEW);
+    if (quantifier.includes("2")) this.#unbounded += unbounded;
+    return source + quantifier + lazy;
+  }
+
+  #quantified(source: string): string {
+    const random = this.#random;
+    if (!random.oneIn(3)) return source;
+    const lazy = random.oneIn(3) ? "?" : "";
     if (this.#unbounded >= MAX_UNBOUNDED || random.oneIn(3)) return source + random.pick(QUANTIFIERS) + lazy;
     this.#unbounded++;
     return source + random.pick(UNBOUNDED) + lazy;

@@ -23,19 +23,17 @@ export interface RegExpReport {
   readonly failure?: string;
 }
 
-/** The text as what `matches` searches. */
-export function searched(text: string): Searched & { copied: number; largest: number } {
+/** A text as what `matches` searches, and which parts of it were read: where each begins and ends. */
+export function searched(text: string): Searched & { reads: [start: number, end: number][] } {
   const bytes = Buffer.from(text, "latin1");
   const indexIn = (at: number, start: number, end: number, length: number) =>
     at === -1 || start + at + length > end ? -1 : start + at;
   return {
     length: bytes.length,
-    copied: 0,
-    largest: 0,
+    reads: [],
     load(start, target) {
       if (start < 0 || start + target.length > bytes.length) throw new Error("a window reaches past the text");
-      this.copied += target.length;
-      this.largest = Math.max(this.largest, target.length);
+      this.reads.push([start, start + target.length]);
       target.set(bytes.subarray(start, start + target.length));
     },
     findByte: (start, end, byte) => indexIn(bytes.subarray(start, end).indexOf(byte), start, end, 1),
@@ -109,12 +107,20 @@ function contradicted(one: RegExpCase): boolean {
   return runFile(fresh, { args: [JSON.stringify(one)] }).stdout.trim() === "agrees";
 }
 
+interface RegExpOptions {
+  readonly cases: number;
+  readonly seed: number;
+  /** Is given the seed of each case before it runs: an engine may take very long for one. */
+  readonly trace?: (seed: string) => void;
+}
+
 /** Compares random cases until one fails. */
-export function fuzzRegExps({ cases, seed }: { cases: number; seed: number }): RegExpReport {
+export function fuzzRegExps({ cases, seed, trace }: RegExpOptions): RegExpReport {
   let refused = 0;
   let matched = 0;
   const contradictions: string[] = [];
   for (let index = 0; index < cases; index++) {
+    trace?.(`${seed + index}`);
     const one = randomCase(new Random(seed + index));
     const result = resultOf(one);
     if (result.refused) refused++;

@@ -7,6 +7,7 @@
  *     npm run fuzz -- --hostile                           the fuzzer of hostile calls, which needs no Python
  *     npm run fuzz -- --hostile --trace                   with each action on stderr before it is done
  *     npm run fuzz -- --regexp 100000                     the fuzzer of regular expressions, with so many of them
+ *     npm run fuzz -- --regexp 100000 --trace             with the seed of each on stderr before it is tried
  *
  * @module
  */
