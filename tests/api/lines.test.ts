@@ -78,6 +78,33 @@ test("lines() agrees with split() on a file of many windows", () => {
   assert.equal(read, content.split("\n"));
 });
 
+test("lines() returns lines longer than its blocks whole, wherever they are", () => {
+  const lines = ["a", "x".repeat(100_000), "b", "", "y".repeat(32 * 1024), "c", "z".repeat(50_000)];
+  using mm = MMap.open(newFile(lines.join("\n")));
+  assert.equal(
+    Array.from(mm.lines(), (line) => text(line).replace("\n", "")),
+    lines,
+  );
+});
+
+test("lines() copies many lines at a time, which share their buffer", () => {
+  using mm = MMap.open(newFile("line\n".repeat(20_000)));
+  const buffers = new Set(Array.from(mm.lines(), ({ buffer }) => buffer));
+  assert.ok(buffers.size <= 10, `${buffers.size} buffers`);
+  const sizes = Array.from(buffers, ({ byteLength }) => byteLength);
+  assert.equal(sizes.slice(0, 4), [1024, 4096, 16_384, 32_768]);
+});
+
+test("an iterator of lines() that has ended stays so, after resize() and close() too", () => {
+  const mm = MMap.open(newFile("one\ntwo\n"), { access: "write" });
+  const lines = mm.lines(0, 100);
+  assert.is([...lines].length, 2);
+  mm.resize(100);
+  assert.equal(lines.next(), { done: true, value: undefined });
+  mm.close();
+  assert.equal(lines.next(), { done: true, value: undefined });
+});
+
 test("lines() and readline() return copies that later writes, close() and transferred buffers do not change", () => {
   const mm = MMap.anonymous(60_000);
   for (let index = 0; index < 6000; index++) mm.write(`line ${String(index).padStart(4, "0")}\n`);

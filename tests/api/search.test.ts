@@ -1,8 +1,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
+import { matches } from "../../lib/search/search.ts";
 import { windowedRegExp } from "../../lib/search/windowed-regexp.ts";
 import { Random } from "../fuzz/random.ts";
+import { searched } from "../fuzz/regexp.ts";
 import { bytes, newFile, refuses, text, thrown } from "../helpers/support.ts";
 
 const test = suite("api/search");
@@ -241,12 +243,18 @@ test("edges are right at every distance from them", () => {
     /(?<=(n)(?!eedle\nin a\nhay))e\1?/,
     /(e)\1d\w+\s|needle\s*/,
   ];
-  for (const pattern of patterns) {
-    const tokens = "needle\nin a\nhaystack\n";
-    for (let distance = 0; distance < tokens.length + 2; distance++) {
-      const content = `${"-".repeat(WINDOW - distance)}${tokens}${"-".repeat(100)}${tokens}`;
-      using mm = MMap.open(newFile(content));
+  const tokens = "needle\nin a\nhaystack\n";
+  // So often that no window begins at one of them, because what comes before has none.
+  const unit = tokens + "-".repeat(1024 - tokens.length);
+  const text = unit.repeat(1 + WINDOW / unit.length) + tokens;
+  for (let distance = 0; distance < tokens.length + 2; distance++) {
+    const content = text.slice(distance);
+    using mm = MMap.open(newFile(content));
+    for (const pattern of patterns) {
       sameAsWhole(mm, content, pattern);
+      const map = searched(content);
+      Array.from(matches(() => map, pattern, 0, content.length));
+      assert.equal(map.reads[0], [0, WINDOW], `the first window of ${pattern} has an edge ${distance} before a token`);
     }
   }
 });

@@ -29,7 +29,7 @@ type Groups = readonly (readonly string[])[];
 
 const GROUPS: readonly [files: RegExp, groups: Groups][] = [
   [/^lib\/search\/lines/, [["api/lines"], ["api/search"]]],
-  [/^lib\/search\//, [["units/windowed", "api/find"], ["api/search"]]],
+  [/^lib\/search\//, [["units/regexp", "api/find"], ["units/windowed"], ["api/search"]]],
   [/^lib\/text\//, [["api/text"], ["api/lines"]]],
   [/^lib\/slab/, [["units/slab", "api/lines", "api/read"]]],
   [/^lib\/(validate|errors|explain|option)/, [ARGUMENTS, METHODS, SYSTEMS]],

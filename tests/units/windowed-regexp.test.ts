@@ -11,6 +11,7 @@ import * as assert from "uvu/assert";
 import { MAX_TEXT, matches } from "../../lib/search/search.ts";
 import { windowedRegExp } from "../../lib/search/windowed-regexp.ts";
 import { fuzzRegExps, searched } from "../fuzz/regexp.ts";
+import { unknownSyntax } from "../fuzz/regexp-engine.ts";
 import { repetitions, thrown, unless } from "../helpers/support.ts";
 
 const test = suite("units/windowed-regexp");
@@ -18,22 +19,14 @@ const test = suite("units/windowed-regexp");
 const MiB = 2 ** 20;
 const WINDOW = 64 * 1024;
 
-/** Why an expression cannot be tested here. */
-function unknownSyntax(source: string, flags: string): string | undefined {
-  try {
-    new RegExp(source, flags);
-    return undefined;
-  } catch {
-    return "the engine does not know this syntax";
-  }
-}
-
 /** Where all matches of an expression are, and how much of the text was in memory at once. */
 function found(source: string, flags: string, text: string, sizes?: { window: number; maxText: number }) {
   const map = searched(text);
   const indices: number[] = [];
   for (const { index } of matches(() => map, { source, flags }, 0, text.length, sizes)) indices.push(index);
-  return { indices, largest: map.largest, copied: map.copied };
+  const lengths = map.reads.map(([start, end]) => end - start);
+  const copied = lengths.reduce((sum, length) => sum + length, 0);
+  return { indices, largest: Math.max(0, ...lengths), copied, reads: map.reads };
 }
 
 test("random expressions have the matches of the whole text, through windows of a few bytes", () => {
@@ -106,6 +99,116 @@ for (const [source, flags, word] of BOUNDED) {
       assert.ok(largest <= 4 * WINDOW, `${largest} bytes at once`);
       assert.ok(copied <= 4 * text.length, `${copied} bytes copied`);
     }
+  });
+}
+
+const dashes = (count: number) => "-".repeat(count);
+
+/** What is read of a text through a window of 64 bytes, of which a 16th is seen first after skipping ahead. */
+const READS: [what: string, source: string, flags: string, text: string, reads: [number, number][]][] = [
+  ["no text, if the expression is a literal", "needle", "", `${dashes(100)}needle`, []],
+  ["the whole text, if the window shows it", "[ab]", "", dashes(64), [[0, 64]]],
+  [
+    "the text from the first attempt that is undecided, and the character before it",
+    "[ab]",
+    "",
+    dashes(200),
+    [
+      [0, 64],
+      [63, 128],
+      [127, 192],
+      [191, 200],
+    ],
+  ],
+  [
+    "twice as much, if an attempt goes on after the window",
+    "a+b",
+    "",
+    `${dashes(60)}${"a".repeat(100)}b${dashes(30)}`,
+    [
+      [0, 64],
+      [59, 124],
+      [59, 188],
+    ],
+  ],
+  ["the window, if a literal is near", "needle\\b", "", `${dashes(4)}needle${dashes(200)}`, [[0, 64]]],
+  [
+    "little at first, if a literal is far, then more, up to the window",
+    "needle\\b",
+    "",
+    `${dashes(5)}needle${dashes(200)}needle${dashes(60)}`,
+    [
+      [4, 9],
+      [4, 13],
+      [210, 215],
+      [210, 219],
+    ],
+  ],
+  [
+    "from the first place where a match with the literal can begin",
+    "a{3}needle",
+    "",
+    `${dashes(200)}aaaneedle${dashes(200)}`,
+    [
+      [199, 204],
+      [199, 208],
+      [199, 216],
+    ],
+  ],
+  [
+    "from the line with the literal, if no match has a newline",
+    "a*needle",
+    "",
+    `${dashes(30)}\n${dashes(50)}aaaneedle${dashes(200)}`,
+    [
+      [30, 35],
+      [34, 51],
+      [50, 115],
+    ],
+  ],
+  [
+    "everything, if a match may begin anywhere before the literal",
+    "[^]*needle",
+    "",
+    `${dashes(80)}needle${dashes(100)}`,
+    [
+      [0, 64],
+      [0, 128],
+      [0, 186],
+    ],
+  ],
+  ["what a lookbehind looks at", "(?<=x.{3})a", "", `${dashes(300)}x---a${dashes(10)}`, [[299, 309]]],
+  [
+    "what an unbounded lookbehind looks at: four times as much until it is decided",
+    "(?<=y-*)[ab]",
+    "",
+    `${dashes(10)}\n${dashes(69)}a`,
+    [
+      [0, 64],
+      [60, 64],
+      [48, 64],
+      [0, 81],
+    ],
+  ],
+  ["nothing after the first attempt, if it is sticky", "a", "y", dashes(300), [[0, 64]]],
+  [
+    "the text up to where a sticky expression no longer matches",
+    "-",
+    "y",
+    `${dashes(70)}a${dashes(300)}`,
+    [
+      [0, 64],
+      [62, 127],
+    ],
+  ],
+];
+
+for (const [what, source, flags, text, reads] of READS) {
+  test(`/${source}/${flags} reads ${what}`, () => {
+    const result = found(source, flags, text, { window: 64, maxText: MiB });
+    assert.equal(result.reads, reads);
+    const expected = Array.from(text.matchAll(new RegExp(source, `${flags}g`)), ({ index }) => index);
+    assert.equal(result.indices, expected);
   });
 }
 
