@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { descriptorTargets } from "../helpers/resources.ts";
 import { collectGarbage, EMULATED, FOLDER, resources } from "../helpers/support.ts";
@@ -25,9 +25,9 @@ const KEPT_REGIONS = process.versions.deno === undefined ? 0 : 1024;
 /** How much more may be held at the end than before: a runtime opens some for itself as it goes, and its heap breathes. */
 const SLACK = { descriptors: 4, maps: 200 + KEPT_REGIONS, own: 4 + KEPT_REGIONS, memory: 16 * 2 ** 20 };
 
-/** How many mappings are the library's, of files in the tests' folder and of memory that it named. */
-export function ownMappings(): number {
-  const lines = readFileSync("/proc/self/maps", "latin1").split("\n");
+/** How many mappings of a process are the library's, of files in the tests' folder and of memory that it named. */
+export function ownMappings(pid: number | "self" = "self"): number {
+  const lines = readFileSync(`/proc/${pid}/maps`, "latin1").split("\n");
   return lines.filter((line) => line.includes(FOLDER) || line.includes("memfd:mmap-ffi")).length;
 }
 
@@ -36,13 +36,34 @@ export function ownDescriptors(): number {
   return descriptorTargets().filter((target) => target.includes(FOLDER) || target.includes("memfd:mmap-ffi")).length;
 }
 
+/** What another process holds. */
+export function heldBy(pid: number): Omit<Sample, "done"> {
+  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
+  return {
+    descriptors: readdirSync(`/proc/${pid}/fd`).length,
+    maps: readFileSync(`/proc/${pid}/maps`, "latin1").split("\n").length - 1,
+    own: ownMappings(pid),
+    memory: Number(kibibytes) * 1024,
+  };
+}
+
+function held(): Omit<Sample, "done"> {
+  return { ...resources(), own: ownMappings(), memory: process.memoryUsage().rss };
+}
+
 export class Curve {
   readonly #samples: Sample[] = [];
+  readonly #held: () => Omit<Sample, "done">;
+
+  /** By default of what this process holds. */
+  constructor(counted = held) {
+    this.#held = counted;
+  }
 
   /** Takes a sample, without garbage, and prints it. */
   async sample(done: number): Promise<void> {
     await collectGarbage();
-    const one = { done, ...resources(), own: ownMappings(), memory: process.memoryUsage().rss };
+    const one = { done, ...this.#held() };
     this.#samples.push(one);
     const mebibytes = (one.memory / 2 ** 20).toFixed(0);
     console.log(

@@ -8,6 +8,7 @@
  *     npm run stress -- durability                        a writer that is killed a thousand times
  *     npm run stress -- viewed                            a million maps, opened, viewed and closed in one loop
  *     npm run stress -- in-flight                         every operation of the runtime on a view whose map ends
+ *     npm run stress -- serve                             10,000 requests to a server that answers from maps
  *     npm run stress -- share --runtime bun,deno 4 2 1    in these runtimes, with these sizes
  *
  * What the sizes are stands at the beginning of each program beside this file.
@@ -24,7 +25,7 @@ import { commandFor } from "../helpers/support.ts";
 
 const { values, positionals } = parseArgs({ options: { runtime: { type: "string" } }, allowPositionals: true });
 const [name = "", ...sizes] = positionals;
-const PROGRAMS = ["cycles", "maps", "share", "interrupted", "durability", "viewed", "in-flight"];
+const PROGRAMS = ["cycles", "maps", "share", "interrupted", "durability", "viewed", "in-flight", "serve"];
 if (!PROGRAMS.includes(name)) throw new Error(`which? One of ${PROGRAMS.join(", ")}`);
 const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
 

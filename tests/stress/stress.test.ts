@@ -12,6 +12,7 @@ const PROGRAMS: [name: string, sizes: string[], last: RegExp][] = [
   ["share", ["4", "2", "1"], /^\d+ descriptors before, \d+ after; 1 mappings of the file$/],
   ["interrupted", ["20"], /^everything was refused, and nothing stays open$/],
   ["viewed", ["20000"], /^20000 maps were viewed and closed, and little is held$/],
+  ["serve", ["300"], /^300 requests, and the curve is flat$/],
   ["durability", ["3"], /^3 kills: \d+ records written/],
 ];
 
