@@ -43,6 +43,8 @@ export const MathLog2: typeof globalThis.Math.log2 = globalThis.Math.log2;
 export const MathMax: typeof globalThis.Math.max = globalThis.Math.max;
 export const MathMin: typeof globalThis.Math.min = globalThis.Math.min;
 
+export const MathRandom: typeof globalThis.Math.random = globalThis.Math.random;
+
 export const AtomicsAdd: typeof globalThis.Atomics.add = globalThis.Atomics.add;
 export const AtomicsCompareExchange: typeof globalThis.Atomics.compareExchange = globalThis.Atomics.compareExchange;
 export const AtomicsExchange: typeof globalThis.Atomics.exchange = globalThis.Atomics.exchange;

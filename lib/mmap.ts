@@ -8,6 +8,9 @@ import type { Channel } from "node:diagnostics_channel";
 import { lengthOf } from "../ffi/array-buffer.ts";
 import {
   ArrayBuffer,
+  Map,
+  MapPrototypeGet,
+  MapPrototypeSet,
   MathFloor,
   MathMax,
   MathMin,
@@ -55,6 +58,7 @@ import { lineEnd, lines } from "./search/lines.ts";
 import { checkMatchesBytes } from "./search/regexp-bytes.ts";
 import { type ByteMatch, find, findLast, matches } from "./search/search.ts";
 import { type ByteStream, stream } from "./stream.ts";
+import { Mutex } from "./sync/mutex.ts";
 import { openShared, unlinkShared } from "./sync/shared.ts";
 import { milliseconds, notify, type WaitResult, wait, wordIndex, wordValue } from "./sync/wait.ts";
 import { waitAsync } from "./sync/wait-async.ts";
@@ -104,6 +108,8 @@ export class MMap implements Disposable, Iterable<number> {
   readonly #registration: Registration;
   readonly #access: Access;
   #position = 0;
+  /** The mutexes by their place. */
+  #mutexes: Map<number, Mutex> | undefined;
 
   /**
    * The byte at an index; a negative index counts from the end. Slower than `bytes[index]`.
@@ -1562,6 +1568,51 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
+   * A mutex in 8 bytes of the map: a lock between all processes and workers that map the same file or memory. Bytes that are
+   * zero are one that is free. The same map returns the same object for a place.
+   *
+   * It survives its owner: if a process dies holding it, however it dies, the next one gets "abandoned" and decides what to
+   * do with what it guards. Supported on Linux only. Each map is one owner. While it holds a mutex, `close`, `resize` and
+   * `remap` throw. A worker that is terminated keeps its mutexes locked until the process ends, except in Node.
+   *
+   * @param byteOffset Where the 8 bytes are, in bytes from the start of the map. A multiple of 8 in the file.
+   * @throws {RangeError} They are not within the map, or not aligned.
+   * @throws {TypeError} The map is not writable, does not share its memory, or has no descriptor (`trackfd: false`); the
+   * system does not support it.
+   * @throws {MMapError} A system call failed: the file is opened once more, by /proc.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.open("shared.bin", { create: true, length: 4096 });
+   * const mutex = mm.mutex(4088);
+   * {
+   *   using held = mutex.hold(); // released at the end of the block
+   *   mm.write(held.abandoned ? "a process died in here" : "only one process writes this at a time");
+   * }
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man2/fcntl_locking.2.html
+   */
+  mutex(byteOffset: number): Mutex {
+    const memory = this.#writable();
+    const index = wordIndex(memory, "mutex()", byteOffset, 8);
+    this.#mutexes ??= new Map();
+    const known = MapPrototypeGet(this.#mutexes, index);
+    if (known !== undefined) return known;
+    const mapping = this.#mapping;
+    mapping.owner();
+    const mutex = new Mutex(
+      () => this.#mapping.memory,
+      () => mapping.owner(),
+      index,
+    );
+    MapPrototypeSet(this.#mutexes, index, mutex);
+    return mutex;
+  }
+
+  /**
    * Closes the map: detaches every view, closes the descriptor and unmaps the memory. Changes are not lost: the system
    * writes those of a shared map to its file. A second call does nothing.
    *
@@ -1571,7 +1622,7 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * @param options `release: true` releases the file and the memory at once. Operations of the runtime that are still
    * under way on a view then fail (`EFAULT`), or see zeros.
-   * @throws {TypeError} `release` is not a boolean.
+   * @throws {TypeError} `release` is not a boolean; the map holds a mutex.
    * @throws {MMapError} The system call failed; or the file shrank and writes may have been lost that no earlier call
    * reported (`ERR_MMAP_TRUNCATED`). The map is closed either way.
    *
@@ -1593,6 +1644,7 @@ export class MMap implements Disposable, Iterable<number> {
     // Other arguments are ignored: close() also serves as an event listener, which is called with what the event brings.
     const { release = false } = typeof options === "object" && options !== null ? options : {};
     boolean("release", release);
+    this.#mapping.requireReleased("close()");
     cancel(this.#registration);
     this.#mapping.close(release);
   }

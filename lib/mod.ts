@@ -29,6 +29,7 @@ export type {
 } from "./options.ts";
 export type { ByteMatch } from "./search/search.ts";
 export type { ByteStream } from "./stream.ts";
+export type { Acquired, Held, Mutex } from "./sync/mutex.ts";
 export type { WaitResult } from "./sync/wait.ts";
 export type { BytesLike } from "./validate.ts";
 export type { ViewConstructor } from "./view-types.ts";

@@ -13,6 +13,7 @@ import { errnoReader, type Fail } from "./errno.ts";
 import { futexWaiting } from "./futex.ts";
 import { cString } from "./libc.ts";
 import { AIO, constantsFor, type LinuxConstants, NUMBERS, STATX, statFor, statfsFor } from "./linux-headers.ts";
+import { ofdLocks } from "./ofd-lock.ts";
 import { blockAllocator, duplicator, posixPlatform, residencyReader, SHARED_SIGNATURES } from "./posix.ts";
 import { countMappings, defaultHugePageSize, mappingLimit, permissionsAt } from "./proc.ts";
 import { flags } from "./protection.ts";
@@ -234,6 +235,7 @@ export function linuxPlatform(
       if (c.mmap(address, length, PROT_READ | PROT_WRITE, replacing, emptyFile, address) === -1) fail("mmap");
     },
     guard: library.canGuard ? sigbusGuard(ffi, libraries, posix.pageSize, arch) : undefined,
+    ownerLocks: ofdLocks(ffi, libraries, errnoAddress, fail),
     named: { kind: "folder", folder: "/dev/shm/" },
     waiting: futexWaiting(ffi, libraries, arch, errnoAddress, fail),
     mirror(page) {

@@ -192,6 +192,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     readAhead: background?.readAhead,
     // A system's own file replaces those that it supports.
     waiting: undefined,
+    ownerLocks: undefined,
     mirror: undefined,
     guard: undefined,
     residency: undefined,

@@ -117,6 +117,16 @@ export interface BackgroundWait {
   interrupt(): void;
 }
 
+/** Proof of life: locks of a file that the system releases when their owner ends, however it ends. */
+export interface OwnerLocks {
+  /** Opens a descriptor's file once more, for locks that are this opening's alone. */
+  open(descriptor: number): { readonly descriptor: number; close(): void };
+  /** Takes the lock of a number below 2^30 until `close`. Returns false if another opening has it. */
+  take(descriptor: number, id: number): boolean;
+  /** Whether another opening has the lock. */
+  isTaken(descriptor: number, id: number): boolean;
+}
+
 /** How to open named memory. */
 export interface NamedRequest {
   readonly writable: boolean;
@@ -242,6 +252,8 @@ export interface Platform {
   readonly mirror: ((page: number) => number) | undefined;
 
   readonly named: NamedMemory;
+  /** `undefined` if unsupported. */
+  readonly ownerLocks: OwnerLocks | undefined;
 
   /**
    * Releases the name of a mapping for the next one, which has another length. If that cannot be mapped, a mapping of a file

@@ -16,6 +16,7 @@ import type { Protection, Remapping } from "../../platform/types.ts";
 import { closedError, isMakingError, truncatedError } from "../errors.ts";
 import { blockAllocator } from "../platform.ts";
 import { interrupt } from "../sync/background.ts";
+import { Owner } from "../sync/owner.ts";
 import { advise } from "./advice.ts";
 import { Backing, type MappingRequest, type OpenedDescriptor } from "./backing.ts";
 import { anyDetached } from "./buffers.ts";
@@ -41,6 +42,8 @@ export class Mapping {
   #move: Move | undefined;
   /** Whether a part was given advice: the system may have split the mapping then, and split mappings cannot be remapped. */
   #advised = false;
+  /** Made for the first mutex. */
+  #owner: Owner | undefined;
 
   /** Maps a file, or anonymous memory. `opened`: the request's descriptor, if the map may keep that itself. */
   constructor(request: MappingRequest, opened?: OpenedDescriptor) {
@@ -189,9 +192,38 @@ export class Mapping {
     return resident.prefaultAsync(this.#backing, () => (this.closed ? undefined : this.memory), start, start + length);
   }
 
+  /**
+   * Who this map is to the mutexes of its file.
+   *
+   * @throws {TypeError} The map has no descriptor, or the system does not support it.
+   */
+  owner(): Owner {
+    if (this.#owner !== undefined) return this.#owner;
+    this.memory;
+    const { descriptor, platform } = this.#backing;
+    if (platform.ownerLocks === undefined) throw new TypeError("mutex() is supported on Linux only");
+    if (descriptor === -1)
+      throw new TypeError("mutex() needs a map with a descriptor: not private, nor trackfd: false");
+    this.#owner = new Owner(platform.ownerLocks, descriptor);
+    return this.#owner;
+  }
+
+  /** @throws {TypeError} The map holds a mutex, which `call` would leave locked. */
+  requireReleased(call: string): void {
+    if (this.#memory === undefined || this.#owner === undefined || this.#owner.held === 0) return;
+    throw new TypeError(`${call} needs mutexes to be released, and the map holds ${this.#owner.held}`);
+  }
+
+  #endOwner(): void {
+    const owner = this.#owner;
+    this.#owner = undefined;
+    if (owner !== undefined) ignoreErrors(() => owner.close());
+  }
+
   /** Changes the length of the map, and the size of its file to the map's end. Detaches every view. */
   resize(length: number, reserve: boolean): void {
     const { memory } = this;
+    this.requireReleased("resize()");
     // An error in the middle would leave views of memory that is unmapped.
     ensureStackSpace();
     this.#resizing = true;
@@ -211,6 +243,7 @@ export class Mapping {
   /** Maps the file as it is now: `length` bytes of it, or for 0 all. Detaches every view, and never changes the file. */
   remap(length: number): void {
     const { memory } = this;
+    this.requireReleased("remap()");
     ensureStackSpace();
     this.#resizing = true;
     try {
@@ -408,6 +441,7 @@ export class Mapping {
     const { memory } = this;
     this.#memory = undefined;
     ignoreErrors(interrupt);
+    this.#endOwner();
     const lost = this.#hasUnreportedFaults(memory);
     try {
       memory.release(this.#backing.isInMemory, releaseNow);
@@ -423,6 +457,7 @@ export class Mapping {
     const memory = this.#memory;
     if (memory === undefined) return;
     this.#memory = undefined;
+    this.#endOwner();
     ignoreErrors(() => this.#backing.close());
     memory.releaseWhenCollected(this.#backing.isInMemory);
   }

@@ -57,6 +57,7 @@ export function windowsPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
     residency: undefined,
     // WaitOnAddress wakes threads of its own process only.
     waiting: undefined,
+    ownerLocks: undefined,
     named: namedMappings(kernel, fail),
     mirror: undefined,
   };

@@ -9,6 +9,9 @@
  *     npm run stress -- viewed                            a million maps, opened, viewed and closed in one loop
  *     npm run stress -- in-flight                         every operation of the runtime on a view whose map ends
  *     npm run stress -- serve                             10,000 requests to a server that answers from maps
+ *     npm run stress -- tokens                            a million tokens, between every pair of runtimes
+ *     npm run stress -- mutex                             a thousand owners of a mutex, killed
+ *     npm run stress -- atomics                           Atomics on maps, in every compiler of the engine
  *     npm run stress -- share --runtime bun,deno 4 2 1    in these runtimes, with these sizes
  *
  * What the sizes are stands at the beginning of each program beside this file.
@@ -25,7 +28,19 @@ import { commandFor } from "../helpers/support.ts";
 
 const { values, positionals } = parseArgs({ options: { runtime: { type: "string" } }, allowPositionals: true });
 const [name = "", ...sizes] = positionals;
-const PROGRAMS = ["cycles", "maps", "share", "interrupted", "durability", "viewed", "in-flight", "serve"];
+const PROGRAMS = [
+  "cycles",
+  "maps",
+  "share",
+  "interrupted",
+  "durability",
+  "viewed",
+  "in-flight",
+  "serve",
+  "tokens",
+  "mutex",
+  "atomics",
+];
 if (!PROGRAMS.includes(name)) throw new Error(`which? One of ${PROGRAMS.join(", ")}`);
 const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
 

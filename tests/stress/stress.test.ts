@@ -13,6 +13,9 @@ const PROGRAMS: [name: string, sizes: string[], last: RegExp][] = [
   ["interrupted", ["20"], /^everything was refused, and nothing stays open$/],
   ["viewed", ["20000"], /^20000 maps were viewed and closed, and little is held$/],
   ["serve", ["300"], /^300 requests, and the curve is flat$/],
+  ["tokens", ["2000"], /^\d+ rings, and no token was lost$/],
+  ["mutex", ["8"], /^8 kills, and the mutex was never held twice$/],
+  ["atomics", ["100000"], /^every operation was atomic$/],
   ["durability", ["3"], /^3 kills: \d+ records written/],
 ];
 

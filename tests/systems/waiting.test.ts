@@ -10,6 +10,7 @@ import { errorFactory } from "../../lib/errors.ts";
 import { MMap } from "../../lib/mod.ts";
 import { errnoReader } from "../../platform/errno.ts";
 import { futexWaiting } from "../../platform/futex.ts";
+import { ofdLocks } from "../../platform/ofd-lock.ts";
 import type { Waiting } from "../../platform/types.ts";
 import { ERRNO, over, type Played, type Recorder, recorder, setErrno } from "../helpers/recorder.ts";
 import { newFile, refuses } from "../helpers/support.ts";
@@ -107,6 +108,51 @@ test("Linux: a page is mirrored by mremap(2) with an old size of 0", () => {
     assert.is(platform.mirror?.(MAPPED), MAPPED);
     assert.equal(ffi.take().slice(2), [`mremap(0x${MAPPED.toString(16)}, 0, 4096, 1, 0)`]);
   });
+});
+
+test("Linux: an owner's lock is an open-file-description lock", () => {
+  let flock: number[] = [];
+  const ffi = recorder({
+    fcntl: (_descriptor: number, _command: number, bytes: Uint8Array) => {
+      flock = [...new Int32Array(bytes.buffer)];
+      return 0;
+    },
+    open: () => 31,
+  });
+  const locks = ofdLocks(ffi, ["libc"], ERRNO, errnoReader(ffi, ERRNO, errorFactory));
+  assert.equal(ffi.opened, [], "nothing is looked up before the first use");
+  // fcntl(2): F_OFD_GETLK is 36, F_OFD_SETLK is 37, F_WRLCK is 1. struct flock: l_type, l_whence; l_start; l_len; l_pid, which
+  // must be 0.
+  assert.is(locks.take(9, 77), true);
+  assert.equal(ffi.take(), ["fcntl(9, 37, &memory[32])"]);
+  assert.equal(flock, [1, 0, 77, 2 ** 30, 1, 0, 0, 0]);
+  assert.is(locks.isTaken(9, 78), true);
+  assert.equal(ffi.take(), ["fcntl(9, 36, &memory[32])"]);
+  assert.is(flock[2], 78);
+  ffi.play({
+    fcntl: (_descriptor: number, _command: number, bytes: Uint8Array) => {
+      // F_UNLCK is 2.
+      new Int16Array(bytes.buffer)[0] = 2;
+      return 0;
+    },
+  });
+  assert.is(locks.isTaken(9, 78), false);
+  ffi.play({ fcntl: () => -1 });
+  // EAGAIN and EACCES: "operation is prohibited by locks held by other processes".
+  for (const errno of [11, 13]) {
+    setErrno(ffi, errno);
+    assert.is(locks.take(9, 77), false);
+  }
+  // EINVAL: a kernel before 3.15.
+  setErrno(ffi, 22);
+  refuses("EINVAL", () => locks.take(9, 77), "fcntl");
+  refuses("EINVAL", () => locks.isTaken(9, 77), "fcntl");
+  // A descriptor that node:fs may not open again. O_RDWR | O_CLOEXEC is 0x80002.
+  ffi.take();
+  const own = locks.open(1_000_000);
+  assert.is(own.descriptor, 31);
+  own.close();
+  assert.equal(ffi.take(), ["open(&memory[22], 0x80002)", "close(31)"]);
 });
 
 test("a system without such calls polls", async () => {

@@ -1,0 +1,84 @@
+/**
+ * Locks on single bytes of a file that belong to one opening of it, and that the kernel releases when that ends: by `close`, or
+ * with the process, however it ends.
+ *
+ * @see https://man7.org/linux/man-pages/man2/fcntl_locking.2.html
+ * @module
+ */
+
+import { builtins } from "../ffi/builtins.ts";
+import { Int32Array, Uint8Array } from "../ffi/primordials.ts";
+import type { Ffi } from "../ffi/types.ts";
+import type { Fail } from "./errno.ts";
+import { cString } from "./libc.ts";
+import type { OwnerLocks } from "./types.ts";
+
+// From asm-generic/fcntl.h and errno.h.
+const F_OFD_GETLK = 36;
+const F_OFD_SETLK = 37;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+const O_RDWR = 2;
+const O_CLOEXEC = 0o2000000;
+const EAGAIN = 11;
+const EACCES = 13;
+
+const SIGNATURES = {
+  // int fcntl(int fd, int cmd, ... /* struct flock *arg */);
+  fcntl: { parameters: ["i32", "i32", "bytes"], result: "i32" },
+  // int open(const char *pathname, int flags, ...);
+  open: { parameters: ["bytes", "i32"], result: "i32" },
+  // int close(int fd);
+  close: { parameters: ["i32"], result: "i32" },
+} as const;
+
+/** The high half of the places of the locks: 2^62, where no file has bytes. */
+const HIGH = 2 ** 30;
+
+/** Makes `Platform.ownerLocks`. The functions are looked up on first use. */
+export function ofdLocks(ffi: Ffi, libraries: readonly string[], errnoAddress: number, fail: Fail): OwnerLocks {
+  const open = () => ffi.open(libraries, SIGNATURES);
+  let opened: ReturnType<typeof open> | undefined;
+  const errno = new Int32Array(ffi.view(errnoAddress, 4));
+  // struct flock: l_type and l_whence (16 bits each), 4 bytes of padding, l_start and l_len (64 bits each), l_pid, padding.
+  const words = new Int32Array(8);
+  const flock = new Uint8Array(words.buffer);
+
+  function call(descriptor: number, command: number, id: number): number {
+    opened ??= open();
+    words[0] = F_WRLCK;
+    words[2] = id;
+    words[3] = HIGH;
+    words[4] = 1;
+    words[6] = 0;
+    return opened.fcntl(descriptor, command, flock);
+  }
+
+  return {
+    open(descriptor) {
+      const path = `/proc/self/fd/${descriptor}`;
+      try {
+        // Node closes what a worker has opened so when it ends.
+        const { closeSync, openSync } = builtins();
+        const own = openSync(path, "r+");
+        return { descriptor: own, close: () => closeSync(own) };
+      } catch {
+        // The runtime's permissions do not include /proc. It is the map's own file, opened as it was before.
+      }
+      opened ??= open();
+      const { open: openPath, close } = opened;
+      const own = openPath(cString(path), O_RDWR | O_CLOEXEC);
+      if (own === -1) fail("open");
+      return { descriptor: own, close: () => close(own) };
+    },
+    take(descriptor, id) {
+      if (call(descriptor, F_OFD_SETLK, id) === 0) return true;
+      const error = errno[0] as number;
+      return error === EAGAIN || error === EACCES ? false : fail("fcntl", error);
+    },
+    isTaken(descriptor, id) {
+      if (call(descriptor, F_OFD_GETLK, id) !== 0) fail("fcntl");
+      return ((words[0] as number) & 0xffff) !== F_UNLCK;
+    },
+  };
+}

@@ -1,0 +1,237 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import process from "node:process";
+import { setTimeout } from "node:timers/promises";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { MMap } from "../../lib/mod.ts";
+import {
+  collectGarbage,
+  commandFor,
+  holds,
+  newFile,
+  newProgram,
+  printedBy,
+  refuses,
+  rejects,
+  unless,
+  WORKERS,
+} from "../helpers/support.ts";
+
+const test = suite("api/mutex");
+
+const LINUX = process.platform === "linux";
+const locking = unless(!LINUX && "mutexes are supported on Linux only", test);
+
+const newPath = () => newFile(new Uint8Array(4096));
+const open = (path: string) => MMap.open(path, { access: "write" });
+
+locking("one map at a time holds the mutex", async () => {
+  const path = newPath();
+  using first = open(path);
+  using second = open(path);
+  const [one, two] = [first.mutex(8), second.mutex(8)];
+  assert.is(one.tryAcquire(), "ok");
+  assert.is(two.tryAcquire(), undefined);
+  assert.is(two.acquire(0), "timed-out");
+  assert.is(two.acquire(120), "timed-out", "the owner is asked for, and lives");
+  assert.is(await two.acquireAsync({ timeout: 120 }), "timed-out");
+  assert.is(first.mutex(16).tryAcquire(), "ok", "another mutex");
+  first.mutex(16).release();
+  const waiting = two.acquireAsync();
+  await setTimeout(70);
+  one.release();
+  assert.is(await waiting, "ok");
+  assert.is(one.tryAcquire(), undefined);
+  two.release();
+  assert.is(one.acquire(), "ok");
+  one.release();
+  assert.is(first.view(Int32Array, 8, 1)[0], 0, "a free mutex is zeros");
+});
+
+locking("mutex() returns the same object for a place", () => {
+  using mm = open(newPath());
+  assert.is(mm.mutex(8), mm.mutex(8));
+  assert.is.not(mm.mutex(8), mm.mutex(16));
+});
+
+locking("recursive acquire() and release() without holding it are errors", async () => {
+  using mm = open(newPath());
+  const mutex = mm.mutex(0);
+  refuses(TypeError, () => mutex.release(), "is not held by this map");
+  mutex.acquire();
+  refuses(TypeError, () => mutex.acquire(), "is held by this map already");
+  refuses(TypeError, () => mutex.hold(), "is held by this map already");
+  assert.is(mutex.tryAcquire(), undefined);
+  const order: string[] = [];
+  const tasks = ["a", "b", "c"].map(async (name) => {
+    assert.is(await mutex.acquireAsync(), "ok");
+    order.push(name);
+    await setTimeout(1);
+    order.push(name);
+    mutex.release();
+  });
+  await setTimeout(10);
+  assert.equal(order, []);
+  mutex.release();
+  await Promise.all(tasks);
+  assert.is(order.length, 6);
+  for (let index = 0; index < 6; index += 2) assert.is(order[index], order[index + 1], "the tasks take turns");
+  refuses(TypeError, () => mutex.release(), "is not held");
+});
+
+locking("hold() releases at the end of the block", () => {
+  const path = newPath();
+  using mm = open(path);
+  using other = open(path);
+  const mutex = mm.mutex(0);
+  {
+    using held = mutex.hold();
+    assert.is(held.abandoned, false);
+    assert.is(other.mutex(0).tryAcquire(), undefined);
+  }
+  assert.is(other.mutex(0).tryAcquire(), "ok");
+  other.mutex(0).release();
+});
+
+locking("close(), resize() and remap() throw while a mutex is held, and change nothing", async () => {
+  const path = newPath();
+  const mm = open(path);
+  const mutex = mm.mutex(0);
+  mutex.acquire();
+  refuses(TypeError, () => mm.close(), "close() needs mutexes to be released, and the map holds 1");
+  refuses(TypeError, () => mm.resize(8192), "resize() needs mutexes");
+  refuses(TypeError, () => mm.remap(), "remap() needs mutexes");
+  assert.is(mm.length, 4096);
+  mutex.release();
+  mm.resize(8192);
+  assert.is(mutex.acquire(), "ok", "it is used on after a resize");
+  mutex.release();
+  using other = open(path);
+  other.mutex(0).acquire();
+  const waiting = mutex.acquireAsync();
+  await setTimeout(5);
+  mm.close();
+  await rejects("ERR_MMAP_CLOSED", waiting);
+  refuses("ERR_MMAP_CLOSED", () => mutex.tryAcquire());
+  refuses("ERR_MMAP_CLOSED", () => mutex.acquire());
+  await rejects("ERR_MMAP_CLOSED", mutex.acquireAsync());
+  other.mutex(0).release();
+  other.close();
+  holds(path, 0, 0);
+});
+
+locking("a mutex that is held keeps its map from being garbage-collected", async () => {
+  const path = newPath();
+  (() => open(path).mutex(0).acquire())();
+  (() => open(path).mutex(8).tryAcquire())();
+  await collectGarbage();
+  using mm = open(path);
+  assert.is(mm.mutex(0).tryAcquire(), undefined);
+  assert.is(mm.mutex(8).tryAcquire(), undefined);
+});
+
+locking("acquireAsync() ends with the signal's reason", async () => {
+  const path = newPath();
+  using mm = open(path);
+  using other = open(path);
+  other.mutex(0).acquire();
+  const reason = new Error("enough");
+  const controller = new AbortController();
+  const waiting = mm
+    .mutex(0)
+    .acquireAsync({ signal: controller.signal })
+    .catch((error) => error);
+  await setTimeout(20);
+  controller.abort(reason);
+  assert.is(await waiting, reason);
+  other.mutex(0).release();
+  const late = mm.mutex(0).acquireAsync({ signal: controller.signal });
+  assert.is(await late.catch((error) => error), reason, "aborted before, and not acquired");
+  assert.is(mm.mutex(0).tryAcquire(), "ok");
+  mm.mutex(0).release();
+});
+
+test("mutex() checks its place and its map", () => {
+  const path = newPath();
+  using mm = open(path);
+  refuses(RangeError, () => mm.mutex(4), "byteOffset must be at a multiple of 8 in the file: got 4");
+  refuses(RangeError, () => mm.mutex(4096), "from 0 to 4088");
+  refuses(TypeError, () => mm.mutex(1.5), "byteOffset");
+  using reader = MMap.open(path);
+  refuses(TypeError, () => reader.mutex(0), 'access is "read"');
+  using copy = MMap.open(path, { access: "copy" });
+  refuses(TypeError, () => copy.mutex(0), "mutex() needs a map that shares its memory");
+  if (!LINUX) {
+    refuses(TypeError, () => mm.mutex(0), "supported on Linux only");
+    return;
+  }
+  using untracked = MMap.open(path, { access: "write", trackfd: false });
+  refuses(TypeError, () => untracked.mutex(0), "mutex() needs a map with a descriptor");
+  using memory = MMap.anonymous(4096);
+  assert.is(memory.mutex(0).tryAcquire(), "ok", "shared anonymous memory has one");
+  memory.mutex(0).release();
+});
+
+locking("an owner that is killed abandons its mutex; whoever waits inherits it, once", async () => {
+  const path = newPath();
+  using mm = open(path);
+  using other = open(path);
+  const words = mm.view(Int32Array);
+  for (const how of ["tryAcquire", "acquire", "acquireAsync"] as const) {
+    words[2] = 0;
+    const { program, args, env } = commandFor(
+      newProgram(
+        `const mm = MMap.open(process.argv[2], { access: "write" });
+         mm.mutex(0).acquire();
+         Atomics.store(mm.view(Int32Array), 2, 1);
+         setTimeout(() => {}, 100_000);`,
+      ),
+      { args: [path] },
+    );
+    const child = spawn(program, args, { env, stdio: "inherit" });
+    const closed = once(child, "exit");
+    while (Atomics.load(words, 2) === 0) await setTimeout(5);
+    const waiting = how === "acquireAsync" ? mm.mutex(0).acquireAsync() : undefined;
+    assert.is(mm.mutex(0).tryAcquire(), undefined);
+    process.kill(child.pid as number, "SIGKILL");
+    await closed;
+    const got = waiting === undefined ? mm.mutex(0)[how]() : await waiting;
+    assert.is(got, "abandoned", how);
+    assert.is(other.mutex(0).tryAcquire(), undefined, "it has one owner");
+    mm.mutex(0).release();
+    assert.is(other.mutex(0).tryAcquire(), "ok");
+    other.mutex(0).release();
+  }
+});
+
+locking("workers and processes count under a mutex, and none is lost", async () => {
+  const path = newPath();
+  const source = `${WORKERS}
+     const path = process.argv[2] ?? workerData.path;
+     if (isMainThread) {
+       await Promise.all([0, 1].map(() => startWorker({ path })));
+       console.log("joined");
+     } else {
+       using mm = MMap.open(path, { access: "write" });
+       const mutex = mm.mutex(0);
+       const words = mm.view(Int32Array);
+       for (let round = 0; round < 500; round++) {
+         const got = round % 2 === 0 ? mutex.acquire() : await mutex.acquireAsync();
+         if (got !== "ok") throw new Error(got);
+         const before = words[4];
+         words[5] = round;
+         words[4] = before + 1;
+         mutex.release();
+       }
+     }`.replace("using mm", "const mm");
+  const { program, args, env } = commandFor(newProgram(source), { args: [path] });
+  const child = spawn(program, args, { env, stdio: ["ignore", "ignore", "inherit"] });
+  const closed = once(child, "exit");
+  assert.is(printedBy(source, { args: [path] }), "joined");
+  assert.equal(await closed, [0, null]);
+  using mm = open(path);
+  assert.is(mm.view(Int32Array)[4], 2000);
+});
+
+test.run();

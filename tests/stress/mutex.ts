@@ -1,0 +1,108 @@
+/**
+ * Owners of a mutex are killed at random moments: it is never held twice, and nobody waits forever.
+ *
+ *     mutex [kills: 1000]
+ *
+ * Four processes guard a page by a mutex. Who holds it writes its name, changes the page, writes its checksum and removes the
+ * name. The parent kills one of them again and again, and starts another.
+ *
+ * @module
+ */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import process from "node:process";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { MMap } from "../../lib/mod.ts";
+import { commandFor, newPath } from "../helpers/support.ts";
+
+const CONTENDERS = 4;
+
+// The words of the file. The mutex has the first two.
+const INSIDE = 2;
+const CHECKSUM = 3;
+const TWICE = 4;
+const TORN = 5;
+const ABANDONED = 6;
+/** How often each contender had the mutex. */
+const TURNS = 8;
+const DATA = 16;
+const END = 64;
+
+function checksum(words: Int32Array): number {
+  let sum = 0;
+  for (let index = DATA; index < END; index++) sum = (Math.imul(sum, 31) + (words[index] as number)) | 0;
+  return sum;
+}
+
+function contend(path: string, place: number): void {
+  const mm = MMap.open(path, { access: "write" });
+  const words = mm.view(Int32Array);
+  const mutex = mm.mutex(0);
+  for (;;) {
+    const how = mutex.acquire();
+    if (how === "abandoned") {
+      Atomics.add(words, ABANDONED, 1);
+      Atomics.store(words, CHECKSUM, checksum(words));
+    } else {
+      if (Atomics.load(words, INSIDE) !== 0) Atomics.add(words, TWICE, 1);
+      if (Atomics.load(words, CHECKSUM) !== checksum(words)) Atomics.add(words, TORN, 1);
+    }
+    Atomics.store(words, INSIDE, process.pid);
+    for (let index = DATA; index < END; index++) words[index] = Math.floor(Math.random() * 2 ** 31);
+    Atomics.store(words, CHECKSUM, checksum(words));
+    if (Atomics.load(words, INSIDE) !== process.pid) Atomics.add(words, TWICE, 1);
+    Atomics.store(words, INSIDE, 0);
+    Atomics.add(words, TURNS + place, 1);
+    mutex.release();
+  }
+}
+
+async function lead(kills: number): Promise<void> {
+  const path = newPath();
+  writeFileSync(path, new Uint8Array(4096));
+  using mm = MMap.open(path, { access: "write" });
+  const words = mm.view(Int32Array);
+  words[CHECKSUM] = checksum(words);
+  const file = fileURLToPath(import.meta.url);
+  const start = (place: number) => {
+    const { program, args, env } = commandFor(file, { args: ["child", path, String(place)] });
+    return spawn(program, args, { env, stdio: ["ignore", "inherit", "inherit"] });
+  };
+  const children = Array.from({ length: CONTENDERS }, (_, place) => start(place));
+  /** Waits until every contender has had the mutex since. */
+  const allHaveTurns = async () => {
+    const before = words.slice(TURNS, TURNS + CONTENDERS);
+    for (let waited = 0; before.some((turns, place) => Atomics.load(words, TURNS + place) === turns); waited += 5) {
+      if (waited > 60_000) throw new Error(`somebody waits forever: ${words.slice(TURNS, TURNS + CONTENDERS)}`);
+      await setTimeout(5);
+    }
+  };
+  await allHaveTurns();
+  const first = words.slice(TURNS, TURNS + CONTENDERS);
+  await setTimeout(1000);
+  const shares = Array.from(first, (turns, place) => Atomics.load(words, TURNS + place) - turns);
+  for (let kill = 0; kill < kills; kill++) {
+    await setTimeout(Math.random() * 20);
+    const place = kill % CONTENDERS;
+    const child = children[place] as ReturnType<typeof start>;
+    if (child.exitCode !== null) throw new Error(`a contender ended with ${child.exitCode}`);
+    const ended = once(child, "exit");
+    process.kill(child.pid as number, "SIGKILL");
+    await ended;
+    children[place] = start(place);
+    if (kill % 10 === 9) await allHaveTurns();
+  }
+  await allHaveTurns();
+  for (const child of children) process.kill(child.pid as number, "SIGKILL");
+  console.log(`shares in a second: ${shares.join(", ")}; abandoned ${words[ABANDONED]} times`);
+  if (words[TWICE] !== 0) throw new Error(`it was held twice, ${words[TWICE]} times`);
+  if (words[TORN] !== 0) throw new Error(`what it guards was torn, ${words[TORN]} times`);
+  console.log(`${kills} kills, and the mutex was never held twice`);
+}
+
+const [, , first, second = "", third] = process.argv;
+if (first === "child") contend(second, Number(third));
+else await lead(Number(first ?? 1000));
