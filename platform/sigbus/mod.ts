@@ -169,7 +169,21 @@ class Handler {
 
   /** Installs the handler in place of the current one. */
   #install(): Table {
-    const table = this.#table ?? new Table(this.#ffi, this.#map(Table.size(this.#pageSize)), this.#pageSize);
+    const page = this.#pageSize;
+    const table = this.#table ?? new Table(this.#ffi, this.#map(Table.size(page)), page);
+    try {
+      this.#entry = this.#installFor(table);
+    } catch (error) {
+      // SAFETY: no handler knows a table that was made just now.
+      if (this.#table === undefined) this.#c.munmap(table.address, Table.size(page));
+      throw error;
+    }
+    this.#table = table;
+    return table;
+  }
+
+  /** Installs a handler that reads this table, and returns its entry. */
+  #installFor(table: Table): number {
     const page = this.#pageSize;
     const address = this.#map(2 * page);
     const memory = this.#ffi.view(address, 2 * page);
@@ -191,12 +205,9 @@ class Handler {
     } catch (error) {
       // SAFETY: nobody knows these pages, because the handler was not installed.
       this.#c.munmap(address, 2 * page);
-      if (this.#table === undefined) this.#c.munmap(table.address, Table.size(page));
       throw error;
     }
-    this.#entry = address + HEAD;
-    this.#table = table;
-    return table;
+    return address + HEAD;
   }
 
   /** Fills the second page, which stays writable, for the time until libc has stored the replaced handler there. */

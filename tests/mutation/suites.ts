@@ -45,7 +45,13 @@ const GROUPS: readonly [files: RegExp, groups: Groups][] = [
   [/^platform\/file-lock/, [["api/create"]]],
   [/^platform\/memmem/, [["units/memmem"]]],
   [/^platform\/sigbus\/table/, [["units/sigbus-table", "safety/sigbus-methods"]]],
-  [/^platform\/sigbus\//, [["units/sigbus-table", "safety/sigbus-methods"], ["safety/sigbus-handler"]]],
+  [
+    /^platform\/sigbus\//,
+    [
+      ["units/sigbus-table", "safety/sigbus-methods"],
+      ["safety/sigbus-refused", "safety/sigbus-handler"],
+    ],
+  ],
   [/^platform\//, [[...SYSTEMS, ...BACKEND, "safety/sigbus-methods"], METHODS, REFUSED]],
   [
     /^ffi\//,

@@ -31,11 +31,13 @@ const c = openFfi().open(["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch
   setuid: { parameters: ["u32"], result: "i32" },
 });
 const UNLIMITED = 2n ** 64n - 1n;
-const [MEMLOCK, AS] = [8, 9];
+const [NOFILE, MEMLOCK, AS] = [7, 8, 9];
+const mostFiles = BigInt(/^Max open files +\\d+ +(\\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))[1]);
 function limit(resource, bytes) {
-  const soft = bytes === undefined ? UNLIMITED : BigInt(bytes);
+  const most = resource === NOFILE ? mostFiles : UNLIMITED;
+  const soft = bytes === undefined ? most : BigInt(bytes);
   // What may be locked has a hard limit, which only goes down.
-  const pair = BigUint64Array.of(soft, resource === MEMLOCK ? soft : UNLIMITED);
+  const pair = BigUint64Array.of(soft, resource === MEMLOCK ? soft : most);
   if (c.setrlimit(resource, new Uint8Array(pair.buffer)) !== 0) throw new Error("setrlimit failed");
 }
 const status = (name) => 1024 * Number(new RegExp("^" + name + ":\\\\s+(\\\\d+)", "m").exec(readFileSync("/proc/self/status", "latin1"))[1]);
@@ -131,6 +133,32 @@ limited("open() and anonymous() beyond the limit of address space leave nothing 
     limit(AS);
     print(...outcomes, descriptors(), statSync(path).size / MiB, statSync(made, { throwIfNoEntry: false }) === undefined);`);
   assert.equal(lines, [["ENOMEM", "ENOMEM", "ENOMEM", "ENOMEM", 0, 600, true]]);
+});
+
+limited("without descriptors, calls that need one throw EMFILE and change nothing", () => {
+  const lines = printed(`
+    const { mappingLimit } = await import(${JSON.stringify(new URL("../../platform/proc.ts", import.meta.url).href)});
+    const path = file(10_000, 5);
+    const mm = MMap.open(path, { access: "write" });
+    const known = mappingLimit();
+    // The standard streams have the first three.
+    limit(NOFILE, 3);
+    const outcomes = [
+      outcome(() => MMap.open(path)),
+      outcome(() => MMap.open(process.argv[2] + "-new", { create: true, length: 10 })),
+      outcome(() => new MMap(mm.fd, 0)),
+      outcome(() => MMap.anonymous(10)),
+      await mm.flushAsync().then(() => "done", (error) => error.code),
+    ];
+    // What needs none works. How many mappings there may be is not known now, but the next time.
+    mm.resize(20_000);
+    const ownMemory = MMap.anonymous(10, { flags: library.MAP_PRIVATE });
+    const unknown = mappingLimit();
+    limit(NOFILE);
+    print(...outcomes, mm.length, mm.size(), mm.at(5), ownMemory.length, descriptors());
+    print(known > 0, unknown ?? "unknown", mappingLimit() === known);`);
+  assert.equal(lines[0], ["EMFILE", "EMFILE", "EMFILE", "EMFILE", "EMFILE", 20_000, 20_000, 7, 10, 1]);
+  assert.equal(lines[1], [true, "unknown", true]);
 });
 
 const asRoot = unless(process.getuid?.() !== 0 && "it gives up root's right to lock memory", limited);
