@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap, type ViewConstructor } from "../../lib/mod.ts";
+import { withPlatform } from "../helpers/platform.ts";
 import { newFile, newPath, refuses, text, unless } from "../helpers/support.ts";
 
 const test = suite("api/views");
@@ -123,6 +124,31 @@ test("view() returns the right bytes however many views are made", () => {
   mm.view(Uint8Array, 0, 400_000).fill(9);
   assert.is(mm.view(Uint8Array, 399_999, 2)[0], 9);
   assert.is(mm.view(Uint8Array, 399_999, 2)[1], content[400_000]);
+});
+
+test("view() shows parts that lie across the longest view of the runtime", () => {
+  const content = Uint8Array.from({ length: 300_000 }, (_, index) => index % 251);
+  using mm = MMap.open(newFile(content));
+  withPlatform(
+    () => ({ maxViewLength: 100_000 }),
+    () => {
+      for (const [start, length] of [
+        [0, 100_000],
+        [10_000, 90_000],
+        [60_000, 90_000],
+        [200_000, 100_000],
+        [299_999, 1],
+      ] as const) {
+        using other = MMap.open(newFile(content));
+        const view = other.view(Uint8Array, start, length);
+        assert.equal([view.length, view[0], view[length - 1]], [length, start % 251, (start + length - 1) % 251]);
+      }
+      using other = MMap.open(newFile(content));
+      refuses(RangeError, () => other.view(Uint8Array, 0, 100_001), "length", "100000", "100001");
+      refuses(RangeError, () => other.bytes, "100000", "300000", "view()");
+    },
+  );
+  assert.is(mm.bytes.length, 300_000);
 });
 
 unless(!("transfer" in ArrayBuffer.prototype) && "this runtime has no transfer()", test)(

@@ -19,7 +19,7 @@ const METHODS = readdirSync(join(ROOT, "tests", "api"))
 
 const SYSTEMS = ["systems/"];
 const REFUSED = ["safety/refused-calls", "safety/resize-refused", "safety/full-disk", "safety/sigbus-methods"];
-const CRASHES = ["safety/views-outlive", "safety/lies"];
+const CRASHES = ["safety/views-outlive", "safety/lies", "safety/retention"];
 const BACKEND = ["units/backend", "units/import", "units/list", "units/constants"];
 
 /** The checks of arguments, and what they say. */
@@ -35,7 +35,7 @@ const GROUPS: readonly [files: RegExp, groups: Groups][] = [
   [/^lib\/(validate|errors|explain|option)/, [ARGUMENTS, METHODS, SYSTEMS]],
   [/^lib\/(open|extend)\./, [["api/open", "api/create"], ["api/errors"], REFUSED]],
   [/^lib\/platform/, [BACKEND, METHODS]],
-  [/^lib\/mapping\/retention/, [["safety/retention"], ["safety/views-outlive"]]],
+  [/^lib\/mapping\/retention/, [["safety/retention"], ["safety/views-outlive"], ["safety/collected"]]],
   [/^lib\/finalizer/, [["api/close"], ["safety/collected"]]],
   [/^lib\/mapping\/(faults|region)/, [["safety/sigbus-methods"], METHODS, SYSTEMS, REFUSED, CRASHES]],
   [/^lib\/mapping\/memory/, [METHODS, SYSTEMS, REFUSED, ["safety/collected"]]],

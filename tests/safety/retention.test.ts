@@ -106,6 +106,29 @@ test("a worker keeps at most 64 regions, and leaves no mapping of the file when 
   assert.is(after, 0);
 });
 
+test("resize() keeps memory mapped that was viewed, up to its new end, and unmaps what was not", () => {
+  const printed = printedBy(
+    `${MAPPINGS}
+     const path = process.argv[2];
+     const pages = (line) => {
+       const [from, to] = line.split(" ")[0].split("-").map((address) => Number.parseInt(address, 16));
+       return (to - from) / library.PAGESIZE;
+     };
+     const lengths = () => readFileSync("/proc/self/maps", "latin1").split("\\n").filter((line) => line.includes(path)).map(pages).sort();
+     const mm = MMap.open(path, { access: "write", length: 8 * library.PAGESIZE, create: true });
+     const found = [];
+     for (const [viewed, count] of [[false, 9], [false, 7], [true, 3], [true, 5], [false, 6]]) {
+       if (viewed) mm.bytes[0] = 1;
+       mm.resize(count * library.PAGESIZE);
+       found.push(lengths().join(" "));
+     }
+     console.log(found.join(", "));`,
+    { args: [newFile("")] },
+  );
+  // Of the 7 pages that were viewed, the file has lost 4. The 3 that were viewed then stay whole.
+  assert.is(printed, "9, 7, 3 3, 3 3 5, 3 3 6");
+});
+
 test("close() of 40,000 maps gives no address back that an operation may still use", () => {
   const printed = printedBy(
     `import { readFileSync } from "node:fs";
