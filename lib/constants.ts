@@ -108,8 +108,8 @@ export const MAP_JIT: number | undefined = constants.MAP_JIT;
 /** For reading only: contents that fail their code signature are no error. A `flags` bit of macOS. */
 export const MAP_RESILIENT_CODESIGN: number | undefined = constants.MAP_RESILIENT_CODESIGN;
 /**
- * For reading only: contents that can't be had (media that are gone, behind the file's end) are zeros. A `flags` bit
- * of macOS.
+ * Contents that are not available (removed media, past the end of the file) read as zeros, in private maps of files. A `flags`
+ * bit of macOS.
  */
 export const MAP_RESILIENT_MEDIA: number | undefined = constants.MAP_RESILIENT_MEDIA;
 /** A translated process may execute the memory. A `flags` bit of macOS. */

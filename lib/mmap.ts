@@ -404,8 +404,9 @@ export class MMap implements Disposable, Iterable<number> {
    * Whether the process survives the file being truncated. Accessing a lost page then reads zeros, and the map's methods
    * throw `MMapError` with `ERR_MMAP_TRUNCATED`.
    *
-   * false with `guard: false`, for anonymous memory, and where the guard is not supported: systems other than Linux,
-   * architectures other than x64 and arm64, or a kernel that forbids new executable pages.
+   * false with `guard: false`, for anonymous memory, and where the guard is not supported: on Linux, architectures other than
+   * x64 and arm64, or a kernel that forbids new executable pages; on macOS, shared maps, maps with `trackfd: false`, and all
+   * maps before version 11; all maps on other systems.
    *
    * @example
    * ```ts
@@ -423,7 +424,8 @@ export class MMap implements Disposable, Iterable<number> {
    * The number of pages that were replaced by zeros since the map was created or resized, because they were accessed after
    * the file had lost them. Code that reads `bytes` or a `view` checks this to know whether it has read the file's bytes.
    *
-   * The first 64 are replaced one by one; the 65th fault replaces all remaining pages.
+   * The first 64 are replaced one by one; the 65th fault replaces all remaining pages. On macOS, whose kernel does not count,
+   * it is the number of pages that the file was found not to have, whether they were accessed or not.
    *
    * @example
    * ```ts
@@ -1196,7 +1198,8 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Writes changed bytes to the file and waits until they are on disk. The range is rounded out to pages.
+   * Writes changed bytes to the file and waits until they are on disk. The range is rounded out to pages. On macOS, the drive's
+   * cache is flushed too, unless there are `flags`.
    *
    * @param offset Where the range starts, in bytes from the start of the map. By default 0.
    * @param size Its length in bytes. By default, up to the end of the map.
@@ -1228,8 +1231,9 @@ export class MMap implements Disposable, Iterable<number> {
    * Like `flush`, without blocking. Resolves when the bytes are on disk. The whole file is synced, not only the range;
    * changes made meanwhile may or may not be included.
    *
-   * The map may be closed or resized meanwhile. All errors reject the promise, also those of wrong arguments. On Windows
-   * and OpenBSD, which have no such system call, it blocks like `flush`.
+   * The map may be closed or resized meanwhile. All errors reject the promise, also those of wrong arguments. On Windows,
+   * OpenBSD and Android, which have no such system call, it blocks like `flush`; on macOS, only flushing the drive's cache
+   * blocks.
    *
    * @param offset Where the range starts, in bytes from the start of the map. By default 0.
    * @param size Its length in bytes. By default, up to the end of the map.

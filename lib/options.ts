@@ -34,7 +34,7 @@ export interface MMapOptions {
   trackfd?: boolean | undefined;
   /**
    * false leaves the map unguarded: accessing a page that its file no longer has then kills the process (POSIX). By
-   * default true.
+   * default true: see `guarded`.
    */
   guard?: boolean | undefined;
 }

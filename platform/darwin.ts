@@ -14,11 +14,12 @@ import { BSD_AIO, BSD_CONSTANTS } from "./bsd.ts";
 import { errnoReader } from "./errno.ts";
 import { posixPlatform, residencyReader, SHARED_SIGNATURES } from "./posix.ts";
 import { shmObjects } from "./shm-objects.ts";
+import { pagesLeft, SizeGuard } from "./size-guard.ts";
 import { type StatusLayout, statusReader } from "./status.ts";
-import type { Constants, ErrorFactory, Platform } from "./types.ts";
+import type { Constants, ErrorFactory, Platform, Protection } from "./types.ts";
 
 /** From the kernel's sys/mman.h and the C library's unistd.h. */
-export const constants: Constants = {
+export const constants = {
   ...BSD_CONSTANTS,
   MAP_NORESERVE: 0x40,
   MAP_NOEXTEND: 0x100,
@@ -42,7 +43,9 @@ export const constants: Constants = {
   MS_DEACTIVATE: 0x8,
   MS_SYNC: 0x10,
   _SC_PAGESIZE: 29,
-};
+} as const satisfies Constants;
+
+const { MAP_RESILIENT_MEDIA, MAP_SHARED } = constants;
 
 /** Numbers that only the library uses. FIOCLEX is `_IO('f', 1)`: it takes no argument. */
 export const NUMBERS = { F_FULLFSYNC: 51, FIOCLEX: 0x20006601 } as const;
@@ -74,6 +77,11 @@ export const SIGNATURES = {
   mincore: SHARED_SIGNATURES.mincore,
 } as const;
 
+/** Whether the kernel puts zeros in the place of pages that the file no longer has. */
+function isResilientlyMapped({ flags }: Protection): boolean {
+  return (flags & MAP_RESILIENT_MEDIA) !== 0 && (flags & MAP_SHARED) === 0;
+}
+
 export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = runningArch): Platform {
   const c = ffi.open(LIBRARIES, SIGNATURES);
   // Intel's plain fstat fills the older struct, from before inode numbers had 64 bits.
@@ -95,19 +103,53 @@ export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = ru
     fail,
   );
 
-  /** Writes the file to the disk: macOS may map it wrongly otherwise. Some file systems cannot: the map is made anyway. */
-  function syncFile(descriptor: number): void {
+  const status = statusReader(fstat, STAT, fail);
+  /** Whether the kernel takes MAP_RESILIENT_MEDIA for memory that can be written: since macOS 11. */
+  let hasResilience = true;
+
+  /** Has the drive write its cache, which msync and aio_fsync do not. Some file systems cannot, and have written by then. */
+  function syncDrive(descriptor: number): void {
     if (descriptor !== -1) c.fcntl(descriptor, F_FULLFSYNC);
   }
 
   return {
     ...posix,
     named: shmObjects(ffi, LIBRARIES, fail, true),
-    map(request) {
-      syncFile(request.descriptor);
-      return posix.map(request);
+    protection(request) {
+      const protection = posix.protection(request);
+      const isPrivateFile = request.descriptor !== -1 && (request.access === "read" || request.access === "copy");
+      if (!isPrivateFile || request.guard !== true) return protection;
+      return { ...protection, flags: protection.flags | MAP_RESILIENT_MEDIA };
     },
-    status: statusReader(fstat, STAT, fail),
+    map(request) {
+      const { protection } = request;
+      const { flags } = protection;
+      if ((flags & MAP_RESILIENT_MEDIA) === 0) return posix.map(request);
+      try {
+        if (hasResilience) return posix.map(request);
+      } catch (error) {
+        if ((error as { code?: string }).code !== "EPERM") throw error;
+      }
+      const address = posix.map({ ...request, protection: { ...protection, flags: flags & ~MAP_RESILIENT_MEDIA } });
+      hasResilience = false;
+      return address;
+    },
+    guard(address, length, file) {
+      // Shared maps have no place for zeros that the file does not have: the kernel ignores the flag.
+      const isResilient = hasResilience && file !== undefined && isResilientlyMapped(file.protection);
+      if (!isResilient || file.descriptor === -1 || !status(file.descriptor).regular) return undefined;
+      const { descriptor, offset } = file;
+      return new SizeGuard(address, length, () => pagesLeft(status(descriptor).size, offset, posix.pageSize));
+    },
+    flush(address, length, descriptor, flags) {
+      posix.flush(address, length, descriptor, flags);
+      if (flags === undefined) syncDrive(descriptor);
+    },
+    async flushAsync(address, length, descriptor) {
+      await posix.flushAsync(address, length, descriptor);
+      syncDrive(descriptor);
+    },
+    status,
     duplicate(descriptor) {
       const copy = c.dup(descriptor);
       if (copy === -1) fail("dup");

@@ -25,6 +25,8 @@ export interface ProtectionRequest {
   readonly prot: number | undefined;
   readonly flags: number | undefined;
   readonly tagname: string | undefined;
+  /** Whether the map is to be guarded, if the platform can. */
+  readonly guard?: boolean;
 }
 
 /** How a map is protected. */
@@ -71,12 +73,26 @@ export interface FileStatus {
   readonly hugePageSize: number | undefined;
 }
 
+/** The file whose pages a guarded region shows. */
+export interface GuardedFile {
+  /** Stays open as long as the guard; -1 without one. */
+  readonly descriptor: number;
+  /** Where in the file the region begins, in bytes. */
+  readonly offset: number;
+  readonly protection: Protection;
+}
+
 /** Keeps the process alive if a mapped file is truncated: accessing a lost page then reads zeros. */
 export interface Guard {
+  /**
+   * Whether the system replaces pages without counting them, so that `lowest` makes a system call to find out. The count is 1
+   * then: pages may be lost.
+   */
+  readonly isQueried: boolean;
   /** The number of pages replaced so far is `faults[index]`. The array outlives the guard; other guards share it. */
   readonly faults: Int32Array;
   readonly index: number;
-  /** The lowest address of a replaced page; the region's end if none was replaced. */
+  /** The lowest address of a replaced page, or of one that is lost; the region's end if there is none. */
   lowest(): number;
   /** Ends the guard. Call it before the region is unmapped, because its addresses may be used again at once. */
   release(): void;
@@ -211,8 +227,11 @@ export interface Platform {
    * an error if `guarded` (EFAULT, from a system call) or zeros. Undefined if unsupported.
    */
   readonly retire: ((address: number, length: number, guarded: boolean) => void) | undefined;
-  /** Guards the mapped pages of a file. Returns `undefined`, or is `undefined`, if that is not supported. */
-  readonly guard: ((address: number, length: number) => Guard | undefined) | undefined;
+  /**
+   * Guards the mapped pages of a file; without `file`, pages that were retired. Returns `undefined`, or is `undefined`, if that
+   * is not supported.
+   */
+  readonly guard: ((address: number, length: number, file?: GuardedFile) => Guard | undefined) | undefined;
   /**
    * Writes changed pages to the disk. `descriptor` is the file's, or -1 if none was kept or the file is not written to.
    * `flags` are the system's `MS_*`; undefined waits until the pages are written.

@@ -171,8 +171,10 @@ export class Backing {
 
   /** A region, guarded if it shows the pages of a file. Other processes can truncate an anonymous map through its `fd`. */
   guarded(address: number, length: number, descriptor: number = this.#descriptor): Region {
-    const wanted = this.#wantsGuard && descriptor !== -1;
-    return { address, length, guard: wanted ? this.platform.guard?.(address, length) : undefined };
+    if (!this.#wantsGuard || descriptor === -1) return { address, length, guard: undefined };
+    const { protection } = this;
+    const file = { descriptor: this.#descriptor, offset: this.offset - this.pageOffset, protection };
+    return { address, length, guard: this.platform.guard?.(address, length, file) };
   }
 
   #fileLength({ descriptor, length, offset, path }: MappingRequest, { regular, size }: FileStatus): number {

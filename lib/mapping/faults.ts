@@ -4,13 +4,17 @@
  * @module
  */
 
-import { Int32Array, MathMax, MathMin } from "../../ffi/primordials.ts";
+import { Int32Array, MathFloor, MathMax, MathMin } from "../../ffi/primordials.ts";
 import type { Platform } from "../../platform/types.ts";
 import { truncatedError } from "../errors.ts";
 import type { Region } from "./region.ts";
 
 /** The counter of a region without a guard. */
 const NO_FAULTS = new Int32Array(1);
+
+/** With a guard that is queried: on the word of one query, so many single bytes are accessed in one block. */
+const BYTES_PER_QUERY = 256;
+const BLOCK = 4096;
 
 export class Faults {
   /** `counts[index]` is the number of pages replaced so far. Public for the fast path of reading one byte. */
@@ -22,6 +26,11 @@ export class Faults {
   readonly #length: number;
   /** How many faults the user has been told of. */
   #reported = 0;
+  /** The block of the last query for a single byte, and how many more bytes of it need no query. */
+  #block = -1;
+  /** Whether a page was found to be lost. If the file has grown again since, those after it are there. */
+  #lossIsKnown = false;
+  #bytesLeft = 0;
   /** Whether there were faults before the last resize that the user has not been told of. */
   readonly #unreportedBefore: boolean;
 
@@ -36,6 +45,7 @@ export class Faults {
   }
 
   get any(): boolean {
+    if (this.#region.guard?.isQueried) return this.intact() < this.#length;
     return this.counts[this.index] !== 0;
   }
 
@@ -47,8 +57,10 @@ export class Faults {
   /** The number of replaced pages. The user has been told of them then. */
   report({ pageSize }: Platform): number {
     this.#reported = this.counts[this.index] as number;
+    const { address, length, guard } = this.#region;
+    if (guard?.isQueried) return (address + length - guard.lowest()) / pageSize;
     // The step that replaces all the pages that follow counts those again that were replaced before.
-    return MathMin(this.#reported >>> 0, this.#region.length / pageSize);
+    return MathMin(this.#reported >>> 0, length / pageSize);
   }
 
   /** How many bytes of the map precede the first replaced page. */
@@ -61,16 +73,30 @@ export class Faults {
   /**
    * Throws if any page below `end` has been replaced by zeros. Call it after the access: only the access itself can fault.
    *
+   * @param last The last byte that was read, if it is known: with a guard that is queried, another value than 0 shows that
+   * its page was there, and so were those before it.
    * @throws {MMapError} `ERR_MMAP_TRUNCATED`
    */
-  throwIfTruncated(end: number): void {
-    if (this.counts[this.index] !== 0) this.throwIfLost(end);
+  throwIfTruncated(end: number, last = 0): void {
+    if (this.counts[this.index] !== 0) this.#throwIfLost(end, last);
   }
 
-  /** The same, if it is known that there are faults. */
-  throwIfLost(end: number): void {
+  /** The same after one byte was read, or written (`last` 0), if it is known that there may be faults. */
+  throwIfByteLost(end: number, last: number): void {
+    if (last === 0 && this.#region.guard?.isQueried) {
+      const block = MathFloor(end / BLOCK);
+      if (block === this.#block && this.#bytesLeft-- > 0) return;
+      this.#block = block;
+      this.#bytesLeft = BYTES_PER_QUERY - 1;
+    }
+    this.#throwIfLost(end, last);
+  }
+
+  #throwIfLost(end: number, last: number): void {
+    if (last !== 0 && !this.#lossIsKnown && this.#region.guard?.isQueried) return;
     const intact = this.intact();
     if (end <= intact) return;
+    this.#lossIsKnown = true;
     this.#reported = this.counts[this.index] as number;
     throw truncatedError(`the bytes from index ${intact} on may be gone`);
   }

@@ -99,7 +99,7 @@ export class Memory {
     // The array may be longer than requested, or the map shorter by now; memcpy would read past the end.
     this.checkRange(start, start + length);
     this.platform.load(this.start + start, target, length);
-    this.faults.throwIfTruncated(start + length);
+    this.faults.throwIfTruncated(start + length, target[length - 1]);
   }
 
   /** Copies within the map; the ranges may overlap. */
@@ -117,7 +117,7 @@ export class Memory {
     if (start >= end) return -1;
     this.checkRange(start, end);
     const index = plus(start, this.platform.findByte(this.start + start, end - start, byte));
-    this.faults.throwIfTruncated(index === -1 ? end : index + 1);
+    this.faults.throwIfTruncated(index === -1 ? end : index + 1, index === -1 ? 0 : byte);
     return index;
   }
 
@@ -127,7 +127,7 @@ export class Memory {
     if (end - start < needed) return -1;
     this.checkRange(start, end);
     const index = plus(start, this.platform.findBytes(this.start + start, end - start, needle));
-    this.faults.throwIfTruncated(index === -1 ? end : index + needed);
+    this.faults.throwIfTruncated(index === -1 ? end : index + needed, index === -1 ? 0 : needle[needed - 1]);
     return index;
   }
 

@@ -29,6 +29,9 @@ const EMPTY_BUFFER = new ArrayBuffer(0);
 const EMPTY_BYTES = new Uint8Array(EMPTY_BUFFER);
 const EMPTY_WORDS = new Int32Array(EMPTY_BUFFER);
 
+/** The last byte of each line that the window has. */
+const NEWLINE = 10;
+
 /** No block has been missed yet. -2, so that the block after it is not block 0. */
 const NO_BLOCK = -2;
 
@@ -81,7 +84,7 @@ export class Window {
     // An engine may move a load out of a loop that stores nothing, and the fault counter must be read after the byte.
     storeBarrier[0] = value;
     const { faults } = this.#memory;
-    if (faults.counts[faults.index] !== 0) faults.throwIfLost(index + 1);
+    if (faults.counts[faults.index] !== 0) faults.throwIfByteLost(index + 1, value);
     return value;
   }
 
@@ -102,7 +105,8 @@ export class Window {
       oneByte[0] = value;
       memory.platform.store(memory.start + index, oneByte, 1);
     }
-    memory.faults.throwIfTruncated(index + 1);
+    const { faults } = memory;
+    if (faults.counts[faults.index] !== 0) faults.throwIfByteLost(index + 1, 0);
   }
 
   /** A copy of the bytes from `start` to `end`. */
@@ -115,13 +119,13 @@ export class Window {
     if (isShort && this.#covers(start, length)) {
       // A copy by the constructor: slice() would consult Symbol.species.
       const copy = new Uint8Array(new Uint8Array(this.#buffer, start - this.#start, length));
-      memory.faults.throwIfTruncated(end);
+      memory.faults.throwIfTruncated(end, copy[length - 1]);
       return copy;
     }
     const isSmall = isShort && length <= SMALL_COPY;
     const copy = isSmall ? smallCopyBuffer(length) : new Uint8Array(length);
     memory.platform.load(memory.start + start, copy, length);
-    memory.faults.throwIfTruncated(end);
+    memory.faults.throwIfTruncated(end, copy[length - 1]);
     return isSmall ? new Uint8Array(copy) : copy;
   }
 
@@ -144,7 +148,7 @@ export class Window {
     const memory = this.#memory;
     if (start >= memory.length || !this.#covers(start, 1)) return undefined;
     const line = copyLine(this.#words, this.#length >>> 2, start - this.#start);
-    if (line !== undefined) memory.faults.throwIfTruncated(start + line.length);
+    if (line !== undefined) memory.faults.throwIfTruncated(start + line.length, NEWLINE);
     return line;
   }
 

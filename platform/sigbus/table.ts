@@ -155,6 +155,7 @@ export class Table {
 
 /** A slot that is in use. */
 class Slot implements Guard {
+  readonly isQueried = false;
   readonly #table: Table;
   readonly #slot: number;
   readonly #state: number;

@@ -213,6 +213,7 @@ guarded(
     const refused = new Set<string>();
     const change = (real: Platform): Partial<Platform> => ({
       guard: recorded(calls, "guard", () => ({
+        isQueried: false,
         faults: new Int32Array(1),
         index: 0,
         lowest: () => 2 ** 50,

@@ -7,13 +7,15 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { errorFactory } from "../../lib/errors.ts";
-import { MMap } from "../../lib/mod.ts";
+import { MMap, type MMapOptions } from "../../lib/mod.ts";
 import { darwinPlatform } from "../../platform/darwin.ts";
-import { over, recorder, setErrno } from "../helpers/recorder.ts";
-import { thrown } from "../helpers/support.ts";
-import { assertCalls, darwin, darwinIntel, MAPPED, played } from "../helpers/systems.ts";
+import { over, type Recorder, recorder, setErrno } from "../helpers/recorder.ts";
+import { refuses, thrown } from "../helpers/support.ts";
+import { assertCalls, darwin, darwinIntel, MAPPED, mapped, played } from "../helpers/systems.ts";
 
 const test = suite("systems/darwin");
+
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 test("macOS on Apple silicon: the calls of open, flush, madvise, resize, size and close", () => {
   assertCalls(darwin, {
@@ -24,21 +26,17 @@ test("macOS on Apple silicon: the calls of open, flush, madvise, resize, size an
       // bsd/sys/filio.h: `#define FIOCLEX _IO('f', 1) /* set close on exec on fd */`; bsd/sys/ioccom.h: _IO is IOC_VOID,
       // 0x20000000, or 'f' << 8 or 1: "no parameters".
       "ioctl(20, 0x20006601)",
-      // fcntl(2): "F_FULLFSYNC: Does the same thing as fsync(2) then asks the drive to flush all buffered data to the permanent
-      // storage device (arg is ignored)." sys/fcntl.h: 51. Python's mmap page: the file "is internally automatically
-      // synchronized with the physical backing store on macOS".
-      "fcntl(20, 51)",
       // mmap(2): "EINVAL: The offset argument was not page-aligned"; PROT_READ | PROT_WRITE, MAP_SHARED.
       "mmap(0, 32768, 3, 1, 20, 0)",
     ],
-    // sys/mman.h: MS_SYNC is 0x10. The address is where a page begins.
-    flush: ["msync(0x100004000, 626, 16)"],
+    // sys/mman.h: MS_SYNC is 0x10. The address is where a page begins. fcntl(2): "F_FULLFSYNC: Does the same thing as fsync(2)
+    // then asks the drive to flush all buffered data to the permanent storage device (arg is ignored)." sys/fcntl.h: 51.
+    flush: ["msync(0x100004000, 626, 16)", "fcntl(20, 51)"],
     advise: ["madvise(0x100004000, 3616, 3)"],
     // There is no mremap: the file is mapped anew, and what was mapped goes. A file grows before and shrinks after.
     grow: [
       "fstat(20, &memory[144])",
       "ftruncate(20, 40000)",
-      "fcntl(20, 51)",
       "mmap(0, 49152, 3, 1, 20, 0)",
       "munmap(0x100000000, 32768)",
     ],
@@ -51,19 +49,12 @@ test("macOS on Apple silicon: the calls of open, flush, madvise, resize, size an
 test("macOS on Intel: the calls of open, flush, madvise, resize, size and close", () => {
   assertCalls(darwinIntel, {
     start: ["__error()", "sysconf(29)"],
-    open: [
-      "fstat$INODE64(9, &memory[144])",
-      "dup(9)",
-      "ioctl(20, 0x20006601)",
-      "fcntl(20, 51)",
-      "mmap(0, 20480, 3, 1, 20, 0)",
-    ],
-    flush: ["msync(0x100004000, 626, 16)"],
+    open: ["fstat$INODE64(9, &memory[144])", "dup(9)", "ioctl(20, 0x20006601)", "mmap(0, 20480, 3, 1, 20, 0)"],
+    flush: ["msync(0x100004000, 626, 16)", "fcntl(20, 51)"],
     advise: ["madvise(0x100001000, 15904, 3)"],
     grow: [
       "fstat$INODE64(20, &memory[144])",
       "ftruncate(20, 40000)",
-      "fcntl(20, 51)",
       "mmap(0, 40960, 3, 1, 20, 0)",
       "munmap(0x100000000, 20480)",
     ],
@@ -73,12 +64,14 @@ test("macOS on Intel: the calls of open, flush, madvise, resize, size and close"
   });
 });
 
-test("new MMap() ignores a refused F_FULLFSYNC, and closes a descriptor that ioctl refuses", () => {
+test("flush() ignores a refused F_FULLFSYNC, and new MMap() closes a descriptor that ioctl refuses", () => {
   const ffi = played(darwin, 20_000);
   // fcntl(2): F_FULLFSYNC "is currently implemented on HFS, MS-DOS (FAT), UDF and APFS".
   ffi.play({ fcntl: () => -1 });
   over(darwin.open, ffi, () => {
-    new MMap(9, 0, { access: "read" }).close();
+    const mm = new MMap(9, 0, { access: "write" });
+    mm.flush();
+    mm.close();
     ffi.play({
       ioctl: () => {
         setErrno(ffi, 9);
@@ -104,15 +97,159 @@ const NAMED: Record<string, number> = {
   mremap: 4,
 };
 
-test("resize() within the mapped pages waits for no disk", () => {
+test("open, resize() and flush() of maps that do not write to a file wait for no drive", () => {
   const ffi = played(darwin, 20_000);
   over(darwin.open, ffi, () => {
-    using mm = new MMap(9, 0, { access: "write" });
-    ffi.take();
-    mm.resize(20_001);
+    using shared = new MMap(9, 0, { access: "write" });
+    shared.resize(40_000);
+    shared.flush(0, 100, { flags: 1 });
+    using reader = new MMap(9, 0, { access: "read" });
+    reader.flush();
+    using copy = new MMap(9, 0, { access: "copy" });
+    copy.flush();
     assert.not.ok(ffi.take().includes("fcntl(20, 51)"));
-    mm.resize(40_000);
-    assert.ok(ffi.take().includes("fcntl(20, 51)"));
+  });
+});
+
+/** A played macOS with a file of `size` bytes that others truncate, mapped and then looked at by `act`. */
+function overFile(size: number, options: MMapOptions, act: (mm: MMap, file: { size: number }, ffi: Recorder) => void) {
+  const file = { size };
+  const ffi = played(darwin, size);
+  ffi.play({
+    fstat: (_descriptor: number, status: Uint8Array) => {
+      const memory = new DataView(status.buffer);
+      memory.setUint16(darwin.modeAt, 0o100644, LITTLE_ENDIAN);
+      memory.setBigInt64(darwin.sizeAt, BigInt(file.size), LITTLE_ENDIAN);
+      return 0;
+    },
+  });
+  over(darwin.open, ffi, () => {
+    using mm = new MMap(9, 0, options);
+    ffi.take();
+    act(mm, file, ffi);
+  });
+}
+
+const queries = (ffi: Recorder) => ffi.take().filter((call) => call.startsWith("fstat")).length;
+
+test("guarded is true for maps for reading and private copies of a file, which XNU fills with zeros", () => {
+  // bsd/kern/kern_mman.c: "MAP_RESILIENT_MEDIA is not valid with MAP_SHARED because there is no place to inject zero-filled
+  // pages without actually adding them to the file. [...] let's keep ignoring MAP_RESILIENT_MEDIA in that case." With MAP_ANON:
+  // EINVAL.
+  const MAP_PRIVATE_AND_RESILIENT = 0x4002;
+  for (const [options, isGuarded] of [
+    [{ access: "read" }, true],
+    [{ access: "copy" }, true],
+    [{ flags: MAP_PRIVATE_AND_RESILIENT }, true],
+    [{ flags: 0x4001 }, false],
+    [{ access: "write" }, false],
+    [{}, false],
+    [{ prot: 1 }, false],
+    [{ access: "read", guard: false }, false],
+    // There is no descriptor to ask for the size by.
+    [{ access: "read", trackfd: false }, false],
+  ] as [MMapOptions, boolean][]) {
+    overFile(20_000, options, (mm) => assert.is(mm.guarded, isGuarded, JSON.stringify(options)));
+  }
+  assert.is(mapped(darwin, { access: "read", guard: false }), "mmap(0, 32768, 3, 66, 20, 0)");
+  const ffi = played(darwin, 0);
+  over(darwin.open, ffi, () => {
+    using mm = MMap.anonymous(10, { access: "copy" });
+    assert.is(mm.guarded, false);
+    assert.ok(ffi.take().includes("mmap(0, 16384, 3, 4098, -1, 0)"));
+  });
+});
+
+test("open() maps without MAP_RESILIENT_MEDIA where the kernel refuses it for memory that can be written", () => {
+  // macOS 10.15, bsd/kern/kern_mman.c: `if (prot & (VM_PROT_WRITE | VM_PROT_EXECUTE)) return EPERM;`, which is 1.
+  const ffi = played(darwin, 20_000);
+  ffi.play({
+    mmap: (_address: number, _length: number, _prot: number, flags: number) => {
+      if ((flags & 0x4000) === 0) return MAPPED;
+      setErrno(ffi, 1);
+      return -1;
+    },
+  });
+  over(darwin.open, ffi, () => {
+    const maps = () => {
+      ffi.take();
+      using mm = new MMap(9, 0, { access: "read" });
+      assert.is(mm.guarded, false);
+      return ffi.take().filter((call) => call.startsWith("mmap"));
+    };
+    assert.equal(maps(), ["mmap(0, 32768, 3, 16450, 20, 0)", "mmap(0, 32768, 3, 66, 20, 0)"]);
+    assert.equal(maps(), ["mmap(0, 32768, 3, 66, 20, 0)"]);
+  });
+});
+
+test("methods of a guarded map compare their range with the size of the file", () => {
+  overFile(40_000, { access: "read" }, (mm, file) => {
+    assert.is(mm.read(40_000).length, 40_000);
+    mm.seek(0);
+    assert.is(mm.faults, 0);
+    // One byte of the second page is left, and so all of that page.
+    file.size = 16_385;
+    assert.is(mm.slice(0, 32_768).length, 32_768);
+    for (const act of [
+      () => mm.slice(0, 32_769),
+      () => mm.at(32_768),
+      () => mm[39_999],
+      () => mm.read(),
+      () => mm.find("x"),
+      () => mm.rfind("x"),
+      () => mm.text(),
+      () => mm.search(/x/, 20_000),
+      () => mm.prefault(),
+    ]) {
+      refuses("ERR_MMAP_TRUNCATED", act, "index 32768");
+    }
+    assert.is(mm.tell(), 0);
+    assert.is(mm.faults, 1);
+    // Pages that were zeros once stay zeros.
+    file.size = 40_000;
+    refuses("ERR_MMAP_TRUNCATED", () => mm.slice(0, 40_000), "index 32768");
+    assert.is(mm.slice(0, 32_768).length, 32_768);
+    mm.remap();
+    assert.is(mm.slice().length, 40_000);
+    assert.is(mm.faults, 0);
+  });
+});
+
+test("an offset of a guarded map counts from the beginning of the file", () => {
+  overFile(60_000, { access: "copy", offset: 17_000 }, (mm, file) => {
+    file.size = 33_000;
+    // The page from 32768 on is still there: it ends at 49152.
+    assert.is(mm.slice(0, 49_152 - 17_000).length, 32_152);
+    refuses("ERR_MMAP_TRUNCATED", () => mm.slice(0, 49_153 - 17_000), "index 32152");
+    refuses("ERR_MMAP_TRUNCATED", () => mm.write(new Uint8Array(32_153)));
+    file.size = 0;
+    refuses("ERR_MMAP_TRUNCATED", () => mm.at(0), "index 0");
+  });
+});
+
+test("single bytes of a guarded map ask for the size once in 256 zeros of a page, and for other bytes never", () => {
+  overFile(100_000, { access: "read" }, (mm, file, ffi) => {
+    for (let index = 0; index < 32_768; index++) assert.is(mm.readByte(), 0);
+    const asked = queries(ffi);
+    assert.ok(asked >= 32_768 / 4096 && asked <= 2 * (32_768 / 256), `${asked} queries`);
+    file.size = 0;
+    let read = 0;
+    refuses("ERR_MMAP_TRUNCATED", () => {
+      for (; read < 1000; read++) mm.readByte();
+    });
+    assert.ok(read < 256, `${read} zeros were read`);
+  });
+  overFile(100_000, { access: "copy" }, (mm, _file, ffi) => {
+    new Uint8Array(ffi.view(MAPPED, 114_688)).fill(97);
+    ffi.play({
+      memcpy: (target: Uint8Array) => {
+        target.fill(97);
+        return 0;
+      },
+    });
+    for (let index = 0; index < 10_000; index++) assert.is(mm.readByte(), 97);
+    assert.is(mm.read(10)[9], 97);
+    assert.is(queries(ffi), 0);
   });
 });
 
