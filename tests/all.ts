@@ -21,9 +21,9 @@ const uvu = (await import("uvu")) as typeof import("uvu") & { exec(bail: boolean
 
 const SUFFIX = ".test.ts";
 const wanted = process.argv.slice(2);
-const names = readdirSync(new URL(".", import.meta.url), { recursive: true, encoding: "utf8" })
+const names = filesIn("")
   .filter((file) => file.endsWith(SUFFIX))
-  .map((file) => file.slice(0, -SUFFIX.length).replaceAll("\\", "/"));
+  .map((file) => file.slice(0, -SUFFIX.length));
 for (const name of names.sort()) {
   if (wanted.length > 0 && !wanted.some((word) => (name + SUFFIX).includes(word))) continue;
   queue.UVU_INDEX = queue.UVU_QUEUE?.push([name]) as number;
@@ -32,3 +32,10 @@ for (const name of names.sort()) {
 }
 // With MMAP_TEST_BAIL, the first suite that fails ends the run.
 await uvu.exec(process.env.MMAP_TEST_BAIL !== undefined);
+
+/** The paths of all files in a folder below this one. Bun's `recursive` does not see every folder on Windows. */
+function filesIn(folder: string): string[] {
+  return readdirSync(new URL(`./${folder}`, import.meta.url), { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? filesIn(`${folder}${entry.name}/`) : [`${folder}${entry.name}`],
+  );
+}

@@ -214,7 +214,7 @@ export const DIFFERENCES: readonly Difference[] = [
 export const NOT_RUN: readonly { readonly reason: string; readonly rows: readonly string[] }[] = [
   {
     reason: "Windows has another constructor, and lengths beyond the file's end; Python is compared on other systems.",
-    rows: ["`mmap.mmap(…, tagname, …)` (Windows)", "`length` 0: to the file's end"],
+    rows: ["a page that fails, on Windows", "`mmap.mmap(…, tagname, …)` (Windows)", "`length` 0: to the file's end"],
   },
   {
     reason: "What backs anonymous memory shows only to other processes, and when it is resized, which kills Python.",
