@@ -23,7 +23,7 @@ function androidConstants(architecture: string): CLibrary["constants"] {
 export const constants: Constants = androidConstants(arch);
 
 export function androidPlatform(ffi: Ffi, errors: ErrorFactory, architecture: string = arch): Platform {
-  return linuxPlatform(ffi, errors, architecture, {
+  const linux = linuxPlatform(ffi, errors, architecture, {
     libraries: ["libc.so"],
     errno: "__errno",
     constants: androidConstants(architecture),
@@ -31,4 +31,6 @@ export function androidPlatform(ffi: Ffi, errors: ErrorFactory, architecture: st
     aio: undefined,
     canGuard: false,
   });
+  // Android ends a process that makes a system call which it does not allow to apps, as futex_waitv.
+  return { ...linux, waiting: undefined };
 }

@@ -14,40 +14,44 @@ import type { Fail } from "./errno.ts";
 import type { BackgroundWait, Waiting } from "./types.ts";
 
 /** The number of the system call `futex` on the architectures of which it is known. All are little-endian. */
-const FUTEX: Partial<Record<string, number>> = { x64: 202, arm64: 98, riscv64: 98, loong64: 98 };
-/** The number of the system call `futex_waitv` (Linux 5.16), the same on all architectures. */
-const FUTEX_WAITV = 449;
+export const SYS_FUTEX: Partial<Record<string, number>> = { x64: 202, arm64: 98, riscv64: 98, loong64: 98 };
 
-// From linux/futex.h, time.h and errno.h.
-const FUTEX_WAIT = 0;
-const FUTEX_WAKE = 1;
-const FUTEX_32 = 2;
-const FUTEX_WAITV_MAX = 128;
-const CLOCK_MONOTONIC = 1;
-const EINTR = 4;
-const EAGAIN = 11;
-const EFAULT = 14;
-const EINVAL = 22;
-const ETIMEDOUT = 110;
-const INT_MAX = 2 ** 31 - 1;
+/** From linux/futex.h, time.h, errno.h, limits.h, and sys/syscall.h: all architectures have the same SYS_futex_waitv (Linux 5.16). */
+export const NUMBERS = {
+  SYS_futex_waitv: 449,
+  FUTEX_WAIT: 0,
+  FUTEX_WAKE: 1,
+  FUTEX_32: 2,
+  FUTEX_WAITV_MAX: 128,
+  CLOCK_MONOTONIC: 1,
+  EINTR: 4,
+  EAGAIN: 11,
+  EFAULT: 14,
+  EINVAL: 22,
+  ETIMEDOUT: 110,
+  INT_MAX: 2 ** 31 - 1,
+} as const;
 
-const WAIT_SIGNATURES = {
+const { CLOCK_MONOTONIC, EAGAIN, EFAULT, EINTR, EINVAL, ETIMEDOUT, INT_MAX } = NUMBERS;
+const { FUTEX_32, FUTEX_WAIT, FUTEX_WAITV_MAX, FUTEX_WAKE, SYS_futex_waitv: FUTEX_WAITV } = NUMBERS;
+
+export const WAIT_SIGNATURES = {
   // long syscall(long number, ...); here with uint32_t *uaddr, int futex_op, uint32_t val, const struct timespec *timeout
   syscall: { parameters: ["i64", "pointer", "i32", "u32", "bytes"], result: "i64" },
 } as const;
 
-const WAKE_SIGNATURES = {
+export const WAKE_SIGNATURES = {
   // long syscall(long number, ...); here with uint32_t *uaddr, int futex_op, uint32_t val
   syscall: { parameters: ["i64", "pointer", "i32", "u32"], result: "i64" },
 } as const;
 
-const WAITV_SIGNATURES = {
+export const WAITV_SIGNATURES = {
   // long syscall(long number, ...); here with struct futex_waitv *waiters, unsigned int nr_futexes, unsigned int flags,
   //   struct timespec *timeout, clockid_t clockid; the result is an index or -1
   syscall: { parameters: ["i64", "pointer", "u32", "u32", "pointer", "i32"], result: "i32" },
 } as const;
 
-const BACKGROUND_SIGNATURES = {
+export const BACKGROUND_SIGNATURES = {
   // int clock_gettime(clockid_t clockid, struct timespec *tp);
   clock_gettime: { parameters: ["i32", "pointer"], result: "i32" },
   // void *malloc(size_t size);
@@ -62,7 +66,7 @@ export function futexWaiting(
   errnoAddress: number,
   fail: Fail,
 ): Waiting | undefined {
-  const futex = FUTEX[arch];
+  const futex = SYS_FUTEX[arch];
   if (futex === undefined) return undefined;
   const open = () => ({
     wait: ffi.open(libraries, WAIT_SIGNATURES).syscall,

@@ -10,20 +10,19 @@ import type { Fail } from "./errno.ts";
 import { cString } from "./libc.ts";
 import type { NamedMemory } from "./types.ts";
 
-// From sys/fcntl.h of all three.
-const O_RDONLY = 0x0;
-const O_RDWR = 0x2;
-const O_CREAT = 0x200;
-const O_EXCL = 0x800;
+/** From sys/fcntl.h of all three. */
+export const NUMBERS = { O_RDONLY: 0x0, O_RDWR: 0x2, O_CREAT: 0x200, O_EXCL: 0x800 } as const;
 
-const SIGNATURES = {
+const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = NUMBERS;
+
+export const SIGNATURES = {
   // int shm_open(const char *name, int oflag, mode_t mode);
   shm_open: { parameters: ["bytes", "i32", "u32"], result: "i32" },
   // int shm_unlink(const char *name);
   shm_unlink: { parameters: ["bytes"], result: "i32" },
 } as const;
 
-const VARIADIC_SIGNATURES = {
+export const VARIADIC_SIGNATURES = {
   // int shm_open(const char *name, int oflag, ... /* mode_t mode */); macOS. Intel takes the mode from the third register,
   // arm64 from the stack, where a ninth argument is.
   shm_open: { parameters: ["bytes", "i32", "u32", "i32", "i32", "i32", "i32", "i32", "u32"], result: "i32" },

@@ -9,11 +9,13 @@ import * as aio from "../../platform/aio.ts";
 import * as darwin from "../../platform/darwin.ts";
 import * as fileLock from "../../platform/file-lock.ts";
 import * as freebsd from "../../platform/freebsd.ts";
+import * as futex from "../../platform/futex.ts";
 import * as libc from "../../platform/libc.ts";
 import * as linux from "../../platform/linux.ts";
 import * as linuxHeaders from "../../platform/linux-headers.ts";
 import * as openbsd from "../../platform/openbsd.ts";
 import * as posix from "../../platform/posix.ts";
+import * as shmObjects from "../../platform/shm-objects.ts";
 import * as sigbus from "../../platform/sigbus/mod.ts";
 import { MODES, type StatusLayout } from "../../platform/status.ts";
 import * as windowsErrors from "../../platform/windows/errors.ts";
@@ -86,7 +88,21 @@ function linuxFacts(arch: string): Fact[] {
     ...functions({ __errno_location: linux.ERRNO_SIGNATURES.__errno_location }),
     ...functions({ ...linux.STATX_SIGNATURES, ...linux.FSTATFS_SIGNATURES, ...linux.FSTAT_SIGNATURES }),
     ...functions({ ...posix.ALLOCATE_SIGNATURES, ...libc.FAST_SIGNATURES }),
+    ...waiting(arch),
     ...guarded,
+  ];
+}
+
+function waiting(arch: string): Fact[] {
+  const SYS_futex = futex.SYS_FUTEX[arch];
+  if (SYS_futex === undefined) return [];
+  // Its result, an index or -1, is read as an int on purpose: these architectures are little-endian.
+  const waitv = { syscall: { ...futex.WAITV_SIGNATURES.syscall, result: "i64" } } as const;
+  return [
+    ...constants({ ...futex.NUMBERS, SYS_futex }),
+    ...[futex.WAIT_SIGNATURES, futex.WAKE_SIGNATURES, futex.BACKGROUND_SIGNATURES, waitv].flatMap((table) =>
+      functions(table),
+    ),
   ];
 }
 
@@ -130,6 +146,9 @@ function bsdFacts(system: typeof darwin | typeof freebsd | typeof openbsd): Fact
     ...("AIO" in system ? asynchronousIo(system.AIO) : []),
     ...functions({ ...system.SIGNATURES, fstat: posix.SHARED_SIGNATURES.fstat }),
     ...(system === freebsd ? functions(posix.ALLOCATE_SIGNATURES) : []),
+    ...constants(shmObjects.NUMBERS),
+    // macOS has a variadic shm_open, which is passed its mode in both places where it can be.
+    ...functions(system === darwin ? { shm_unlink: shmObjects.SIGNATURES.shm_unlink } : shmObjects.SIGNATURES),
     ...(system === darwin ? [] : functions(libc.FAST_SIGNATURES)),
   ];
 }

@@ -27,7 +27,18 @@ export interface Headers {
 const POSIX = ["errno.h", "fcntl.h", "signal.h", "string.h", "stdlib.h", "unistd.h", "sys/file.h", "sys/ioctl.h"];
 const MAPPING = ["sys/mman.h", "sys/stat.h"];
 
-const LINUX = [...POSIX, "aio.h", ...MAPPING, "sys/vfs.h", "linux/magic.h", "linux/mman.h"];
+const LINUX = [
+  ...POSIX,
+  "aio.h",
+  ...MAPPING,
+  "sys/vfs.h",
+  "linux/magic.h",
+  "linux/mman.h",
+  "linux/futex.h",
+  "sys/syscall.h",
+  "time.h",
+  "limits.h",
+];
 
 const GLIBC: Headers = {
   includes: LINUX,

@@ -144,13 +144,19 @@ test("Android loads libc.so alone, and installs no SIGBUS handler: its struct si
   await over(android.open, ffi, async () => {
     using mm = new MMap(9, 0, { access: "write" });
     assert.is(mm.guarded, false);
-    ffi.take();
+    // Apps that make a system call which the seccomp filter of Android does not know are ended: futex_waitv, for one.
+    mm.notify(0);
+    assert.not.ok(ffi.take().some((call) => call.startsWith("syscall")));
     // bionic has no aio.h.
     await mm.flushAsync(0, 100);
     assert.equal(ffi.take(), ["fcntl(20, 1030, 0)", "msync(0x100000000, 100, 4)", "close(20)"]);
   });
   assert.equal([...new Set(ffi.opened.map(({ libraries }) => libraries.join()))], ["libc.so"]);
-  assert.not.ok(ffi.opened.some(({ signatures }) => "sigaction" in signatures || "aio_fsync" in signatures));
+  assert.not.ok(
+    ffi.opened.some(
+      ({ signatures }) => "syscall" in signatures || "sigaction" in signatures || "aio_fsync" in signatures,
+    ),
+  );
 });
 
 test("Android before version 11 has no statx, memfd_create and mlock2", () => {

@@ -116,6 +116,10 @@ function overFile(size: number, options: MMapOptions, act: (mm: MMap, file: { si
   const file = { size };
   const ffi = played(darwin, size);
   ffi.play({
+    memcpy: (target: Uint8Array) => {
+      target.fill(0);
+      return 0;
+    },
     fstat: (_descriptor: number, status: Uint8Array) => {
       const memory = new DataView(status.buffer);
       memory.setUint16(darwin.modeAt, 0o100644, LITTLE_ENDIAN);
