@@ -7,6 +7,8 @@ import { newFile, printedBy, unless, WINDOWS, WORKERS } from "../helpers/support
 const retention = suite("retention");
 const test = unless(WINDOWS && "what is mapped is read from /proc", retention);
 
+const DETACHES = "transfer" in ArrayBuffer.prototype;
+
 /** The part of a child's program that counts the mappings whose line in /proc/self/maps contains a text. */
 const MAPPINGS = `
   import { readFileSync } from "node:fs";
@@ -128,6 +130,28 @@ test("resize() keeps memory mapped that was viewed, up to its new end, and unmap
   // Of the 7 pages that were viewed, the file has lost 4. The 3 that were viewed then stay whole.
   assert.is(printed, "9, 7, 3 3, 3 3 5, 3 3 6");
 });
+
+unless(!DETACHES && "this runtime has no transfer()", test)(
+  "a map that nobody closed leaves its memory to the new owner of a chunk that it no longer lists",
+  () => {
+    const printed = printedBy(
+      `${MAPPINGS}
+     import { setImmediate } from "node:timers/promises";
+     const collect = globalThis.gc ?? (() => Bun.gc(true));
+     const path = process.argv[2];
+     const take = () => {
+       let moved;
+       for (const chunk of MMap.open(path).chunks(library.PAGESIZE)) moved ??= chunk.buffer.transfer();
+       return moved;
+     };
+     const moved = take();
+     for (let round = 0; round < 10; round++) { collect(); await setImmediate(); }
+     console.log(mappings(path) > 0, new Uint8Array(moved)[5]);`,
+      { args: [newFile(new Uint8Array(64 * 4096).fill(80))] },
+    );
+    assert.is(printed, "true 80");
+  },
+);
 
 test("close() of 40,000 maps gives no address back that an operation may still use", () => {
   const printed = printedBy(
