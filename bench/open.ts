@@ -1,6 +1,6 @@
 /**
  * Opening, reading a byte and closing, by path: how the cost grows with the file's size, and with the number of open
- * maps.
+ * maps; and across an `await`.
  *
  * @module
  */
@@ -100,6 +100,36 @@ function addon(bench: Bench, path: string, size: number): Peer[] {
   return [{ name: "mmap-io", target: 0.1, time: here(cycle) }];
 }
 
+/** A map that is open while a microtask runs is registered with the finalizer, which other maps never are. */
+async function openAwaitClose(path: string): Promise<number> {
+  const mm = MMap.open(path);
+  await undefined;
+  const byte = mm[0] as number;
+  mm.close();
+  return byte;
+}
+
+async function withFsAndAwait(path: string): Promise<number> {
+  const fd = openSync(path, "r");
+  await undefined;
+  const byte = new Uint8Array(1);
+  readSync(fd, byte, 0, 1, 0);
+  closeSync(fd);
+  return byte[0] as number;
+}
+
+async function acrossAwait(bench: Bench, data: Data): Promise<void> {
+  const path = data.sparse(4 * KiB);
+  await bench.compare(
+    "open, await, read a byte, close: 4 KiB",
+    here(() => openAwaitClose(path)),
+    [
+      { name: "without the await", time: here(() => openReadClose(path)) },
+      { name: "fs open, await, read, close", target: 5, time: here(() => withFsAndAwait(path)) },
+    ],
+  );
+}
+
 /** The number of mappings that are left to the engine. */
 const SPARE = 10_000;
 
@@ -139,5 +169,6 @@ async function byNumber(bench: Bench, data: Data): Promise<void> {
 
 export default async function (bench: Bench, data: Data): Promise<void> {
   await bySize(bench, data);
+  await acrossAwait(bench, data);
   await byNumber(bench, data);
 }

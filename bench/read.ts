@@ -155,6 +155,48 @@ async function random(bench: Bench, data: Data): Promise<void> {
   closeSync(fd);
 }
 
+/** The same of pages that were never touched: each is a page fault of the new map, although the system has it in memory. */
+async function untouched(bench: Bench, data: Data): Promise<void> {
+  const [size, count] = bench.quick ? [10 * MiB, 100] : [GiB, 10_000];
+  const path = data.sparse(size);
+  const at = places(size, count);
+  const inView = () => {
+    using mm = MMap.open(path);
+    const view = mm.view(DataView);
+    let total = 0;
+    for (const place of at)
+      for (let byte = 0; byte < 64; byte += 4) total = (total + view.getInt32(place + byte, true)) | 0;
+    return total;
+  };
+  const slices = () => {
+    using mm = MMap.open(path);
+    let total = 0;
+    for (const place of at) total += mm.slice(place, place + 64)[0] as number;
+    return total;
+  };
+  const system = () => {
+    const fd = openSync(path, "r");
+    let total = 0;
+    for (const place of at) {
+      const block = new Uint8Array(64);
+      readSync(fd, block, 0, 64, place);
+      total += block[0] as number;
+    }
+    closeSync(fd);
+    return total;
+  };
+  const setup = `
+places = [${at.join()}]
+def reads():
+    with map_file(${JSON.stringify(path)}) as m:
+        return sum(m[place:place + 64][0] for place in places)
+`;
+  const name = `${count} reads of 64 bytes from pages never touched, ${bench.quick ? "10 MiB" : "1 GiB"}`;
+  const peers = [{ name: "fs.readSync", target: 1, time: here(system) }, python(setup, "reads()")];
+  await bench.compare(`${name}, in a view`, here(inView), peers, { per: count });
+  await bench.compare(`${name}, slice`, here(slices), peers, { per: count });
+}
+
 /** A whole file: the sum of every 64th byte. */
 async function whole(bench: Bench, path: string): Promise<void> {
   const sum = (bytes: Uint8Array) => {
@@ -190,4 +232,5 @@ export default async function (bench: Bench, data: Data): Promise<void> {
   }
   await whole(bench, path);
   await random(bench, data);
+  await untouched(bench, data);
 }

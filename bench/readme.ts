@@ -14,65 +14,66 @@ type Row = [what: string, against: string, name: string, peer?: string];
 const RANDOM = "1000000 reads of 64 bytes by chance, 10 GiB sparse";
 const IMPORT = "a program that imports the library, over an empty one, in";
 
-/** The logs of which `textLines` returns the lines. */
+const FIRST = "10000 reads of 64 bytes from pages never touched, 1 GiB";
+
+/** The logs whose lines are read as text. */
 const TEXT = [
-  { what: "`textLines()`, ASCII", name: "text lines of a log, ASCII, 128 MiB" },
-  { what: "`textLines()`, other letters", name: "text lines of a log, with other letters, 128 MiB" },
+  { letters: "ASCII", log: "a log, ASCII, 128 MiB" },
+  { letters: "non-ASCII", log: "a log, with other letters, 128 MiB" },
 ];
 
 const ROWS: readonly Row[] = [
-  ["open, read a byte, close, 4 KiB", "CPython", "open, read a byte, close: 4 KiB", "CPython"],
+  ["open, read, close, 4 KiB", "CPython", "open, read a byte, close: 4 KiB", "CPython"],
+  ["… with an `await` in between", "without it", "open, await, read a byte, close: 4 KiB", "without the await"],
   ["… 1 TiB", "CPython", "open, read a byte, close: 1 TiB", "CPython"],
-  ["… 1 TiB", "the same, 4 KiB", "open, read a byte, close: 1 TiB", "the same of 4 KiB"],
-  ["… 64 MiB", "mmap-io's `map`", "open, read a byte, close: 64 MiB", "mmap-io"],
+  ["… 1 TiB", "4 KiB", "open, read a byte, close: 1 TiB", "the same of 4 KiB"],
+  ["… 64 MiB", "mmap-io", "open, read a byte, close: 64 MiB", "mmap-io"],
   ["… 64 MiB", "`Bun.mmap`", "open, read a byte, close: 64 MiB", "Bun.mmap"],
-  ["`find`, a rare letter", "libc's `memchr`", "find absent, English, a rare letter", "libc memchr"],
+  ["`find`, a rare letter", "libc `memchr`", "find absent, English, a rare letter", "libc memchr"],
   ["`find`, a rare letter", "CPython", "find absent, English, a rare letter", "CPython"],
-  ["`find`, English, common letters", "CPython", "find absent, English, common letters", "CPython"],
+  ["`find`, common letters", "CPython", "find absent, English, common letters", "CPython"],
   ["`find`, source code", "CPython", "find absent, source code", "CPython"],
   ["`find`, a log", "CPython", "find absent, a log", "CPython"],
   ["`find`, random bytes", "CPython", "find absent, random bytes", "CPython"],
   ["`find`, 16 bytes, DNA", "CPython", "find 16 bytes, absent, DNA", "CPython"],
   ["`find`, A…AB in A's", "CPython", "find A…AB (1,000 bytes) in A's", "CPython"],
   ["`find`, one byte", "CPython", "find 1 byte, absent, English", "CPython"],
-  ["`rfind`, English, common letters", "CPython", "rfind absent, English, common letters", "CPython"],
+  ["`rfind`, common letters", "CPython", "rfind absent, English, common letters", "CPython"],
   ["`rfind`, A…AB in A's", "CPython", "rfind A…AB (1,000 bytes) in A's", "CPython"],
   ["`find`, 16 GiB sparse", "CPython", "find absent, 16 GiB sparse", "CPython"],
-  ["`find`, a third more than memory", "CPython", "find absent, sparse, a third larger than memory", "CPython"],
+  ["`find`, 4/3 of memory", "CPython", "find absent, sparse, a third larger than memory", "CPython"],
   ["`lines()`, a log of 1 GiB", "CPython", "lines of a log, 1 GiB", "CPython"],
-  ...TEXT.flatMap(({ what, name }): Row[] => [
-    [what, "`node:readline`", name, "node:readline"],
-    [what, "`readFileSync`, `split`", name, "readFileSync, split"],
-    [what, "`lines()`, TextDecoder", name, "lines() and TextDecoder"],
+  ...TEXT.flatMap(({ letters, log }): Row[] => [
+    [`\`textLines()\`, ${letters}`, "node:readline", `text lines of ${log}`, "node:readline"],
+    [`\`textLines()\`, ${letters}`, "read, `split`", `text lines of ${log}`, "readFileSync, split"],
+    [`\`textLines()\`, ${letters}`, "`lines()`", `text lines of ${log}`, "lines() and TextDecoder"],
+    [`\`lines()\`, decoded, ${letters}`, "node:readline", `lines() and TextDecoder of ${log}`, "node:readline"],
   ]),
   ["`matchAll`, one of two words", "CPython's `re`", "count of matches, levels, 256 MiB", "CPython"],
   ["`matchAll`, three groups", "CPython's `re`", "count of matches, fields, 256 MiB", "CPython"],
   ["`matchAll`, a rare match", "CPython's `re`", "count of matches, rare, 256 MiB", "CPython"],
   ["loop over `bytes`", "a plain array", "loop over bytes", "a plain array"],
-  ["loop over `view(Float64Array)`", "a plain array", "loop over view(Float64Array)", "a plain array"],
-  ["`move` of 32 MiB", "libc's `memmove`", "move of 32 MiB, apart", "libc memmove"],
-  ["`read(64)`", "libc's `memcpy`", "read(64 bytes)", "libc memcpy into a new Uint8Array"],
-  ["`read(4096)`", "libc's `memcpy`", "read(4 KiB)", "libc memcpy into a new Uint8Array"],
+  ["loop over a `Float64Array`", "a plain array", "loop over view(Float64Array)", "a plain array"],
+  ["`move` of 32 MiB", "libc `memmove`", "move of 32 MiB, apart", "libc memmove"],
+  ["`read(64)`", "libc `memcpy`", "read(64 bytes)", "libc memcpy into a new Uint8Array"],
+  ["`read(4096)`", "libc `memcpy`", "read(4 KiB)", "libc memcpy into a new Uint8Array"],
   ["`readByte()`", "CPython", "readByte()", "CPython"],
   ["`readline()`", "CPython", "readline() of 20 to 200 bytes", "CPython"],
   ["`mm[i]`", "CPython", "mm[i]", "CPython"],
   [
-    "open, read through, close, 64 MiB",
-    "`fs.readFileSync`",
+    "open, read all, close, 64 MiB",
+    "`readFileSync`",
     "a byte of each 64 of 64 MiB, opened and closed",
     "fs.readFileSync",
   ],
   ["64 random bytes, in a view", "`fs.readSync`", `${RANDOM}, in a view`, "fs.readSync"],
   ["64 random bytes, `slice`", "`fs.readSync`", `${RANDOM}, slice`, "fs.readSync"],
-  ["creating garbage, 12 GiB mapped", "nothing mapped", "garbage while 12 GiB are mapped", "nothing mapped"],
-  [
-    "creating garbage, 12 GiB viewed",
-    "nothing mapped",
-    "garbage while 12 GiB are viewed in 12 parts",
-    "nothing mapped",
-  ],
-  ["import in Node, ms", "an empty program", `${IMPORT} Node`],
-  ["import in Bun and Deno, ms", "an empty program", `${IMPORT} Bun and Deno`],
+  ["… of new pages, in a view", "`fs.readSync`", `${FIRST}, in a view`, "fs.readSync"],
+  ["… of new pages, `slice`", "`fs.readSync`", `${FIRST}, slice`, "fs.readSync"],
+  ["garbage, 12 GiB mapped", "nothing mapped", "garbage while 12 GiB are mapped", "nothing mapped"],
+  ["garbage, 12 GiB viewed", "nothing mapped", "garbage while 12 GiB are viewed in 12 parts", "nothing mapped"],
+  ["import in Node, ms", "empty program", `${IMPORT} Node`],
+  ["import in Bun and Deno, ms", "empty program", `${IMPORT} Bun and Deno`],
 ];
 
 /** The rows of the project's README, by the name of their figure and the peer. */
@@ -99,8 +100,10 @@ const ENGINES = [
 /** Where a table begins and ends in its document. */
 const [BEGIN, END] = ["<!-- figures -->", "<!-- end of figures -->"];
 
-function find(outcomes: readonly Outcome[], name: string, peer: string | undefined): Figure | undefined {
-  return outcomes.find((one) => one.name === name && one.peer === peer && "value" in one) as Figure | undefined;
+type Found = Figure & { readonly commit: string };
+
+function find(outcomes: readonly Outcome[], name: string, peer: string | undefined): Found | undefined {
+  return outcomes.find((one) => one.name === name && one.peer === peer && "value" in one) as Found | undefined;
 }
 
 /** The figures of an engine's set-ups, "0.94 – 1.2"; bold if the highest misses its target. */
@@ -122,15 +125,18 @@ function digits(value: number, count: number): string {
   return value >= 10 ? value.toFixed(0) : `${Number(value.toPrecision(count))}`;
 }
 
-/** A row's cells, with the target if `withTarget` is set. */
+/** A row's cells, with the target if `withTarget` is set, and the commit at the end. */
 function rowOf([what, against, name, peer]: Row, results: Results, withTarget: boolean): string[] {
   const columns = ENGINES.map(({ prefix }) => {
     const own = [...results].filter(([runtime]) => runtime.startsWith(prefix));
     return own.flatMap(([, outcomes]) => find(outcomes, name, peer) ?? []);
   });
-  const [figure] = columns.flat();
+  const figures = columns.flat();
+  const [figure] = figures;
   if (figure === undefined) throw new Error(`nothing was measured of ${name} / ${peer}`);
-  return [what, against, ...(withTarget ? [`${figure.target ?? ""}`] : []), ...columns.map(cell)];
+  const commits = [...new Set(figures.map(({ commit }) => commit))];
+  const target = withTarget ? [`${figure.target ?? ""}`] : [];
+  return [what, against, ...target, ...columns.map(cell), commits.join(" ")];
 }
 
 /** A document's text with a table in place of the one that it has. */
@@ -153,7 +159,7 @@ export function withFigures(document: string, results: Results): string {
   // The results may be of a run before the row was added.
   const measured = ROWS.filter(([, , name, peer]) => [...results.values()].some((own) => find(own, name, peer)));
   const rows = measured.map((row) => rowOf(row, results, true));
-  return replaceTable(document, [["what", "against", "at most", ...TITLES], ...rows]);
+  return replaceTable(document, [["what", "against", "at most", ...TITLES, "commit"], ...rows]);
 }
 
 /** The text of the project's README with the rows of its summary. */
@@ -163,5 +169,5 @@ export function withSummary(document: string, results: Results): string {
     if (row === undefined) throw new Error(`no row of ${name} / ${peer}`);
     return rowOf(row, results, false);
   });
-  return replaceTable(document, [["what", "compared with", ...TITLES], ...rows]);
+  return replaceTable(document, [["what", "compared with", ...TITLES, "commit"], ...rows]);
 }

@@ -9,7 +9,8 @@ import { join } from "node:path";
 import type { Figure, Growth, Missing } from "./harness.ts";
 import { barChart, type Group, type Line, lineChart } from "./svg.ts";
 
-export type Outcome = { topic: string } & (Figure | Missing);
+/** `commit`: what was measured. Results may be of several runs. */
+export type Outcome = { topic: string; commit: string } & (Figure | Missing);
 
 /** The outcomes of each runtime. */
 export type Results = ReadonlyMap<string, readonly Outcome[]>;
@@ -54,10 +55,16 @@ export function tableOf(topic: string, results: Results, marked: boolean): Table
     const found = own.filter(({ outcome }) => rowOf(outcome) === row);
     const figure = found.map(({ outcome }) => outcome).find((outcome) => "unit" in outcome);
     const target = figure === undefined ? "" : `${figure.target ?? ""} ${figure.unit}`.trim();
-    return [row, target, ...columns.map((name) => cell(found.find((one) => one.runtime === name)?.outcome, marked))];
+    const commits = [...new Set(found.map(({ outcome }) => outcome.commit))];
+    return [
+      row,
+      commits.join(" "),
+      target,
+      ...columns.map((name) => cell(found.find((one) => one.runtime === name)?.outcome, marked)),
+    ];
   });
   const reasons = own.flatMap(({ runtime, outcome }) => reasonOf(runtime, outcome));
-  return { rows: [[topic, "at most", ...columns], ...rows], reasons: [...new Set(reasons)] };
+  return { rows: [[topic, "commit", "at most", ...columns], ...rows], reasons: [...new Set(reasons)] };
 }
 
 function reasonOf(runtime: string, outcome: Outcome): string[] {

@@ -23,6 +23,7 @@ import { type Outcome, tableOf, textOf, write } from "./report.ts";
 const TOPICS = ["find", "lines", "text", "regex", "read", "open", "views", "prefault", "gc", "import"];
 
 const parameters = process.argv.slice(2);
+const measured = commit();
 const quick = parameters.includes("--quick");
 const only = chosen("--only", TOPICS);
 const names = chosen(
@@ -42,6 +43,12 @@ function chosen(option: string, known: readonly string[]): string[] {
 /** The environment without FORCE_COLOR, with which Deno colours its output, whatever its value. */
 const { FORCE_COLOR: _colour, ...uncoloured } = process.env;
 
+/** What is measured: the commit, with a plus if files were changed since. */
+function commit(): string {
+  const git = (...args: string[]) => spawnSync("git", args, { cwd: ROOT, encoding: "utf8" }).stdout.trim();
+  return git("rev-parse", "--short=7", "HEAD") + (git("status", "--porcelain") === "" ? "" : "+");
+}
+
 /** Runs topics in one process of a runtime. */
 function run({ name, command, env }: Runtime, topics: readonly string[], folder: string): Outcome[] {
   const [program, ...flags] = command as [string, ...string[]];
@@ -58,7 +65,7 @@ function run({ name, command, env }: Runtime, topics: readonly string[], folder:
     process.exitCode = 1;
   }
   const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
-  return lines.map((line) => JSON.parse(line) as Outcome);
+  return lines.map((line) => ({ ...JSON.parse(line), commit: measured }) as Outcome);
 }
 
 function machine(): string {

@@ -54,8 +54,9 @@ export default async function (bench: Bench, data: Data): Promise<void> {
   const size = bench.quick ? MiB : 128 * MiB;
   for (const [kind, name] of KINDS) {
     const path = data.file(kind, size);
+    const nodes = { name: "node:readline", time: here(() => readline(path)) };
     const peers = [
-      { name: "node:readline", target: 0.4, time: here(() => readline(path)) },
+      { ...nodes, target: 0.4 },
       { name: "readFileSync, split", target: 0.5, time: here(() => split(path)) },
       { name: "lines() and TextDecoder", target: 0.5, time: here(() => decoded(path)) },
     ];
@@ -63,6 +64,13 @@ export default async function (bench: Bench, data: Data): Promise<void> {
       `text lines of a log, ${name}, ${size / MiB} MiB`,
       here(() => ours(path)),
       peers,
+      { long: true },
+    );
+    // Text against text: node:readline returns strings.
+    await bench.compare(
+      `lines() and TextDecoder of a log, ${name}, ${size / MiB} MiB`,
+      here(() => decoded(path)),
+      [{ ...nodes, target: 1 }],
       { long: true },
     );
     await bench.compare(

@@ -90,6 +90,7 @@ async function runAll(mutants: Mutant[], folder: string): Promise<Map<Mutant, Ou
       const outcome = await bench.try(mutant);
       outcomes.set(mutant, outcome);
       if (outcome === "survived") console.log(`survived: ${written(mutant)}`);
+      if (outcomes.size % 10 === 0) console.log(`${outcomes.size} of ${mutants.length}`);
     }
   };
   await Promise.all(benches.map(work));
