@@ -65,7 +65,18 @@ import { waitAsync } from "./sync/wait-async.ts";
 import { Decoder } from "./text/decoder.ts";
 import { textOf } from "./text/text.ts";
 import { textLines } from "./text/text-lines.ts";
-import { type BytesLike, boolean, bound, byte, bytesOf, integer, MAX_INTEGER, regExpOf, slice } from "./validate.ts";
+import {
+  type BytesLike,
+  boolean,
+  bound,
+  byte,
+  bytesOf,
+  integer,
+  MAX_INTEGER,
+  memoryName,
+  regExpOf,
+  slice,
+} from "./validate.ts";
 import { elementSize, type ViewConstructor } from "./view-types.ts";
 
 /** Which pages are in memory. */
@@ -1614,6 +1625,36 @@ export class MMap implements Disposable, Iterable<number> {
     );
     MapPrototypeSet(this.#mutexes, index, mutex);
     return mutex;
+  }
+
+  /**
+   * Names anonymous memory: /proc/PID/maps then shows it as `[anon:NAME]`, or `[anon_shmem:NAME]` if it is shared. Only memory
+   * without a descriptor has a name: that of `access: "copy"` or `trackfd: false`. A `resize` may lose it.
+   *
+   * Linux 5.17 and later, built with `CONFIG_ANON_VMA_NAME`.
+   *
+   * @param name At most 79 characters of printable ASCII, without \ ` $ [ and ].
+   * @throws {TypeError} `name` is not a string; the map is of a file, or has a descriptor; the system does not support it.
+   * @throws {RangeError} `name` is too long, or has other characters.
+   * @throws {MMapError} A system call failed: with `EINVAL` if the kernel does not support it.
+   *
+   * @example
+   * ```ts
+   * import { MMap } from "mmap-ffi";
+   *
+   * using mm = MMap.anonymous(4096, { access: "copy" });
+   * try {
+   *   mm.setName("cache");
+   * } catch (error) {
+   *   console.log(`no name: ${error}`); // another system, or a kernel without names
+   * }
+   * ```
+   *
+   * @see https://man7.org/linux/man-pages/man2/PR_SET_VMA.2const.html
+   */
+  setName(name: string): void {
+    const checked = memoryName("name", name);
+    this.#mapping.setName(checked);
   }
 
   /**

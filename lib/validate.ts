@@ -19,6 +19,7 @@ import {
   NumberIsInteger,
   ObjectGetPrototypeOf,
   ReflectApply,
+  RegExpPrototypeExec,
   Uint8Array,
 } from "../ffi/primordials.ts";
 import { classNameOf, show } from "./errors.ts";
@@ -50,6 +51,15 @@ function anyInteger(name: string, value: unknown, advice = ""): number {
 export function boolean(name: string, value: unknown): boolean {
   if (typeof value !== "boolean") throw new TypeError(`${name} must be true or false: got ${show(value)}`);
   return value;
+}
+
+/** A name that the kernel takes for memory. */
+export function memoryName(name: string, value: unknown): string {
+  if (typeof value !== "string") throw new TypeError(`${name} must be a string: got ${show(value)}`);
+  if (RegExpPrototypeExec(/^(?:(?![\\`$[\]])[ -~]){0,79}$/, value) !== null) return value;
+  throw new RangeError(
+    `${name} must have at most 79 characters of printable ASCII, without \\ \` $ [ ]: got ${show(value)}`,
+  );
 }
 
 /** A byte: an integer from 0 to 255. */

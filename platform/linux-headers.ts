@@ -85,8 +85,9 @@ export function constantsFor(arch: string): LinuxConstants {
   return { ...COMMON, ...OWN[arch] };
 }
 
-/** Numbers that only the library uses, from sys/mman.h, fcntl.h, linux/stat.h, errno.h and linux/magic.h. */
+/** Numbers that only the library uses, from sys/mman.h, fcntl.h, linux/stat.h, errno.h, linux/magic.h and linux/prctl.h. */
 export const NUMBERS = {
+  EINVAL: 22,
   ENOMEM: 12,
   MREMAP_MAYMOVE: 1,
   MREMAP_FIXED: 2,
@@ -97,6 +98,8 @@ export const NUMBERS = {
   STATX_TYPE: 0x1,
   STATX_SIZE: 0x200,
   HUGETLBFS_MAGIC: 0x958458f6,
+  PR_SET_VMA: 0x53564d41,
+  PR_SET_VMA_ANON_NAME: 0,
 } as const;
 
 /** From glibc's and musl's aio.h, fcntl.h and bits/siginfo.h. */

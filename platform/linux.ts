@@ -24,7 +24,7 @@ import type { Constants, ErrorFactory, Platform } from "./types.ts";
 /** The running architecture's constants. */
 export const constants: Constants = constantsFor(runningArch);
 
-const { AT_EMPTY_PATH, ENOMEM, F_DUPFD_CLOEXEC, HUGETLBFS_MAGIC } = NUMBERS;
+const { AT_EMPTY_PATH, EINVAL, ENOMEM, F_DUPFD_CLOEXEC, HUGETLBFS_MAGIC, PR_SET_VMA, PR_SET_VMA_ANON_NAME } = NUMBERS;
 const { MFD_CLOEXEC, MLOCK_ONFAULT, MREMAP_FIXED, MREMAP_MAYMOVE, STATX_SIZE, STATX_TYPE } = NUMBERS;
 
 export const SIGNATURES = {
@@ -34,6 +34,8 @@ export const SIGNATURES = {
   mremap: { parameters: ["pointer", "usize", "usize", "i32", "pointer"], result: "pointer" },
   fcntl: SHARED_SIGNATURES.fcntl,
   mincore: SHARED_SIGNATURES.mincore,
+  // int prctl(int option, ... /* unsigned long, void *addr, size_t, const char *name */);
+  prctl: { parameters: ["i32", "usize", "pointer", "usize", "bytes"], result: "i32" },
 } as const;
 
 // glibc has them since 2.27, musl since 1.1.20, Android since version 11.
@@ -244,6 +246,17 @@ export function linuxPlatform(
       if (address === -1) fail("mremap");
       mappings++;
       return address;
+    },
+    setName(address, length, name) {
+      if (c.prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, address, length, cString(name)) === 0) return;
+      try {
+        fail("prctl");
+      } catch (error) {
+        // The arguments are right: the kernel does not know the option.
+        if ((error as { code?: string }).code !== "EINVAL") throw error;
+        const meaning = "the kernel names no memory: it is older than 5.17, or lacks CONFIG_ANON_VMA_NAME";
+        throw errors.system("prctl", EINVAL, "EINVAL", meaning);
+      }
     },
     remapping: {
       extend: (address, length, newLength) => c.mremap(address, length, newLength, 0, 0) !== -1,

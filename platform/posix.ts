@@ -190,6 +190,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
     },
     populate: () => false,
     readAhead: background?.readAhead,
+    setName: undefined,
     // A system's own file replaces those that it supports.
     waiting: undefined,
     ownerLocks: undefined,

@@ -275,6 +275,12 @@ export interface Platform {
   readonly ownerLocks: OwnerLocks | undefined;
 
   /**
+   * Names memory of no file in /proc/PID/maps: at most 79 characters of printable ASCII, without \ ` $ [ and ]. Undefined if
+   * unsupported.
+   */
+  readonly setName: ((address: number, length: number, name: string) => void) | undefined;
+
+  /**
    * Releases the name of a mapping for the next one, which has another length. If that cannot be mapped, a mapping of a file
    * gets its name back; anonymous memory does not.
    *

@@ -220,6 +220,22 @@ export class Mapping {
     if (owner !== undefined) ignoreErrors(() => owner.close());
   }
 
+  /** @throws {TypeError} The memory is a file's, or this system names no memory. */
+  setName(name: string): void {
+    const { memory } = this;
+    const { anonymous, descriptor } = this.#backing;
+    const { setName } = memory.platform;
+    if (setName === undefined)
+      throw new TypeError("setName() is not supported on this system (no PR_SET_VMA_ANON_NAME)");
+    if (!anonymous) throw new TypeError("setName() names anonymous memory, and this map is of a file");
+    if (descriptor !== -1) {
+      throw new TypeError(
+        'setName() names memory without a descriptor: create the map with access: "copy" or trackfd: false',
+      );
+    }
+    setName(memory.region.address, memory.region.length, name);
+  }
+
   /** Changes the length of the map, and the size of its file to the map's end. Detaches every view. */
   resize(length: number, reserve: boolean): void {
     const { memory } = this;

@@ -190,6 +190,7 @@ export function mappingFunctions(
     // FlushFileBuffers always waits: it ignores FILE_FLAG_OVERLAPPED.
     // There is no asynchronous I/O to poll: it needs handles that were opened for it.
     readAhead: undefined,
+    setName: undefined,
     async flushAsync(address: number, length: number, descriptor: number): Promise<void> {
       flush(address, length, descriptor, undefined);
     },

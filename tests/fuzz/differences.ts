@@ -238,7 +238,7 @@ export const NOT_RUN: readonly { readonly reason: string; readonly rows: readonl
   },
   {
     reason: "Python 3.15 has it, and the machine's Python may be older.",
-    rows: ["`flush(offset, size, flags=…)`", "`MS_SYNC`, `MS_ASYNC`, …"],
+    rows: ["`flush(offset, size, flags=…)`", "`MS_SYNC`, `MS_ASYNC`, …", "`set_name(name)`"],
   },
   { reason: "Strings are not bytes in Python.", rows: ["`write(bytes)`"] },
   { reason: "They are values, and the tests of constants compare them.", rows: ["`MADV_*`, `MAP_*`, `PROT_*`"] },

@@ -38,6 +38,7 @@ const LINUX = [
   "sys/syscall.h",
   "time.h",
   "limits.h",
+  "sys/prctl.h",
 ];
 
 const GLIBC: Headers = {
@@ -48,7 +49,14 @@ const GLIBC: Headers = {
   lacking: {},
 };
 
-const MUSL: Headers = { includes: LINUX, defines: "#define _GNU_SOURCE", lacking: {} };
+const MUSL: Headers = {
+  includes: LINUX,
+  defines: "#define _GNU_SOURCE",
+  lacking: {
+    PR_SET_VMA: "musl's sys/prctl.h is older",
+    PR_SET_VMA_ANON_NAME: "musl's sys/prctl.h is older",
+  },
+};
 
 const DARWIN_AND_FREEBSD: Headers = { includes: [...POSIX, "aio.h", ...MAPPING], lacking: {} };
 

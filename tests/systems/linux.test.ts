@@ -202,4 +202,23 @@ test("open() of a file on hugetlbfs maps whole huge pages, and close() unmaps th
   });
 });
 
+test("Linux: setName() passes the region and a terminated name to prctl", () => {
+  const ffi = played(linux, 0);
+  const names: string[] = [];
+  ffi.play({
+    prctl: (...values: never[]) => {
+      names.push(String.fromCharCode(...(values.at(-1) as unknown as Uint8Array)));
+      return 0;
+    },
+  });
+  over(linux.open, ffi, () => {
+    using mm = MMap.anonymous(5000, { access: "copy" });
+    ffi.take();
+    mm.setName("cache");
+    // linux/prctl.h: PR_SET_VMA is 0x53564d41, PR_SET_VMA_ANON_NAME 0. The length is that of whole pages.
+    assert.equal(ffi.take(), ["prctl(0x53564d41, 0, 0x100000000, 8192, &memory[6])"]);
+    assert.equal(names, ["cache\0"]);
+  });
+});
+
 test.run();
