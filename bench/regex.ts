@@ -1,11 +1,12 @@
 /**
- * Regular expressions over a log: `matchAll`, against CPython's `re`.
+ * Regular expressions over a log: `matchAll`, against CPython's `re`, and for literal text against `find`, ripgrep and GNU grep.
  *
  * @module
  */
 
 import { MMap } from "../lib/mod.ts";
 import { type Data, MiB } from "./data.ts";
+import { greps } from "./grep.ts";
 import { type Bench, here } from "./harness.ts";
 import { python } from "./python.ts";
 
@@ -16,6 +17,32 @@ const CASES: [name: string, pattern: RegExp, theirs: string][] = [
   ["none", /zebra\d+/, "zebra[0-9]+"],
   ["without a literal", /\d{6}[13579]\d{2}7 [DW]/, "[0-9]{6}[13579][0-9]{2}7 [DW]"],
 ];
+
+/** A word of the log. */
+const LITERAL = "descriptor";
+
+async function literal(bench: Bench, data: Data): Promise<void> {
+  const size = bench.quick ? MiB : 128 * MiB;
+  const path = data.file("log", size);
+  using mm = MMap.open(path);
+  const needle = new TextEncoder().encode(LITERAL);
+  const found = () => {
+    let matches = 0;
+    for (let at = mm.find(needle); at !== -1; at = mm.find(needle, at + needle.length)) matches++;
+    return matches;
+  };
+  const matched = () => {
+    let matches = 0;
+    for (const match of mm.matchAll(new RegExp(LITERAL))) if (match.index >= 0) matches++;
+    return matches;
+  };
+  const name = `count of matches, literal text, ${size / MiB} MiB`;
+  const { peers, missing } = greps(LITERAL, path, 1);
+  await bench.compare(name, here(matched), [{ name: "a loop of find()", target: 1.2, time: here(found) }, ...peers], {
+    long: true,
+  });
+  for (const program of missing) bench.miss(name, `${program} -o`, "it is not installed");
+}
 
 export default async function (bench: Bench, data: Data): Promise<void> {
   const size = bench.quick ? MiB : 256 * MiB;
@@ -31,4 +58,5 @@ export default async function (bench: Bench, data: Data): Promise<void> {
     const peers = [python(setup, "sum(1 for match in r.finditer(m))")];
     await bench.compare(`count of matches, ${name}, ${size / MiB} MiB`, here(count), peers, { long: true });
   }
+  await literal(bench, data);
 }
