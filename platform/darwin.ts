@@ -10,6 +10,7 @@
 
 import { arch as runningArch } from "../ffi/builtins.ts";
 import type { Ffi, Functions } from "../ffi/types.ts";
+import { darwinWaiting } from "./address-wait.ts";
 import { BSD_AIO, BSD_CONSTANTS } from "./bsd.ts";
 import { errnoReader } from "./errno.ts";
 import { posixPlatform, residencyReader, SHARED_SIGNATURES } from "./posix.ts";
@@ -89,7 +90,8 @@ export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = ru
   const fstat = ffi.open(LIBRARIES, { [name]: SHARED_SIGNATURES.fstat })[name] as Functions<
     typeof SHARED_SIGNATURES
   >["fstat"];
-  const fail = errnoReader(ffi, c.__error(), errors);
+  const errnoAddress = c.__error();
+  const fail = errnoReader(ffi, errnoAddress, errors);
   const posix = posixPlatform(
     ffi,
     {
@@ -103,6 +105,8 @@ export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = ru
     fail,
   );
 
+  let waiting: Platform["waiting"] | null = null;
+
   const status = statusReader(fstat, STAT, fail);
   /** Whether the kernel takes MAP_RESILIENT_MEDIA for memory that can be written: since macOS 11. */
   let hasResilience = true;
@@ -114,6 +118,11 @@ export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = ru
 
   return {
     ...posix,
+    get waiting(): Platform["waiting"] {
+      // Looked up when something waits first.
+      if (waiting === null) waiting = darwinWaiting(ffi, LIBRARIES, errnoAddress, fail);
+      return waiting;
+    },
     named: shmObjects(ffi, LIBRARIES, fail, true),
     protection(request) {
       const protection = posix.protection(request);

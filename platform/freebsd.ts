@@ -6,6 +6,7 @@
  */
 
 import type { Ffi } from "../ffi/types.ts";
+import { umtxWaiting } from "./address-wait.ts";
 import { BSD_AIO, BSD_CONSTANTS } from "./bsd.ts";
 import { errnoReader } from "./errno.ts";
 import { blockAllocator, duplicator, posixPlatform, residencyReader, SHARED_SIGNATURES } from "./posix.ts";
@@ -66,7 +67,8 @@ export const SIGNATURES = {
 
 export function freebsdPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   const c = ffi.open(LIBRARIES, SIGNATURES);
-  const fail = errnoReader(ffi, c.__error(), errors);
+  const errnoAddress = c.__error();
+  const fail = errnoReader(ffi, errnoAddress, errors);
   const posix = posixPlatform(
     ffi,
     {
@@ -81,6 +83,7 @@ export function freebsdPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   );
   return {
     ...posix,
+    waiting: umtxWaiting(ffi, LIBRARIES, errnoAddress, fail),
     named: shmObjects(ffi, LIBRARIES, fail, false),
     status: statusReader(c.fstat, STAT, fail),
     allocateBlocks: blockAllocator(ffi, LIBRARIES, fail),

@@ -14,7 +14,7 @@ import { ofdLocks } from "../../platform/ofd-lock.ts";
 import type { Waiting } from "../../platform/types.ts";
 import { ERRNO, over, type Played, type Recorder, recorder, setErrno } from "../helpers/recorder.ts";
 import { newFile, refuses } from "../helpers/support.ts";
-import { linux, MAPPED, played } from "../helpers/systems.ts";
+import { darwin, freebsd, linux, MAPPED, played } from "../helpers/systems.ts";
 
 const test = suite("systems/waiting");
 
@@ -153,6 +153,77 @@ test("Linux: an owner's lock is an open-file-description lock", () => {
   assert.is(own.descriptor, 31);
   own.close();
   assert.equal(ffi.take(), ["open(&memory[22], 0x80002)", "close(31)"]);
+});
+
+test("macOS: os_sync_wait_on_address_with_timeout, from 14.4 on", () => {
+  const ffi = played(darwin, 8192);
+  over(darwin.open, ffi, (platform) => {
+    const { opened } = ffi;
+    assert.not.ok(opened.some(({ signatures }) => "os_sync_wake_by_address_any" in signatures));
+    const waiting = platform.waiting as Waiting;
+    ffi.take();
+    // os/os_sync_wait_on_address.h: OS_SYNC_WAIT_ON_ADDRESS_SHARED is 1; os/clock.h: OS_CLOCK_MACH_ABSOLUTE_TIME is 32. The
+    // value of a word of 4 bytes has no more, and the timeout is in nanoseconds from now.
+    assert.is(waiting.wait(WORD, -1, 1.5), true);
+    assert.equal(ffi.take(), ["os_sync_wait_on_address_with_timeout(0x700000001004, 0xffffffff, 4, 1, 32, 0x16e360)"]);
+    // "Returns … the number of waiters that are left": a value that differs is no error.
+    ffi.play({ os_sync_wait_on_address_with_timeout: () => -1 });
+    for (const errno of [4, 12, 14, 60]) {
+      setErrno(ffi, errno);
+      assert.is(waiting.wait(WORD, 0, 0), false);
+    }
+    setErrno(ffi, 22);
+    refuses("EINVAL", () => waiting.wait(WORD, 0, 1));
+    let waiters = 3;
+    ffi.play({ os_sync_wake_by_address_any: () => (waiters-- > 0 ? 0 : -1) });
+    setErrno(ffi, 2);
+    ffi.take();
+    assert.is(waiting.wake(WORD, 2), 2);
+    assert.equal(ffi.take(), Array(2).fill("os_sync_wake_by_address_any(0x700000001004, 4, 1)"));
+    assert.is(waiting.wake(WORD, Number.POSITIVE_INFINITY), 1);
+    setErrno(ffi, 22);
+    refuses("EINVAL", () => waiting.wake(WORD, 1));
+  });
+});
+
+test("macOS before 14.4 polls", () => {
+  const ffi = played(darwin, 8192);
+  const { open } = ffi;
+  ffi.open = ((libraries, signatures) => {
+    if ("os_sync_wake_by_address_any" in signatures) throw new Error("no such symbol");
+    return open(libraries, signatures);
+  }) as typeof open;
+  over(darwin.open, ffi, (platform) => assert.is(platform.waiting, undefined));
+});
+
+test("FreeBSD: _umtx_op, in the form for several processes", () => {
+  let timeout: bigint[] = [];
+  const ffi = played(freebsd, 8192);
+  over(freebsd.open, ffi, (platform) => {
+    const waiting = platform.waiting as Waiting;
+    ffi.play({
+      _umtx_op: (...values: unknown[]) => {
+        timeout = [...new BigInt64Array((values[4] as Uint8Array).buffer)];
+        return 0;
+      },
+    });
+    ffi.take();
+    // sys/umtx.h: UMTX_OP_WAIT_UINT is 11, UMTX_OP_WAKE is 3; those with _PRIVATE are others. _umtx_op(2): uaddr has the size of
+    // the structure that uaddr2 points to, a struct timespec of 16 bytes, which is relative.
+    assert.is(waiting.wait(WORD, -1, 2001.5), true);
+    assert.equal(ffi.take(), ["_umtx_op(0x700000001004, 11, 0xffffffff, 16, &memory[16])"]);
+    assert.equal(timeout, [2n, 1_500_000n]);
+    assert.is(waiting.wake(WORD, Number.POSITIVE_INFINITY), 0);
+    assert.equal(ffi.take(), ["_umtx_op(0x700000001004, 3, 0x7fffffff, 0, &memory[16])"]);
+    ffi.play({ _umtx_op: () => -1 });
+    for (const errno of [4, 14, 60]) {
+      setErrno(ffi, errno);
+      assert.is(waiting.wait(WORD, 0, 1), false);
+    }
+    setErrno(ffi, 22);
+    refuses("EINVAL", () => waiting.wait(WORD, 0, 1), "_umtx_op");
+    refuses("EINVAL", () => waiting.wake(WORD, 1), "_umtx_op");
+  });
 });
 
 test("a system without such calls polls", async () => {

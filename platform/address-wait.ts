@@ -1,0 +1,116 @@
+/**
+ * Waiting for words of shared memory on macOS 14.4 and later, and on FreeBSD. Older versions of macOS poll, and so do OpenBSD
+ * and Windows: a wait there does not end by what other processes do.
+ *
+ * @see https://developer.apple.com/documentation/os/os_sync_wait_on_address_with_timeout
+ * @see https://man.freebsd.org/cgi/man.cgi?query=_umtx_op&sektion=2
+ * @module
+ */
+
+import { Int32Array, MathFloor, MathMax, MathMin, Uint8Array } from "../ffi/primordials.ts";
+import type { Ffi } from "../ffi/types.ts";
+import type { Fail } from "./errno.ts";
+import type { Waiting } from "./types.ts";
+
+const DARWIN_SIGNATURES = {
+  // int os_sync_wait_on_address_with_timeout(void *addr, uint64_t value, size_t size,
+  //   os_sync_wait_on_address_flags_t flags, os_clockid_t clockid, uint64_t timeout_ns);
+  os_sync_wait_on_address_with_timeout: {
+    parameters: ["pointer", "usize", "usize", "u32", "u32", "usize"],
+    result: "i32",
+  },
+  // int os_sync_wake_by_address_any(void *addr, size_t size, os_sync_wake_by_address_flags_t flags);
+  os_sync_wake_by_address_any: { parameters: ["pointer", "usize", "u32"], result: "i32" },
+} as const;
+
+const FREEBSD_SIGNATURES = {
+  // int _umtx_op(void *obj, int op, u_long val, void *uaddr, void *uaddr2);
+  _umtx_op: { parameters: ["pointer", "i32", "usize", "usize", "bytes"], result: "i32" },
+} as const;
+
+// From os/os_sync_wait_on_address.h and os/clock.h.
+const SHARED = 1;
+const OS_CLOCK_MACH_ABSOLUTE_TIME = 32;
+
+// From sys/umtx.h: the forms for several processes.
+const UMTX_OP_WAKE = 3;
+const UMTX_OP_WAIT_UINT = 11;
+
+// From sys/errno.h of both.
+const ENOENT = 2;
+const EINTR = 4;
+const ENOMEM = 12;
+const EFAULT = 14;
+const ETIMEDOUT = 60;
+
+const WORD = 4;
+const INT_MAX = 2 ** 31 - 1;
+
+/** Whether the system has ended a wait for a reason that is no failure. EFAULT: whoever reads the word next finds out. */
+function isEnd(error: number): boolean {
+  return error === ETIMEDOUT || error === EINTR || error === EFAULT || error === ENOMEM;
+}
+
+/** Makes `Platform.waiting` of macOS, or returns undefined before 14.4. */
+export function darwinWaiting(
+  ffi: Ffi,
+  libraries: readonly string[],
+  errnoAddress: number,
+  fail: Fail,
+): Waiting | undefined {
+  const errno = new Int32Array(ffi.view(errnoAddress, 4));
+  const open = () => ffi.open(libraries, DARWIN_SIGNATURES);
+  let c: ReturnType<typeof open>;
+  try {
+    c = open();
+  } catch {
+    return undefined;
+  }
+  return {
+    wait(address, value, timeout) {
+      const nanoseconds = MathMax(1, MathFloor(timeout * 1e6));
+      const clock = OS_CLOCK_MACH_ABSOLUTE_TIME;
+      if (c.os_sync_wait_on_address_with_timeout(address, value >>> 0, WORD, SHARED, clock, nanoseconds) >= 0)
+        return true;
+      const error = errno[0] as number;
+      return isEnd(error) ? false : fail("os_sync_wait_on_address_with_timeout", error);
+    },
+    wake(address, count) {
+      for (let woken = 0; ; woken++) {
+        if (woken >= count) return woken;
+        if (c.os_sync_wake_by_address_any(address, WORD, SHARED) === 0) continue;
+        // Nobody waits any more.
+        return errno[0] === ENOENT ? woken : fail("os_sync_wake_by_address_any");
+      }
+    },
+    background: undefined,
+  };
+}
+
+/** Makes `Platform.waiting` of FreeBSD. */
+export function umtxWaiting(ffi: Ffi, libraries: readonly string[], errnoAddress: number, fail: Fail): Waiting {
+  const errno = new Int32Array(ffi.view(errnoAddress, 4));
+  const open = () => ffi.open(libraries, FREEBSD_SIGNATURES);
+  let opened: ReturnType<typeof open> | undefined;
+  // struct timespec: two 64-bit integers, of which the low halves are enough.
+  const timespec = new Int32Array(4);
+  const bytes = new Uint8Array(timespec.buffer);
+  return {
+    wait(address, value, timeout) {
+      opened ??= open();
+      timespec[0] = MathFloor(timeout / 1000);
+      timespec[2] = MathFloor((timeout % 1000) * 1e6);
+      // The fourth argument is the length of what the fifth points to.
+      if (opened._umtx_op(address, UMTX_OP_WAIT_UINT, value >>> 0, 16, bytes) === 0) return true;
+      const error = errno[0] as number;
+      return isEnd(error) ? false : fail("_umtx_op", error);
+    },
+    wake(address, count) {
+      opened ??= open();
+      // It does not return how many.
+      if (opened._umtx_op(address, UMTX_OP_WAKE, MathMin(count, INT_MAX), 0, bytes) !== 0) fail("_umtx_op");
+      return 0;
+    },
+    background: undefined,
+  };
+}
