@@ -30,6 +30,8 @@ const ABANDONED = 6;
 const TURNS = 8;
 const DATA = 16;
 const END = 64;
+/** The byte offset of the mutex that the leader holds. */
+const LEADER = 1024;
 
 function checksum(words: Int32Array): number {
   let sum = 0;
@@ -41,7 +43,9 @@ function contend(path: string, place: number): void {
   const mm = MMap.open(path, { access: "write" });
   const words = mm.view(Int32Array);
   const mutex = mm.mutex(0);
-  for (;;) {
+  const leader = mm.mutex(LEADER);
+  // Now and then: whether the leader lives.
+  for (let turn = 0; turn % 1000 !== 0 || leader.tryAcquire() === undefined; turn++) {
     const how = mutex.acquire();
     if (how === "abandoned") {
       Atomics.add(words, ABANDONED, 1);
@@ -58,6 +62,7 @@ function contend(path: string, place: number): void {
     Atomics.add(words, TURNS + place, 1);
     mutex.release();
   }
+  leader.release();
 }
 
 async function lead(kills: number): Promise<void> {
@@ -66,6 +71,7 @@ async function lead(kills: number): Promise<void> {
   using mm = MMap.open(path, { access: "write" });
   const words = mm.view(Int32Array);
   words[CHECKSUM] = checksum(words);
+  using _held = mm.mutex(LEADER).hold();
   const file = fileURLToPath(import.meta.url);
   const start = (place: number) => {
     const { program, args, env } = commandFor(file, { args: ["child", path, String(place)] });
