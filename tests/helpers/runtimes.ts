@@ -35,6 +35,8 @@ export interface Machine {
   readonly emulator: readonly string[];
   /** Whether QEMU stands for its processor: it takes many times as long, and answers some system calls itself. */
   readonly emulated?: boolean;
+  /** Whether its Node strips no types, whatever its version: Debian's does not. */
+  readonly keepsTypes?: boolean;
 }
 
 const { MMAP_TEST_MACHINE } = process.env;
@@ -104,9 +106,9 @@ const DENO_SYSTEMS = /^(linux|darwin|win32)-(x64|arm64)$/;
 
 const DENO_FLAGS = ["run", "-A", "--v8-flags=--expose-gc"];
 
-/** Node 20 and 22 take TypeScript through tsx; later ones by themselves. */
+/** Node 20 and 22 take TypeScript through tsx; later ones by themselves, unless they keep types. */
 function flagsOf(major: number): string[] {
-  return ["--expose-gc", ...(major < 24 ? ["--import", "tsx"] : [])];
+  return ["--expose-gc", ...(major < 24 || MACHINE?.keepsTypes ? ["--import", "tsx"] : [])];
 }
 
 function bun(): string | undefined {

@@ -5,7 +5,7 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -76,6 +76,45 @@ export function unpackDebian(folder: string, release: string, name: string): voi
   rmSync(join(folder, file));
   rmSync(join(folder, "lists"), { recursive: true });
   writeFileSync(done, `${name}/${release}`);
+}
+
+/**
+ * Unpacks a package and all that it depends on, of another release of Debian and for another architecture, into a folder that
+ * QEMU then takes for the root of that machine.
+ */
+export function unpackMachine(folder: string, release: string, architecture: string, name: string): void {
+  const done = join(folder, "unpacked.txt");
+  const wanted = `${name}/${release}/${architecture}`;
+  if (existsSync(done) && readFileSync(done, "utf8") === wanted) return;
+  rmSync(folder, { recursive: true, force: true });
+  const apt = join(folder, "apt");
+  mkdirSync(join(apt, "lists", "partial"), { recursive: true });
+  mkdirSync(join(apt, "archives", "partial"), { recursive: true });
+  mkdirSync(join(folder, "usr", "lib"), { recursive: true });
+  for (const link of ["lib", "lib64"]) symlinkSync("usr/lib", join(folder, link));
+  writeFileSync(join(apt, "status"), "");
+  writeFileSync(join(apt, "sources.list"), `deb [signed-by=${DEBIAN_KEYS}] ${debianMirror()} ${release} main\n`);
+  const options = [
+    `Dir::State=${apt}`,
+    `Dir::State::Lists=${join(apt, "lists")}`,
+    `Dir::State::status=${join(apt, "status")}`,
+    `Dir::Cache=${apt}`,
+    `Dir::Etc::SourceList=${join(apt, "sources.list")}`,
+    "Dir::Etc::SourceParts=-",
+    `APT::Architecture=${architecture}`,
+    `APT::Architectures=${architecture}`,
+    "APT::Sandbox::User=root",
+    "Debug::NoLocking=1",
+  ].flatMap((option) => ["-o", option]);
+  run("apt-get", [...options, "update", "-qq"]);
+  run("apt-get", [...options, "install", "-qq", "--download-only", "--no-install-recommends", name]);
+  const archives = join(apt, "archives");
+  for (const file of readdirSync(archives).filter((entry) => entry.endsWith(".deb"))) {
+    // tar follows the links to usr/lib.
+    execFileSync("sh", ["-c", 'dpkg-deb --fsys-tarfile "$0" | tar --extract --keep-directory-symlink --directory "$1"', join(archives, file), folder]);
+  }
+  rmSync(apt, { recursive: true });
+  writeFileSync(done, wanted);
 }
 
 /** The mirror of Debian that this machine has its packages from. */
