@@ -237,7 +237,8 @@ export function linuxPlatform(
       if (c.mmap(address, length, PROT_READ | PROT_WRITE, replacing, emptyFile, address) === -1) fail("mmap");
     },
     guard: library.canGuard ? sigbusGuard(ffi, libraries, posix.pageSize, arch) : undefined,
-    ownerLocks: ofdLocks(ffi, libraries, errnoAddress, fail),
+    // They are written for little-endian machines.
+    ownerLocks: arch === "s390x" ? undefined : ofdLocks(ffi, libraries, errnoAddress, fail),
     named: { kind: "folder", folder: "/dev/shm/" },
     waiting: futexWaiting(ffi, libraries, arch, errnoAddress, fail),
     mirror(page) {

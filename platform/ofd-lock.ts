@@ -13,17 +13,21 @@ import type { Fail } from "./errno.ts";
 import { cString } from "./libc.ts";
 import type { OwnerLocks } from "./types.ts";
 
-// From asm-generic/fcntl.h and errno.h.
-const F_OFD_GETLK = 36;
-const F_OFD_SETLK = 37;
-const F_WRLCK = 1;
-const F_UNLCK = 2;
-const O_RDWR = 2;
-const O_CLOEXEC = 0o2000000;
-const EAGAIN = 11;
-const EACCES = 13;
+/** From asm-generic/fcntl.h and errno.h. */
+export const NUMBERS = {
+  F_OFD_GETLK: 36,
+  F_OFD_SETLK: 37,
+  F_WRLCK: 1,
+  F_UNLCK: 2,
+  O_RDWR: 2,
+  O_CLOEXEC: 0o2000000,
+  EAGAIN: 11,
+  EACCES: 13,
+} as const;
 
-const SIGNATURES = {
+const { EACCES, EAGAIN, F_OFD_GETLK, F_OFD_SETLK, F_UNLCK, F_WRLCK, O_CLOEXEC, O_RDWR } = NUMBERS;
+
+export const SIGNATURES = {
   // int fcntl(int fd, int cmd, ... /* struct flock *arg */);
   fcntl: { parameters: ["i32", "i32", "bytes"], result: "i32" },
   // int open(const char *pathname, int flags, ...);
@@ -41,6 +45,7 @@ export function ofdLocks(ffi: Ffi, libraries: readonly string[], errnoAddress: n
   let opened: ReturnType<typeof open> | undefined;
   const errno = new Int32Array(ffi.view(errnoAddress, 4));
   // struct flock: l_type and l_whence (16 bits each), 4 bytes of padding, l_start and l_len (64 bits each), l_pid, padding.
+  // Filled for little-endian machines.
   const words = new Int32Array(8);
   const flock = new Uint8Array(words.buffer);
 

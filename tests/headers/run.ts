@@ -12,14 +12,12 @@
  */
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { pathToFileURL } from "node:url";
-import type { Signatures } from "../../ffi/types.ts";
-import { ROOT } from "../helpers/runtimes.ts";
 import { cacheFolder, installPackages } from "../runners/machine.ts";
+import { uncompared } from "./coverage.ts";
 import { type Fact, PRELUDE } from "./facts.ts";
 import { factsOf } from "./tables.ts";
 import { TARGETS, type Target } from "./targets.ts";
@@ -129,42 +127,9 @@ function conditionsOf(facts: readonly Fact[], which: "condition" | "wrong"): str
   return facts.map((fact) => fact[which]);
 }
 
-/** Asserts that the tables of functions in the source are all exported, and all compared. */
-async function checkTables(): Promise<string[]> {
-  const exported = new Set<unknown>();
-  const names = new Set<string>();
-  let written = 0;
-  const platform = join(ROOT, "platform");
-  for (const file of readdirSync(platform, { recursive: true, encoding: "utf8" })) {
-    if (!file.endsWith(".ts")) continue;
-    written += readFileSync(join(platform, file), "utf8").match(/\bparameters: \[/g)?.length ?? 0;
-    const module: object = await import(pathToFileURL(join(platform, file)).href);
-    for (const [name, table] of Object.entries(module)) {
-      if (!name.endsWith("SIGNATURES")) continue;
-      for (const [called, signature] of Object.entries(table as Signatures)) {
-        exported.add(signature);
-        names.add(called);
-      }
-    }
-  }
-  const failures: string[] = [];
-  if (exported.size !== written) {
-    failures.push(
-      `platform/ has ${written} functions, and exports ${exported.size} of them in tables named *SIGNATURES`,
-    );
-  }
-  const compared = new Set(
-    TARGETS.flatMap(({ system, arch }) => factsOf(system, arch))
-      .filter(({ kind }) => kind === "functions")
-      .map(({ name }) => name.replace(/\(.*/, "")),
-  );
-  for (const name of names) if (!compared.has(name)) failures.push(`${name} is in no table of tests/headers/tables.ts`);
-  return failures;
-}
-
 const words = process.argv.slice(2);
 const chosen = TARGETS.filter(({ triple }) => words.length === 0 || words.some((word) => triple.includes(word)));
-const failures = await checkTables();
+const failures = await uncompared();
 for (const failure of failures) console.log(`FAIL ${failure}`);
 let passed = 0;
 let failed = failures.length;

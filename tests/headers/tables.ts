@@ -13,6 +13,7 @@ import * as futex from "../../platform/futex.ts";
 import * as libc from "../../platform/libc.ts";
 import * as linux from "../../platform/linux.ts";
 import * as linuxHeaders from "../../platform/linux-headers.ts";
+import * as ofdLock from "../../platform/ofd-lock.ts";
 import * as openbsd from "../../platform/openbsd.ts";
 import * as posix from "../../platform/posix.ts";
 import * as shmObjects from "../../platform/shm-objects.ts";
@@ -89,6 +90,12 @@ function linuxFacts(arch: string): Fact[] {
     ...functions({ ...linux.STATX_SIGNATURES, ...linux.FSTATFS_SIGNATURES, ...linux.FSTAT_SIGNATURES }),
     ...functions({ ...posix.ALLOCATE_SIGNATURES, ...libc.FAST_SIGNATURES }),
     ...waiting(arch),
+    ...constants(ofdLock.NUMBERS),
+    size("struct flock", 32),
+    field("struct flock", "l_type", { at: 0, bytes: 2 }),
+    field("struct flock", "l_start", { at: 8, bytes: 8 }),
+    field("struct flock", "l_len", { at: 16, bytes: 8 }),
+    ...functionsOf(ofdLock),
     ...guarded,
   ];
 }

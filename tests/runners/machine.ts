@@ -90,8 +90,10 @@ export function unpackMachine(folder: string, release: string, architecture: str
   const apt = join(folder, "apt");
   mkdirSync(join(apt, "lists", "partial"), { recursive: true });
   mkdirSync(join(apt, "archives", "partial"), { recursive: true });
-  mkdirSync(join(folder, "usr", "lib"), { recursive: true });
-  for (const link of ["lib", "lib64"]) symlinkSync("usr/lib", join(folder, link));
+  for (const part of ["lib", "lib64"]) {
+    mkdirSync(join(folder, "usr", part), { recursive: true });
+    symlinkSync(`usr/${part}`, join(folder, part));
+  }
   writeFileSync(join(apt, "status"), "");
   writeFileSync(join(apt, "sources.list"), `deb [signed-by=${DEBIAN_KEYS}] ${debianMirror()} ${release} main\n`);
   const options = [
@@ -111,7 +113,12 @@ export function unpackMachine(folder: string, release: string, architecture: str
   const archives = join(apt, "archives");
   for (const file of readdirSync(archives).filter((entry) => entry.endsWith(".deb"))) {
     // tar follows the links to usr/lib.
-    execFileSync("sh", ["-c", 'dpkg-deb --fsys-tarfile "$0" | tar --extract --keep-directory-symlink --directory "$1"', join(archives, file), folder]);
+    execFileSync("sh", [
+      "-c",
+      'dpkg-deb --fsys-tarfile "$0" | tar --extract --keep-directory-symlink --directory "$1"',
+      join(archives, file),
+      folder,
+    ]);
   }
   rmSync(apt, { recursive: true });
   writeFileSync(done, wanted);

@@ -12,7 +12,15 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { cacheFolder, installDebian, installedVersion, installPackages, runMatrix, unpackDebian, unpackMachine } from "./machine.ts";
+import {
+  cacheFolder,
+  installDebian,
+  installedVersion,
+  installPackages,
+  runMatrix,
+  unpackDebian,
+  unpackMachine,
+} from "./machine.ts";
 
 /** For its QEMU, as in arm64.ts. */
 const RELEASE = "trixie";
@@ -46,7 +54,17 @@ const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
 
 /** What is run unless words are given: a process takes a minute to start there, so no file that starts many. */
 const CORE = [
-  ...["api/find", "api/index", "api/lines", "api/madvise", "api/move", "api/open", "api/read", "api/remap", "api/resize"],
+  ...[
+    "api/find",
+    "api/index",
+    "api/lines",
+    "api/madvise",
+    "api/move",
+    "api/open",
+    "api/read",
+    "api/remap",
+    "api/resize",
+  ],
   ...["api/text", "api/views", "api/write", "units/constants", "units/memmem", "units/slab", "systems/architectures"],
 ];
 
@@ -73,7 +91,9 @@ async function runOne({ arch, debian, qemu, missing }: Architecture, chosen: str
   }
   installDebian({});
   const folder = cacheFolder(`qemu-${debian}`);
-  installPackages(folder, { [`@koromix/koffi-linux-${arch}`]: installedVersion(`@koromix/koffi-linux-${process.arch}`) });
+  installPackages(folder, {
+    [`@koromix/koffi-linux-${arch}`]: installedVersion(`@koromix/koffi-linux-${process.arch}`),
+  });
   const emulators = join(cacheFolder("arm64"), "qemu");
   unpackDebian(emulators, RELEASE, "qemu-user");
   const root = join(folder, "root");

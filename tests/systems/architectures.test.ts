@@ -112,6 +112,17 @@ test("open() on s390x reads the 32 bits that its struct statfs has for f_type", 
   }
 });
 
+test("mutexes have no locks of owners on s390x, whose struct flock is big-endian", () => {
+  for (const [arch, has] of [
+    ["x64", true],
+    ["ppc64", true],
+    ["s390x", false],
+  ] as const) {
+    const system = linuxOn(arch);
+    over(system.open, played(system, 0), (platform) => assert.is(platform.ownerLocks !== undefined, has, arch));
+  }
+});
+
 // bionic, libc/include/bits/sysconf.h: _SC_PAGESIZE 0x0027. errno.h: `int* __errno(void); #define errno (*__errno())`. The file
 // name of the library is libc.so.
 const android: System = {
