@@ -38,14 +38,24 @@ export function builtins(): ReturnType<typeof load> {
   return loaded;
 }
 
+/** A function that calls `make` the first time, and then returns the same. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
 // Not by import: a static one would load the modules with the library, a dynamic one returns a promise.
 function load() {
   const { process } = globalThis;
-  if (typeof process.getBuiltinModule !== "function") {
+  const { getBuiltinModule, hrtime } = process;
+  if (typeof getBuiltinModule !== "function") {
     throw new FfiUnavailable(`Node ${process.versions.node} is too old: run Node 20.16 or later, or 22.3 or later`);
   }
-  const { Buffer, constants: limits } = process.getBuiltinModule("node:buffer");
-  const { channel } = process.getBuiltinModule("node:diagnostics_channel");
+  const { Buffer, constants: limits } = getBuiltinModule("node:buffer");
+  const { channel } = getBuiltinModule("node:diagnostics_channel");
   const {
     closeSync,
     constants,
@@ -57,26 +67,35 @@ function load() {
     statSync,
     unlinkSync,
     writeSync,
-  } = process.getBuiltinModule("node:fs");
-  const { createRequire } = process.getBuiltinModule("node:module");
-  const { resolve, win32 } = process.getBuiltinModule("node:path");
-  const { setImmediate, setTimeout } = process.getBuiltinModule("node:timers/promises");
-  const { hrtime } = process;
-  const { fileURLToPath } = process.getBuiltinModule("node:url");
+  } = getBuiltinModule("node:fs");
+  const { setImmediate, setTimeout } = getBuiltinModule("node:timers/promises");
   // Environments that replace the globals (jsdom) have no TextDecoder or TextEncoder among them.
-  const { getSystemErrorMap, TextDecoder, TextEncoder } = process.getBuiltinModule("node:util");
+  const { getSystemErrorMap, TextDecoder, TextEncoder } = getBuiltinModule("node:util");
+  // Not loaded before they are needed, because most programs need none of them. What others need is loaded now: Bun's modules
+  // call built-ins when they are loaded, which may be replaced by then.
+  const path = once(() => {
+    const { resolve, win32 } = getBuiltinModule("node:path");
+    return { resolve, toNamespacedPath: win32.toNamespacedPath };
+  });
+  const createRequire = once(() => getBuiltinModule("node:module").createRequire);
+  const fileURLToPath = once(() => getBuiltinModule("node:url").fileURLToPath);
   return {
     Buffer,
     channel,
     closeSync,
-    createRequire,
+    get createRequire() {
+      return createRequire();
+    },
     decode: TextDecoder.prototype.decode,
-    fileURLToPath,
+    get fileURLToPath() {
+      return fileURLToPath();
+    },
     fileFlags: constants,
     fstatSync,
     ftruncateSync,
+    getBuiltinModule,
     getSystemErrorMap,
-    isMainThread: () => process.getBuiltinModule("node:worker_threads").isMainThread,
+    isMainThread: once(() => getBuiltinModule("node:worker_threads").isMainThread),
     maxStringLength: limits.MAX_STRING_LENGTH,
     /** A clock in milliseconds that is never set. */
     now(): number {
@@ -86,16 +105,19 @@ function load() {
     openSync,
     process,
     readFileSync,
-    /** Not loaded before it is needed, because that takes Node long. */
-    ReadableStream: () => process.getBuiltinModule("node:stream/web").ReadableStream,
+    ReadableStream: once(() => getBuiltinModule("node:stream/web").ReadableStream),
     readSync,
-    resolve,
+    get resolve() {
+      return path().resolve;
+    },
     setImmediate,
     setTimeout,
     statSync,
     TextDecoder,
     TextEncoder,
-    toNamespacedPath: win32.toNamespacedPath,
+    get toNamespacedPath() {
+      return path().toNamespacedPath;
+    },
     unlinkSync,
     writeSync,
   };

@@ -36,13 +36,14 @@ const RESULTS: Record<CType, string> = { ...PARAMETERS, i64: "i64_fast", usize: 
 const MAX_VIEW_LENGTH = 2 ** 32;
 
 export function bunFfi(): Ffi {
-  const { createRequire, process } = builtins();
-  const bun = createRequire(process.execPath)("bun:ffi") as BunFfi;
+  // Not by import, which a bundler for another runtime would not resolve.
+  const bun = builtins().getBuiltinModule("bun:ffi" as string) as unknown as BunFfi;
   return {
     maxViewLength: MAX_VIEW_LENGTH,
     // A call into C is faster than creating an array over part of a view.
     smallCopyLimit: 0,
     operationsKeepBuffers: true,
+    readInt32: undefined,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       const symbols = mapValues(signatures, ({ parameters, result }) => ({
         args: mapArray(parameters, (type) => PARAMETERS[type]),

@@ -60,6 +60,7 @@ export function denoFfi(): Ffi {
     maxViewLength: MAX_VIEW_LENGTH,
     smallCopyLimit: 512,
     operationsKeepBuffers: false,
+    readInt32: undefined,
     open: <const S extends Signatures>(libraries: readonly string[], signatures: S) =>
       open(libraries, signatures, false) as Functions<S>,
     openLater: <const S extends Signatures>(libraries: readonly string[], signatures: S) =>

@@ -21,7 +21,10 @@ export interface KoffiFunction {
 export interface Koffi {
   readonly version: string;
   load(library: string): { func(name: string, result: string, parameters: string[]): KoffiFunction };
-  readonly view: Ffi["view"];
+  /** Takes an address, or what `alloc` returns. */
+  readonly view: (address: unknown, length: number) => ReturnType<Ffi["view"]>;
+  readonly alloc: (type: string, length: number) => unknown;
+  readonly decode: (address: number, type: string) => unknown;
 }
 
 /** The package with koffi's native part for this machine. */
@@ -34,12 +37,15 @@ const KOFFI_PACKAGE: string = `@koromix/koffi-${platform}-${arch}`;
  * @throws {Error} The first one that was found does not load.
  */
 export function loadKoffi(): Koffi {
-  const places = searchedPlaces();
+  const folders: string[] = [];
   let failure: unknown;
-  for (let index = 0; index < places.length; index++) {
+  for (let place = 0; place < 4; place++) {
+    const folder = searchedFolder(place);
+    if (folder === undefined || ArrayPrototypeIncludes(folders, folder)) continue;
+    define(folders, folders.length, folder);
     for (let which = 0; which < 2; which++) {
       try {
-        const koffi = loadFrom(places[index] as string, which === 0 ? KOFFI_PACKAGE : "koffi");
+        const koffi = loadFrom(folder, which === 0 ? KOFFI_PACKAGE : "koffi");
         if (koffi !== undefined) return koffi;
       } catch (error) {
         failure ??= error;
@@ -48,7 +54,7 @@ export function loadKoffi(): Koffi {
   }
   if (failure !== undefined && !(failure instanceof CodedError)) throw failure;
   const { code, message } = failure ?? new CodedError("MODULE_NOT_FOUND", "no FFI found to call C with");
-  throw new CodedError(code, `${message}: npm install ${KOFFI_PACKAGE} (searched from ${places.join(", ")})`);
+  throw new CodedError(code, `${message}: npm install ${KOFFI_PACKAGE} (searched from ${folders.join(", ")})`);
 }
 
 /**
@@ -56,24 +62,16 @@ export function loadKoffi(): Koffi {
  * or the bundle that contains it. Bundlers may put a path of the machine that they ran on in its place, so then from the
  * program, from the runtime (a single executable is both), and from the working directory.
  */
-function searchedPlaces(): string[] {
+function searchedFolder(place: number): string | undefined {
   const { fileURLToPath, process, resolve } = builtins();
-  const { argv, execPath } = process;
-  const library = libraryLocation();
-  const files = [
-    library !== undefined && StringPrototypeStartsWith(library, "file:") ? fileURLToPath(library) : library,
-    argv[1],
-    execPath,
-    resolve("program"),
-  ];
-  const folders: string[] = [];
-  for (let index = 0; index < files.length; index++) {
-    const file = files[index];
-    if (file === undefined) continue;
-    const folder = resolve(file, "..");
-    if (!ArrayPrototypeIncludes(folders, folder)) define(folders, folders.length, folder);
-  }
-  return folders;
+  let file: string | undefined;
+  if (place === 0) {
+    file = libraryLocation();
+    if (file !== undefined && StringPrototypeStartsWith(file, "file:")) file = fileURLToPath(file);
+  } else if (place === 1) file = process.argv[1];
+  else if (place === 2) file = process.execPath;
+  else file = "program";
+  return file === undefined ? undefined : resolve(file, "..");
 }
 
 /** Returns `undefined` if the package is not installed. */

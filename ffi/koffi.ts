@@ -6,7 +6,7 @@
  */
 
 import { builtins } from "./builtins.ts";
-import { type KoffiFunction, loadKoffi } from "./koffi-package.ts";
+import { type Koffi, type KoffiFunction, loadKoffi } from "./koffi-package.ts";
 import { openFirst } from "./open-library.ts";
 import { define, mapArray, mapValues, NumberParseInt, Promise, ReflectApply } from "./primordials.ts";
 import type { CType, Ffi, Functions, Signatures } from "./types.ts";
@@ -48,6 +48,7 @@ export function koffiFfi(): Ffi {
     maxViewLength: major < 22 ? 2 ** 32 : 2 ** 40,
     smallCopyLimit: 512,
     operationsKeepBuffers: true,
+    readInt32: canView(koffi) ? undefined : (address) => koffi.decode(address, "int32_t") as number,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       return functionsOf(libraries, signatures) as unknown as Functions<S>;
     },
@@ -58,6 +59,17 @@ export function koffiFfi(): Ffi {
     },
     view: (address, length) => koffi.view(address, length),
   };
+}
+
+/** Whether the runtime allows ArrayBuffers over memory that C owns. Electron does not. The byte that is tried is never freed. */
+function canView(koffi: Koffi): boolean {
+  const byte = koffi.alloc("uint8_t", 1);
+  try {
+    koffi.view(byte, 1);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A function that is called in another thread, with a promise in place of koffi's callback. */

@@ -48,6 +48,7 @@ export function nodeFfi(): Ffi {
     maxViewLength: MAX_VIEW_LENGTH,
     smallCopyLimit: 512,
     operationsKeepBuffers: true,
+    readInt32: undefined,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       const definitions = mapValues(signatures, ({ parameters, result }) => ({
         arguments: mapArray(parameters, (type) => TYPES[type]),

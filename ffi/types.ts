@@ -73,6 +73,12 @@ export interface Ffi {
     | (<const S extends Signatures>(libraries: readonly string[], signatures: S) => LaterFunctions<S>)
     | undefined;
 
+  /**
+   * Reads the 32-bit integer at an address. Only if the runtime forbids ArrayBuffers over memory that C owns, as Electron does:
+   * then `view` throws. Undefined in all others.
+   */
+  readonly readInt32: ((address: number) => number) | undefined;
+
   /** Returns an `ArrayBuffer` over memory that C owns, without a copy. The garbage collector never frees that memory. */
   view(address: number, length: number): ArrayBuffer;
 }

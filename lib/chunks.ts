@@ -98,6 +98,7 @@ class Chunks implements IterableIterator<Uint8Array<ArrayBuffer>> {
         // The buffer was transferred away with a chunk.
       }
     }
+    if (!memory.platform.canView) return memory.read(start, start + length);
     const span = MathMin(end - start, this.#size * this.#count);
     this.#buffer = memory.views.chunk(start, span);
     this.#memory = memory;

@@ -82,6 +82,15 @@ export function ffiError(error: unknown): unknown {
   return new MMapError(error.message, { code: "ERR_MMAP_FFI", cause: error.cause });
 }
 
+/** The error of what needs an ArrayBuffer over mapped memory, in a runtime that forbids these. */
+export function noViewsError(): MMapError {
+  return new MMapError(
+    "this runtime forbids ArrayBuffers over mapped memory (as Electron does), which bytes, buffer, view() and mutex() need: " +
+      "use read(), slice(), text() or chunks(), which copy here, and write()",
+    { code: "ERR_MMAP_FFI" },
+  );
+}
+
 let making = false;
 
 /** Whether the platform's error is being made: the only time in a resize at which user code can run, in a replaced class. */

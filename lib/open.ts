@@ -148,7 +148,7 @@ interface Opened {
 
 function openFile(path: string, request: PathRequest): Opened {
   const { writable, create, exclusive, follows, length, mode } = request;
-  const { fileFlags, openSync, resolve } = builtins();
+  const { fileFlags, openSync } = builtins();
   const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fileFlags;
   // Without O_NONBLOCK, opening a FIFO waits for a writer. Windows has neither.
   const special = (fileFlags.O_NONBLOCK ?? 0) | (follows ? 0 : (fileFlags.O_NOFOLLOW ?? 0));
@@ -163,7 +163,7 @@ function openFile(path: string, request: PathRequest): Opened {
   if (length === 0) throw new RangeError(`length must be given for create to make the new file ${show(path)}: got 0`);
   // Throws if there is no FFI, before a file is created that could not be mapped.
   platform();
-  const place = resolve(path);
+  const place = builtins().resolve(path);
   try {
     return { descriptor: openSync(path, flags | O_CREAT | O_EXCL, mode), newPath: place };
   } catch (error) {

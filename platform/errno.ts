@@ -14,12 +14,19 @@ export type Fail = (syscall: string, number?: number) => never;
 
 /** Makes the function that reads errno, which is at `address`. It must run right after the call that failed. */
 export function errnoReader(ffi: Ffi, address: number, errors: ErrorFactory): Fail {
-  // One view is enough: the address is the thread's, and each thread has its own instance of this module.
-  const errno = new Int32Array(ffi.view(address, 4));
-  return (syscall, number = errno[0] as number) => {
+  const read = intReader(ffi, address);
+  return (syscall, number = read()) => {
     const known = MapPrototypeGet(builtins().getSystemErrorMap(), -number) as
       | [code: string, meaning: string]
       | undefined;
     throw errors.system(syscall, number, known?.[0] ?? `E${number}`, known?.[1] ?? "unknown error");
   };
+}
+
+/** Makes the function that reads errno. */
+function intReader({ readInt32, view }: Ffi, address: number): () => number {
+  if (readInt32 !== undefined) return () => readInt32(address);
+  // One view is enough: the address is the thread's, and each thread has its own instance of this module.
+  const errno = new Int32Array(view(address, 4));
+  return () => errno[0] as number;
 }

@@ -236,11 +236,12 @@ export function linuxPlatform(
       // reads the guard provides zeros. The offset makes neighbours continue each other: the kernel joins them to one mapping.
       if (c.mmap(address, length, PROT_READ | PROT_WRITE, replacing, emptyFile, address) === -1) fail("mmap");
     },
-    guard: library.canGuard ? sigbusGuard(ffi, libraries, posix.pageSize, arch) : undefined,
+    // The guard counts lost pages in memory that is viewed.
+    guard: library.canGuard && posix.canView ? sigbusGuard(ffi, libraries, posix.pageSize, arch) : undefined,
     // They are written for little-endian machines.
-    ownerLocks: arch === "s390x" ? undefined : ofdLocks(ffi, libraries, errnoAddress, fail),
+    ownerLocks: posix.canView && arch !== "s390x" ? ofdLocks(ffi, libraries, errnoAddress, fail) : undefined,
     named: { kind: "folder", folder: "/dev/shm/" },
-    waiting: futexWaiting(ffi, libraries, arch, errnoAddress, fail),
+    waiting: posix.canView ? futexWaiting(ffi, libraries, arch, errnoAddress, fail) : undefined,
     mirror(page) {
       // An old size of 0 leaves the mapping as it is, and makes a second one of the same pages.
       const address = c.mremap(page, 0, posix.pageSize, MREMAP_MAYMOVE, 0);

@@ -147,6 +147,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
   return {
     pageSize,
     allocationGranularity: pageSize,
+    canView: ffi.readInt32 === undefined,
     maxViewLength: ffi.maxViewLength,
     smallCopyLimit: ffi.smallCopyLimit,
     operationsKeepBuffers: ffi.operationsKeepBuffers,

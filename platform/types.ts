@@ -192,6 +192,8 @@ export interface Platform {
   readonly pageSize: number;
   /** What the offset of a mapping must be a multiple of, in bytes. */
   readonly allocationGranularity: number;
+  /** Whether `view` works. If not, memory is only copied. */
+  readonly canView: boolean;
   /** The length in bytes of the largest `ArrayBuffer` that `view` can make. */
   readonly maxViewLength: number;
   /** The largest copy, in bytes, that is faster from a view than through `load`. */

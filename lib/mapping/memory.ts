@@ -9,6 +9,7 @@ import { lengthOf } from "../../ffi/array-buffer.ts";
 import { List } from "../../ffi/list.ts";
 import { type ArrayBuffer, Int32Array, MathMax, type Uint8Array } from "../../ffi/primordials.ts";
 import type { Platform, Protection } from "../../platform/types.ts";
+import { noViewsError } from "../errors.ts";
 import type { Backing } from "./backing.ts";
 import { Faults } from "./faults.ts";
 import type { Region } from "./region.ts";
@@ -83,6 +84,7 @@ export class Memory {
   word(index: number): Int32Array<ArrayBuffer> {
     if (index === this.#wordAt) return this.#word;
     this.checkRange(index, index + 4);
+    if (!this.platform.canView) throw noViewsError();
     this.#word = new Int32Array(this.platform.view(this.start + index, 4));
     this.#wordAt = index;
     return this.#word;

@@ -18,6 +18,7 @@ import {
   MathMin,
   Uint8Array,
 } from "../../ffi/primordials.ts";
+import { noViewsError } from "../errors.ts";
 import { ChunkBuffers } from "./chunk-buffers.ts";
 import type { Memory } from "./memory.ts";
 import type { Region } from "./region.ts";
@@ -148,6 +149,7 @@ export class Views {
 
   #show(start: number, length: number): ArrayBuffer {
     this.#memory.checkRange(start, start + length);
+    if (!this.#memory.platform.canView) throw noViewsError();
     return this.#memory.platform.view(this.#userAddress(start, length), length);
   }
 

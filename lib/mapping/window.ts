@@ -160,7 +160,8 @@ export class Window {
     const at = index - this.#start;
     if (at >= 0 && at + count <= this.#length) return true;
     const block = MathFloor(index / WINDOW);
-    const close = block === this.#lastMissedBlock || block === this.#lastMissedBlock + 1;
+    const isNear = block === this.#lastMissedBlock || block === this.#lastMissedBlock + 1;
+    const close = isNear && this.#memory.platform.canView;
     this.#lastMissedBlock = block;
     if (close) this.#moveOver(index, count);
     return close;

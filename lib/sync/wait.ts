@@ -65,9 +65,9 @@ export function milliseconds(timeout: unknown): number {
 /** The word's value now. `memory` is the map's present one. */
 export function loadWord(memory: Memory, index: number): number {
   let value: number;
-  if (memory.protection.writable) value = AtomicsLoad(memory.word(index), 0);
+  if (memory.protection.writable && memory.platform.canView) value = AtomicsLoad(memory.word(index), 0);
   else {
-    // JavaScriptCore compiles Atomics.load to an instruction that writes, which would kill the process.
+    // Without a view, or because JavaScriptCore compiles Atomics.load to an instruction that writes, which would kill the process.
     memory.platform.load(memory.start + index, copiedBytes, 4);
     value = copied[0] as number;
   }

@@ -40,6 +40,7 @@ export function windowsPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   return {
     pageSize,
     allocationGranularity,
+    canView: ffi.readInt32 === undefined,
     maxViewLength: ffi.maxViewLength,
     smallCopyLimit: ffi.smallCopyLimit,
     operationsKeepBuffers: ffi.operationsKeepBuffers,

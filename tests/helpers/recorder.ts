@@ -36,6 +36,7 @@ export function recorder(played: Played = {}): Recorder {
     maxViewLength: 2 ** 40,
     smallCopyLimit: 0,
     operationsKeepBuffers: true,
+    readInt32: undefined,
     calls: [],
     opened: [],
     take: () => made.calls.splice(0),

@@ -8,7 +8,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 /** The folder of the project. */
 export const ROOT: string = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -100,6 +100,9 @@ function node(major: number, name = `node${major}`, env: Record<string, string> 
   return runtime(name, found, pinned in PINNED, flagsOf(major), env);
 }
 
+/** Whether this process is the Node that forbids views. */
+export const WITHOUT_VIEWS: boolean = process.env.MMAP_TEST_RUNTIME === "node24-copies";
+
 /** The systems that npm has Bun and Deno for. */
 const BUN_SYSTEMS = /^(linux|darwin|win32)-(x64|arm64)(-musl)?$/;
 const DENO_SYSTEMS = /^(linux|darwin|win32)-(x64|arm64)$/;
@@ -138,10 +141,18 @@ export const RUNTIMES: readonly Runtime[] = [
   runtime("deno", deno(), DENO_SYSTEMS.test(SYSTEM), DENO_FLAGS),
 ];
 
+/** A Node that forbids ArrayBuffers over memory that C owns, as Electron does. The suite runs in it too. */
+export const NODE_WITHOUT_VIEWS: Runtime = withoutViews(node(24));
+
+function withoutViews({ command, ...rest }: Runtime): Runtime {
+  const flags = ["--import", pathToFileURL(join(ROOT, "tests", "helpers", "without-views.ts")).href];
+  return { ...rest, name: "node24-copies", command: command.length > 0 ? [...command, ...flags] : [] };
+}
+
 /** The runtime that this file runs in; this process's own program where the pinned one is not installed. */
 export function currentRuntime(): Runtime {
   const name = process.env.MMAP_TEST_RUNTIME ?? guess();
-  const known = RUNTIMES.find((one) => one.name === name);
+  const known = [...RUNTIMES, NODE_WITHOUT_VIEWS].find((one) => one.name === name);
   if (known !== undefined && known.command.length > 0) return known;
   const { bun: bunVersion, deno: denoVersion, node: nodeVersion } = process.versions;
   const ofNode = bunVersion === undefined ? flagsOf(Number.parseInt(nodeVersion, 10)) : [];

@@ -6,13 +6,16 @@
 
 import process from "node:process";
 import { CODE } from "../../platform/sigbus/mod.ts";
+import { WITHOUT_VIEWS } from "./runtimes.ts";
 import { type ChildOptions, type Ended, newPath, printedBy, runChild } from "./support.ts";
 
 /** Why no map is guarded here; false where maps are. */
 export const UNGUARDED: string | false =
   process.platform !== "linux"
     ? "the guard is Linux's alone"
-    : !(process.arch in CODE) && `the guard has no machine code for ${process.arch}`;
+    : WITHOUT_VIEWS
+      ? "the guard counts faults in a view"
+      : !(process.arch in CODE) && `the guard has no machine code for ${process.arch}`;
 
 /**
  * What the programs begin with. `file` makes a file of so many pages, of which each byte is 97; `cut` makes another process

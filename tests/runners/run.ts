@@ -9,7 +9,7 @@
  */
 
 import process from "node:process";
-import { RUNTIMES } from "../helpers/runtimes.ts";
+import { NODE_WITHOUT_VIEWS, RUNTIMES } from "../helpers/runtimes.ts";
 import { runMatrix } from "./matrix.ts";
 
-await runMatrix(RUNTIMES, process.argv.slice(2));
+await runMatrix([...RUNTIMES, NODE_WITHOUT_VIEWS], process.argv.slice(2));

@@ -61,6 +61,7 @@ function recorded(behaviours: Record<string, Behaviour> = {}, withDescriptors = 
     maxViewLength: 2 ** 40,
     smallCopyLimit: 0,
     operationsKeepBuffers: true,
+    readInt32: undefined,
     view: (_address, length) => new ArrayBuffer(length),
     open: ((libraries: readonly string[], signatures: Signatures) => {
       const [library] = libraries;
