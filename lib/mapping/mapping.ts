@@ -13,7 +13,7 @@
 
 import { ensureStackSpace } from "../../ffi/primordials.ts";
 import type { Protection, Remapping } from "../../platform/types.ts";
-import { closedError, isMakingError, truncatedError } from "../errors.ts";
+import { closedError, isMakingError, noViewsError, truncatedError } from "../errors.ts";
 import { blockAllocator } from "../platform.ts";
 import { interrupt } from "../sync/background.ts";
 import { Owner } from "../sync/owner.ts";
@@ -201,6 +201,7 @@ export class Mapping {
     if (this.#owner !== undefined) return this.#owner;
     this.memory;
     const { descriptor, platform } = this.#backing;
+    if (!platform.canView) throw noViewsError();
     if (platform.ownerLocks === undefined) throw new TypeError("mutex() is supported on Linux only");
     if (descriptor === -1)
       throw new TypeError("mutex() needs a map with a descriptor: not private, nor trackfd: false");
