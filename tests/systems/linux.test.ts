@@ -123,6 +123,38 @@ unless(limit > 1_000_000 && "the system's limit is too far away", test)(
   },
 );
 
+test("retire() maps an empty file where a guard provides zeros, and anonymous memory elsewhere", () => {
+  const ffi = played(linux, 4096);
+  let descriptors = [-1, 21];
+  const { open } = ffi;
+  ffi.open = (libraries, signatures) => {
+    const functions = open(libraries, signatures);
+    if (!("memfd_create" in signatures)) return functions;
+    const memfdCreate = () => descriptors.shift() as number;
+    return { ...functions, memfd_create: memfdCreate } as typeof functions;
+  };
+  const platform = linuxPlatform(ffi, errorFactory);
+  const retire = (address: number, guarded: boolean) => {
+    ffi.take();
+    platform.retire?.(address, 8192, guarded);
+    return ffi.take();
+  };
+  // mmap(2): PROT_READ | PROT_WRITE is 3; MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE is 0x4032.
+  const anonymous = (address: string) => [`mmap(${address}, 8192, 3, ${0x4032}, -1, 0)`];
+  assert.equal(retire(MAPPED, false), anonymous("0x100000000"));
+  assert.equal(descriptors.length, 2);
+  // No memfd could be made.
+  assert.equal(retire(MAPPED, true), anonymous("0x100000000"));
+  // MAP_SHARED | MAP_FIXED | MAP_NORESERVE is 0x4011. The file is made once.
+  for (const address of ["0x100000000", "0x100002000"])
+    assert.equal(retire(Number(address), true), [`mmap(${address}, 8192, 3, ${0x4011}, 21, ${address})`]);
+  assert.equal(descriptors, []);
+  assert.equal(retire(MAPPED, false), anonymous("0x100000000"));
+  descriptors = [22];
+  assert.is(retire(MAPPED, true).length, 1);
+  assert.is(descriptors.length, 1);
+});
+
 test("librariesFor() names glibc first and then musl", () => {
   assert.equal(librariesFor("x64"), ["libc.so.6", "libc.musl-x86_64.so.1", "/lib/ld-musl-x86_64.so.1"]);
   assert.equal(librariesFor("arm64"), ["libc.so.6", "libc.musl-aarch64.so.1", "/lib/ld-musl-aarch64.so.1"]);
