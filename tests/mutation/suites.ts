@@ -35,6 +35,7 @@ const GROUPS: readonly [files: RegExp, groups: Groups][] = [
   [/^lib\/(validate|errors|explain|option)/, [ARGUMENTS, METHODS, SYSTEMS]],
   [/^lib\/(open|extend)\./, [["api/open", "api/create"], ["api/errors"], REFUSED]],
   [/^lib\/platform/, [BACKEND, METHODS]],
+  [/^lib\/(sync\/|mapping\/mirror)/, [["api/wait", "api/mutex", "api/shared"], ["systems/"], ["safety/waiting"]]],
   [/^lib\/mapping\/retention/, [["safety/retention"], ["safety/views-outlive"], ["safety/collected"]]],
   [/^lib\/finalizer/, [["api/close"], ["safety/collected"]]],
   [/^lib\/mapping\/(faults|region)/, [["safety/sigbus-methods"], METHODS, SYSTEMS, REFUSED, CRASHES]],
@@ -57,7 +58,7 @@ const GROUPS: readonly [files: RegExp, groups: Groups][] = [
     /^ffi\//,
     [
       [...BACKEND, "api/read", "api/write", "api/open"],
-      ["api/views", "api/resize", "safety/lies"],
+      ["api/views", "api/resize", "safety/lies", "safety/sandbox"],
     ],
   ],
 ];
@@ -71,6 +72,7 @@ export function groupsOf(file: string): Groups {
 export function runtimesOf(file: string): readonly string[] {
   const own: Record<string, readonly string[]> = {
     "ffi/koffi.ts": ["node24"],
+    "ffi/koffi-package.ts": ["node24"],
     "ffi/mod.ts": ["bun", "deno", "node24"],
     "ffi/node.ts": ["node26-ffi"],
     "ffi/deno.ts": ["deno"],

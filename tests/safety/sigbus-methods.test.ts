@@ -83,6 +83,20 @@ guarded("readline(), lines() and readByte() throw at the first lost byte, and no
   refuses(TRUNCATED, () => mm.lines(PAGE).next());
 });
 
+guarded("readline() throws for a line across a lost page, also if the file has its end again", () => {
+  const path = newFile(new Uint8Array(3 * PAGE).fill(97));
+  using mm = MMap.open(path, { access: "write" });
+  // Twice, so that the window covers the file.
+  for (let times = 0; times < 2; times++) assert.is(mm.readByte(), 97);
+  mm[PAGE - 100] = 10;
+  truncateSync(path, PAGE);
+  assert.is(mm.bytes[PAGE], 0);
+  writeFileSync(path, "\n".repeat(2 * PAGE), { flag: "a" });
+  mm.seek(PAGE - 99);
+  refuses(TRUNCATED, () => mm.readline());
+  assert.is(mm.tell(), PAGE - 99);
+});
+
 guarded("move() throws if its source or its destination is lost", () => {
   const { mm, path } = mapped(4);
   truncateSync(path, PAGE);

@@ -458,6 +458,38 @@ test("releaseName() takes back a tagname that somebody else has", () => {
   ]);
 });
 
+test("named.check() opens the name, closes it again, and fails if it must not be there, or must", () => {
+  for (const exists of [false, true]) {
+    const { platform, calls } = recorded({ OpenFileMappingW: () => (exists ? 0x99 : 0) });
+    const { named } = platform;
+    if (named?.kind !== "mappings") throw new Error("Windows has mappings by name");
+    calls.length = 0;
+    const codes = [
+      { create: false, exclusive: false },
+      { create: true, exclusive: false },
+      { create: true, exclusive: true },
+    ].map((how) => {
+      try {
+        named.check("name", how);
+        return "passed";
+      } catch (error) {
+        return (error as MMapError).syscall;
+      }
+    });
+    // FILE_MAP_READ is 4 in memoryapi.h.
+    const opened = ["OpenFileMappingW", 4, 0, "name"];
+    const own = calls.filter(([name]) => /^(OpenFileMappingW|CloseHandle)$/.test(`${name}`));
+    if (exists) {
+      assert.equal(codes, ["passed", "passed", "CreateFileMappingW"]);
+      const closed = ["CloseHandle", 0x99];
+      assert.equal(own, [opened, closed, opened, closed, opened, closed]);
+    } else {
+      assert.equal(codes, ["OpenFileMappingW", "passed", "passed"]);
+      assert.equal(own, [opened, opened, opened]);
+    }
+  }
+});
+
 test("truncate() sets the size without moving the position of the user's descriptor", () => {
   const sizes: number[] = [];
   const { platform, calls } = recorded({
