@@ -1,0 +1,71 @@
+/**
+ * The figures of `bench/results/results.json`, row by row, as the charts need them.
+ *
+ * @module
+ */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { defineLoader } from "vitepress";
+import type { Figure, Missing } from "../../../bench/harness.ts";
+import { ROOT } from "../../pages.ts";
+
+/** A comparison, with the figure of each runtime that has one. */
+export interface Row {
+  readonly topic: string;
+  readonly name: string;
+  readonly peer: string;
+  readonly unit: string;
+  readonly target?: number;
+  readonly values: Record<string, number>;
+}
+
+export interface Data {
+  readonly machine: string;
+  readonly runtimes: readonly { readonly name: string; readonly label: string }[];
+  readonly rows: readonly Row[];
+}
+
+interface Results {
+  readonly machine: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly results: Readonly<Record<string, readonly ({ topic: string } & (Figure | Missing))[]>>;
+}
+
+const FILE = join(ROOT, "bench/results/results.json");
+
+/** "node26-ffi" becomes "Node 26.10.0, node:ffi". */
+function labelOf(runtime: string, versions: Results["versions"]): string {
+  const [base = "", ffi] = runtime.split("-");
+  const word = base.replace(/\d+$/, "");
+  const version = versions[base] ?? "";
+  return `${word[0]?.toUpperCase()}${word.slice(1)} ${version}${ffi === undefined ? "" : ", node:ffi"}`.trim();
+}
+
+function rowsOf(results: Results["results"]): Row[] {
+  const rows = new Map<string, Row>();
+  for (const [runtime, figures] of Object.entries(results)) {
+    for (const figure of figures) {
+      if ("missing" in figure) continue;
+      const { topic, name, peer = "", unit, target, value } = figure;
+      const key = JSON.stringify([topic, name, peer]);
+      const row = rows.get(key) ?? { topic, name, peer, unit, ...(target === undefined ? {} : { target }), values: {} };
+      row.values[runtime] = value;
+      rows.set(key, row);
+    }
+  }
+  return [...rows.values()];
+}
+
+declare const data: Data;
+
+export { data };
+
+export default defineLoader({
+  watch: [FILE],
+  load: (): Data => {
+    const { machine, versions, results } = JSON.parse(readFileSync(FILE, "utf8")) as Results;
+    const runtimes = Object.keys(results).map((name) => ({ name, label: labelOf(name, versions) }));
+    return { machine, runtimes, rows: rowsOf(results) };
+  },
+});
