@@ -1519,7 +1519,7 @@ export class MMap implements Disposable, Iterable<number> {
    * `close`, `resize` and `remap` end pending waits: their promises reject with `ERR_MMAP_CLOSED`. A pending wait keeps the
    * map from being garbage-collected, and the process running.
    *
-   * A partner that is running is seen within microseconds, because a wait polls for 50 turns of the event loop first. Later,
+   * A partner that is running is seen within microseconds, because a wait first polls in some turns of the event loop. Later,
    * a wake-up takes about 50 µs in Deno and in the main thread of Node with koffi, where one thread waits for all; in Bun,
    * with `node:ffi`, in Node's workers and on other systems up to 16 ms, and only a changed word ends the wait.
    *

@@ -16,8 +16,9 @@ import { type Mirror, mirrorWord } from "../mapping/mirror.ts";
 import { interrupt, join } from "./background.ts";
 import { LONGEST_PAUSE, loadWord, SLICE, type WaitResult } from "./wait.ts";
 
-/** How many turns of the event loop a wait polls. */
+/** How many turns of the event loop a wait polls; and how many if no thread waits after that, but timers, which are slow. */
 const TURNS = 50;
+const TURNS_BEFORE_TIMERS = 500;
 
 /** What ends a wait early. */
 export type Signal = Pick<AbortSignal, "aborted" | "reason" | "addEventListener" | "removeEventListener">;
@@ -35,6 +36,7 @@ export async function waitAsync(
   if (loadWord(memory, index) !== value) return "not-equal";
   const { now, setImmediate } = builtins();
   const end = now() + timeout;
+  const turns = memory.platform.waiting?.background === undefined ? TURNS_BEFORE_TIMERS : TURNS;
   const pauses = new Pauses(memory, index, value);
   // One for each wait, because a signal calls one function once.
   const stop = () => interrupt();
@@ -44,7 +46,7 @@ export async function waitAsync(
       const left = end - now();
       if (!(left > 0)) return "timed-out";
       let woken = false;
-      if (turn < TURNS) await setImmediate();
+      if (turn < turns) await setImmediate();
       else woken = await pauses.next(left);
       if (signal?.aborted) throw signal.reason;
       // Other memory: the map was resized. The old may be unmapped, so this comes first.
