@@ -168,6 +168,8 @@ export interface ChildOptions {
   /** In the place of the runtime's flags. */
   flags?: string[];
   stdio?: (number | "ignore" | "pipe" | "inherit")[];
+  /** How long it may take, in milliseconds. */
+  limit?: number;
 }
 
 /** The address of the library, for a child's program to import. */
@@ -228,7 +230,7 @@ export function runFile(file: string, options: ChildOptions = {}): Ended {
     cwd: ROOT,
     env,
     encoding: "utf8",
-    timeout: CHILD_LIMIT,
+    timeout: options.limit ?? CHILD_LIMIT,
     maxBuffer: 2 ** 26,
   });
   return { code: ended.status, signal: ended.signal, stdout: ended.stdout ?? "", stderr: ended.stderr ?? "" };

@@ -198,8 +198,8 @@ class Decoys {
   }
 }
 
-/** How long an operation may take after the gate opened: far more than it should. */
-const LIMIT = (EMULATED ? 10 : 1) * 30_000;
+/** How long an operation may take after the gate opened, in milliseconds: far more than it should. */
+export const LIMIT: number = (EMULATED ? 10 : 1) * 30_000;
 /** How often the decoys are made anew. */
 const ROUNDS = 8;
 

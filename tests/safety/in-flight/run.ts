@@ -6,7 +6,7 @@
 
 import { fileURLToPath } from "node:url";
 import { type ChildOptions, runFile } from "../../helpers/support.ts";
-import type { Case, Operation } from "./harness.ts";
+import { type Case, LIMIT, type Operation } from "./harness.ts";
 
 /** What a case came to, or the signal or code by which it ended its process. */
 export interface Result extends Case {
@@ -17,7 +17,7 @@ export interface Result extends Case {
 
 const CHILD = fileURLToPath(new URL("child.ts", import.meta.url));
 
-/** How many cases a child runs: few enough to end in time. */
+/** How many cases a child runs. */
 const AT_ONCE = 30;
 
 export function runCases(cases: readonly Case[], options: ChildOptions = {}): Result[] {
@@ -25,7 +25,9 @@ export function runCases(cases: readonly Case[], options: ChildOptions = {}): Re
   while (results.length < cases.length) {
     const some = cases.slice(results.length, results.length + AT_ONCE);
     const args = [JSON.stringify(some), ...(options.args ?? [])];
-    const { code, signal, stdout, stderr } = runFile(CHILD, { ...options, args });
+    // Each case has its own limit, and all of them may meet it.
+    const limit = 2 * LIMIT * some.length;
+    const { code, signal, stdout, stderr } = runFile(CHILD, { ...options, args, limit });
     let began = 0;
     const first = results.length;
     for (const line of stdout.split("\n")) {
