@@ -470,7 +470,7 @@ test("named.check() opens the name, closes it again, and fails if it must not be
       { create: true, exclusive: true },
     ].map((how) => {
       try {
-        named.check("name", how);
+        named.check("name", { writable: true, mode: 0o600, ...how });
         return "passed";
       } catch (error) {
         return (error as MMapError).syscall;
