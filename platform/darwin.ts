@@ -120,6 +120,8 @@ export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = ru
     ...posix,
     get waiting(): Platform["waiting"] {
       // Looked up when something waits first.
+      // Its errno is read through a view.
+      if (!posix.canView) return undefined;
       if (waiting === null) waiting = darwinWaiting(ffi, LIBRARIES, errnoAddress, fail);
       return waiting;
     },

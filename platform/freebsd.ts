@@ -83,7 +83,8 @@ export function freebsdPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   );
   return {
     ...posix,
-    waiting: umtxWaiting(ffi, LIBRARIES, errnoAddress, fail),
+    // Its errno is read through a view.
+    waiting: posix.canView ? umtxWaiting(ffi, LIBRARIES, errnoAddress, fail) : undefined,
     named: shmObjects(ffi, LIBRARIES, fail, false),
     status: statusReader(c.fstat, STAT, fail),
     allocateBlocks: blockAllocator(ffi, LIBRARIES, fail),
