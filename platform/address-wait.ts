@@ -12,7 +12,7 @@ import type { Ffi } from "../ffi/types.ts";
 import type { Fail } from "./errno.ts";
 import type { Waiting } from "./types.ts";
 
-const DARWIN_SIGNATURES = {
+export const DARWIN_SIGNATURES = {
   // int os_sync_wait_on_address_with_timeout(void *addr, uint64_t value, size_t size,
   //   os_sync_wait_on_address_flags_t flags, os_clockid_t clockid, uint64_t timeout_ns);
   os_sync_wait_on_address_with_timeout: {
@@ -23,7 +23,7 @@ const DARWIN_SIGNATURES = {
   os_sync_wake_by_address_any: { parameters: ["pointer", "usize", "u32"], result: "i32" },
 } as const;
 
-const FREEBSD_SIGNATURES = {
+export const FREEBSD_SIGNATURES = {
   // int _umtx_op(void *obj, int op, u_long val, void *uaddr, void *uaddr2);
   _umtx_op: { parameters: ["pointer", "i32", "usize", "usize", "bytes"], result: "i32" },
 } as const;
@@ -32,16 +32,14 @@ const FREEBSD_SIGNATURES = {
 const SHARED = 1;
 const OS_CLOCK_MACH_ABSOLUTE_TIME = 32;
 
-// From sys/umtx.h: the forms for several processes.
-const UMTX_OP_WAKE = 3;
-const UMTX_OP_WAIT_UINT = 11;
+/** From sys/umtx.h: the forms for several processes. */
+export const FREEBSD_NUMBERS = { UMTX_OP_WAKE: 3, UMTX_OP_WAIT_UINT: 11 } as const;
 
-// From sys/errno.h of both.
-const ENOENT = 2;
-const EINTR = 4;
-const ENOMEM = 12;
-const EFAULT = 14;
-const ETIMEDOUT = 60;
+/** From sys/errno.h of both. */
+export const NUMBERS = { ENOENT: 2, EINTR: 4, ENOMEM: 12, EFAULT: 14, ETIMEDOUT: 60 } as const;
+
+const { UMTX_OP_WAIT_UINT, UMTX_OP_WAKE } = FREEBSD_NUMBERS;
+const { EFAULT, EINTR, ENOENT, ENOMEM, ETIMEDOUT } = NUMBERS;
 
 const WORD = 4;
 const INT_MAX = 2 ** 31 - 1;

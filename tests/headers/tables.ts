@@ -5,6 +5,7 @@
  */
 
 import type { Signatures } from "../../ffi/types.ts";
+import * as addressWait from "../../platform/address-wait.ts";
 import * as aio from "../../platform/aio.ts";
 import * as darwin from "../../platform/darwin.ts";
 import * as fileLock from "../../platform/file-lock.ts";
@@ -145,6 +146,13 @@ function windowsFacts(): Fact[] {
   ];
 }
 
+function umtx(): Fact[] {
+  const { parameters, result } = addressWait.FREEBSD_SIGNATURES._umtx_op;
+  // Its fourth parameter is a pointer, which the call uses for a length.
+  const declared = parameters.map((type, index) => (index === 3 ? "pointer" : type));
+  return [...constants(addressWait.FREEBSD_NUMBERS), ...functions({ _umtx_op: { parameters: declared, result } })];
+}
+
 function bsdFacts(system: typeof darwin | typeof freebsd | typeof openbsd): Fact[] {
   return [
     ...POSIX,
@@ -154,6 +162,9 @@ function bsdFacts(system: typeof darwin | typeof freebsd | typeof openbsd): Fact
     ...functions({ ...system.SIGNATURES, fstat: posix.SHARED_SIGNATURES.fstat }),
     ...(system === freebsd ? functions(posix.ALLOCATE_SIGNATURES) : []),
     ...constants(shmObjects.NUMBERS),
+    ...(system === openbsd ? [] : constants(addressWait.NUMBERS)),
+    ...(system === darwin ? functions(addressWait.DARWIN_SIGNATURES) : []),
+    ...(system === freebsd ? umtx() : []),
     // macOS has a variadic shm_open, which is passed its mode in both places where it can be.
     ...functions(system === darwin ? { shm_unlink: shmObjects.SIGNATURES.shm_unlink } : shmObjects.SIGNATURES),
     ...(system === darwin ? [] : functions(libc.FAST_SIGNATURES)),

@@ -58,7 +58,14 @@ const MUSL: Headers = {
   },
 };
 
-const DARWIN_AND_FREEBSD: Headers = { includes: [...POSIX, "aio.h", ...MAPPING], lacking: {} };
+const NEWER = "macOS 14.4 has it; the compiler's headers do not";
+
+const DARWIN: Headers = {
+  includes: [...POSIX, "aio.h", ...MAPPING],
+  lacking: { os_sync_wait_on_address_with_timeout: NEWER, os_sync_wake_by_address_any: NEWER },
+};
+
+const FREEBSD: Headers = { includes: [...POSIX, "aio.h", ...MAPPING, "sys/umtx.h"], lacking: {} };
 
 const OPENBSD: Headers = { includes: [...POSIX, ...MAPPING], lacking: {} };
 
@@ -87,8 +94,8 @@ const X64_AND_ARM64 = ["x64", "arm64"];
 export const TARGETS: readonly Target[] = [
   ...targets("linux", "linux-gnu", LINUX_ARCHITECTURES, GLIBC),
   ...targets("linux", "linux-musl", LINUX_ARCHITECTURES, MUSL),
-  ...targets("darwin", "macos", X64_AND_ARM64, DARWIN_AND_FREEBSD),
+  ...targets("darwin", "macos", X64_AND_ARM64, DARWIN),
   ...targets("win32", "windows-gnu", X64_AND_ARM64, WINDOWS),
-  ...targets("freebsd", "freebsd", X64_AND_ARM64, DARWIN_AND_FREEBSD),
+  ...targets("freebsd", "freebsd", X64_AND_ARM64, FREEBSD),
   ...targets("openbsd", "openbsd", X64_AND_ARM64, OPENBSD),
 ];
