@@ -67,7 +67,7 @@ export function loadWord(memory: Memory, index: number): number {
   let value: number;
   if (memory.protection.writable && memory.platform.canView) value = AtomicsLoad(memory.word(index), 0);
   else {
-    // Without a view, or because JavaScriptCore compiles Atomics.load to an instruction that writes, which would kill the process.
+    // There is no view; or the page cannot be written, and Bun was killed by Atomics.load of such a page (SIGSEGV).
     memory.platform.load(memory.start + index, copiedBytes, 4);
     value = copied[0] as number;
   }
