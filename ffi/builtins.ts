@@ -93,7 +93,7 @@ function load() {
     fileFlags: constants,
     fstatSync,
     ftruncateSync,
-    getBuiltinModule,
+    getBuiltinModule: getBuiltinModule as (name: string) => object | undefined,
     getSystemErrorMap,
     isMainThread: once(() => getBuiltinModule("node:worker_threads").isMainThread),
     maxStringLength: limits.MAX_STRING_LENGTH,
