@@ -26,6 +26,7 @@ export type {
   ResizeOptions,
   SharedOptions,
   WaitOptions,
+  WaitSignal,
 } from "./options.ts";
 export type { ByteMatch } from "./search/search.ts";
 export type { ByteStream } from "./stream.ts";

@@ -90,12 +90,21 @@ export interface PrefaultOptions {
   write?: boolean | undefined;
 }
 
+/** What is used of an `AbortSignal`, which the types of the language alone do not have. */
+export interface WaitSignal {
+  readonly aborted: boolean;
+  /** Why it was aborted. */
+  readonly reason: unknown;
+  addEventListener(type: "abort", listener: () => void): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
 /** How `waitAsync` waits. */
 export interface WaitOptions {
   /** How long at most, in milliseconds. By default without end. */
   timeout?: number | undefined;
   /** Ends the wait when it is aborted: the promise rejects with its reason. */
-  signal?: AbortSignal | undefined;
+  signal?: WaitSignal | undefined;
 }
 
 /** The class `URL`, if the program's types have it: the types of the language alone do not. */
@@ -154,10 +163,10 @@ export function modeAdvice(mode: unknown): string {
 }
 
 /** The signal of a call, of any realm; undefined without one. */
-export function signalOf(signal: unknown): AbortSignal | undefined {
+export function signalOf(signal: unknown): WaitSignal | undefined {
   if (signal === undefined) return undefined;
-  const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>;
-  if (typeof aborted === "boolean" && typeof addEventListener === "function") return signal as AbortSignal;
+  const { aborted, addEventListener } = (signal ?? {}) as Partial<WaitSignal>;
+  if (typeof aborted === "boolean" && typeof addEventListener === "function") return signal as WaitSignal;
   throw new TypeError(`signal must be an AbortSignal: got ${show(signal)}`);
 }
 

@@ -13,6 +13,7 @@ import { MathMin } from "../../ffi/primordials.ts";
 import { closedError } from "../errors.ts";
 import type { Memory } from "../mapping/memory.ts";
 import { type Mirror, mirrorWord } from "../mapping/mirror.ts";
+import type { WaitSignal } from "../options.ts";
 import { interrupt, join } from "./background.ts";
 import { LONGEST_PAUSE, loadWord, SLICE, type WaitResult } from "./wait.ts";
 
@@ -20,16 +21,13 @@ import { LONGEST_PAUSE, loadWord, SLICE, type WaitResult } from "./wait.ts";
 const TURNS = 50;
 const TURNS_BEFORE_TIMERS = 500;
 
-/** What ends a wait early. */
-export type Signal = Pick<AbortSignal, "aborted" | "reason" | "addEventListener" | "removeEventListener">;
-
 /** `current` returns the map's memory; as long as the wait is pending, it keeps the map from being garbage-collected. */
 export async function waitAsync(
   current: () => Memory,
   index: number,
   value: number,
   timeout: number,
-  signal: Signal | undefined,
+  signal: WaitSignal | undefined,
 ): Promise<WaitResult> {
   const memory = current();
   if (signal?.aborted) throw signal.reason;
