@@ -52,14 +52,15 @@ unless(slow && `17,500 maps of 16 MiB take ${slow} too long`, test)(
       mm.bytes;
       mm.close();
     }
-    const decoys = Array.from({ length: 8 }, () => [MMap.open(other), new Uint8Array(${SIZE}).fill(83)]);
+    const decoys = Array.from({ length: 8 }, () => [MMap.open(other), new Uint8Array(${SIZE}).fill(1)]);
+    // No head of an answer has the byte 1; a letter may be in its date.
     let secret = 0;
-    client.on("data", (chunk) => { if (chunk.includes(83)) secret++; });
+    client.on("data", (chunk) => { if (chunk.includes(1)) secret++; });
     client.resume();
     await new Promise((resolve) => client.on("close", resolve));
     console.log(secret, decoys.length);
     process.exit(0);`;
-    const args = [newFile(new Uint8Array(SIZE).fill(97)), newFile(new Uint8Array(SIZE).fill(83))];
+    const args = [newFile(new Uint8Array(SIZE).fill(97)), newFile(new Uint8Array(SIZE).fill(1))];
     assert.is(printedBy(program, { args }), "0 8");
   },
 );
