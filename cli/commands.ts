@@ -4,7 +4,6 @@
  * @module
  */
 
-import process from "node:process";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { doctor } from "./doctor.ts";
 import { evict } from "./evict.ts";
@@ -124,11 +123,4 @@ function parse([name = "", ...rest]: readonly string[], failures: Failures): { c
   if (command.paths && paths.length === 0) throw new UsageError(`${name} needs at least one file or folder`);
   if (!command.paths && paths.length > 0) throw new UsageError(`${name} takes no path: got "${paths[0]}"`);
   return { command, given: { paths, json: values.json === true, watch: values.watch === true, failures } };
-}
-
-/** Resolves when the process is interrupted or asked to end. */
-export function interrupted(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-  });
 }

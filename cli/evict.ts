@@ -9,14 +9,15 @@ import { closeSync, fsyncSync, openSync } from "node:fs";
 import process from "node:process";
 import { openFfi } from "../ffi/mod.ts";
 import { MMap, MS_INVALIDATE } from "../lib/mod.ts";
+import { LIBRARIES as FREEBSD_LIBRARIES } from "../platform/freebsd.ts";
+import { librariesFor } from "../platform/linux.ts";
 import type { Failures } from "./failures.ts";
 import type { FileEntry } from "./files.ts";
-import { number } from "./memory.ts";
-import { size } from "./terminal.ts";
+import { filesCounted, size } from "./terminal.ts";
 
 const LIBRARIES: Partial<Record<string, readonly string[]>> = {
-  linux: ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"],
-  freebsd: ["libc.so.7"],
+  linux: librariesFor(process.arch),
+  freebsd: FREEBSD_LIBRARIES,
 };
 
 /** POSIX_FADV_DONTNEED of linux/fadvise.h and FreeBSD's fcntl.h; on s390x alone it is 6. */
@@ -32,7 +33,7 @@ export function evict(files: Iterable<FileEntry>, failures: Failures): void {
       bytes += file.size;
     });
   }
-  console.log(`${number(count)} evicted, ${size(bytes)}`);
+  console.log(`${filesCounted(count)} evicted, ${size(bytes)}`);
 }
 
 /** What drops a file from the page cache on this system. */

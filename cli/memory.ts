@@ -4,11 +4,11 @@
  * @module
  */
 
+import process from "node:process";
 import { MMap } from "../lib/mod.ts";
-import { interrupted } from "./commands.ts";
 import type { Failures } from "./failures.ts";
 import type { FileEntry } from "./files.ts";
-import { Progress, size } from "./terminal.ts";
+import { filesCounted, Progress, size } from "./terminal.ts";
 
 /** How much is read in one call, in bytes: often enough to show progress. */
 const BLOCK = 64 * 2 ** 20;
@@ -29,7 +29,7 @@ export function prefault(files: Iterable<FileEntry>, failures: Failures): void {
     });
   }
   progress.clear();
-  console.log(`${number(count)} read, ${size(bytes)}`);
+  console.log(`${filesCounted(count)} read, ${size(bytes)}`);
 }
 
 /** Keeps all of the files in memory until the process is interrupted. */
@@ -54,7 +54,7 @@ export async function lock(files: Iterable<FileEntry>, failures: Failures): Prom
     });
   }
   progress.clear();
-  console.log(`${number(locked.length)} locked, ${size(bytes)}`);
+  console.log(`${filesCounted(locked.length)} locked, ${size(bytes)}`);
   if (locked.length === 0) return;
   const ended = interrupted();
   // A timer, because a signal handler alone keeps no process alive.
@@ -65,7 +65,9 @@ export async function lock(files: Iterable<FileEntry>, failures: Failures): Prom
   for (const mm of locked) mm.close();
 }
 
-/** "1 file", "2 files". */
-export function number(count: number): string {
-  return `${count} file${count === 1 ? "" : "s"}`;
+/** Resolves when the process is interrupted or asked to end. */
+function interrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
 }

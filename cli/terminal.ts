@@ -16,6 +16,11 @@ export function size(bytes: number): string {
   return `${unit > 0 && count < 10 ? Number(count.toFixed(1)) : Math.round(count)}${UNITS[unit]}`;
 }
 
+/** "1 file", "2 files". */
+export function filesCounted(count: number): string {
+  return `${count} file${count === 1 ? "" : "s"}`;
+}
+
 /** A part of a whole: "37.5%". Of nothing, all is there. */
 export function percent(part: number, whole: number): string {
   return `${Number((whole === 0 ? 100 : (100 * part) / whole).toFixed(1))}%`;

@@ -7,9 +7,10 @@
  * @module
  */
 
-import { Int32Array, MathFloor, MathMax, MathMin, Uint8Array } from "../ffi/primordials.ts";
+import { MathFloor, MathMax, MathMin } from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
-import type { Fail } from "./errno.ts";
+import { errnoNumber, type Fail } from "./errno.ts";
+import { Timespec } from "./timespec.ts";
 import type { Waiting } from "./types.ts";
 
 export const DARWIN_SIGNATURES = {
@@ -56,7 +57,7 @@ export function darwinWaiting(
   errnoAddress: number,
   fail: Fail,
 ): Waiting | undefined {
-  const errno = new Int32Array(ffi.view(errnoAddress, 4));
+  const errno = errnoNumber(ffi, errnoAddress);
   const open = () => ffi.open(libraries, DARWIN_SIGNATURES);
   let c: ReturnType<typeof open>;
   try {
@@ -70,7 +71,7 @@ export function darwinWaiting(
       const clock = OS_CLOCK_MACH_ABSOLUTE_TIME;
       if (c.os_sync_wait_on_address_with_timeout(address, value >>> 0, WORD, SHARED, clock, nanoseconds) >= 0)
         return true;
-      const error = errno[0] as number;
+      const error = errno();
       return isEnd(error) ? false : fail("os_sync_wait_on_address_with_timeout", error);
     },
     wake(address, count) {
@@ -78,7 +79,7 @@ export function darwinWaiting(
         if (woken >= count) return woken;
         if (c.os_sync_wake_by_address_any(address, WORD, SHARED) === 0) continue;
         // Nobody waits any more.
-        return errno[0] === ENOENT ? woken : fail("os_sync_wake_by_address_any");
+        return errno() === ENOENT ? woken : fail("os_sync_wake_by_address_any");
       }
     },
     background: undefined,
@@ -87,26 +88,23 @@ export function darwinWaiting(
 
 /** Makes `Platform.waiting` of FreeBSD. */
 export function umtxWaiting(ffi: Ffi, libraries: readonly string[], errnoAddress: number, fail: Fail): Waiting {
-  const errno = new Int32Array(ffi.view(errnoAddress, 4));
+  const errno = errnoNumber(ffi, errnoAddress);
   const open = () => ffi.open(libraries, FREEBSD_SIGNATURES);
   let opened: ReturnType<typeof open> | undefined;
-  // struct timespec: two 64-bit integers, of which the low halves are enough.
-  const timespec = new Int32Array(4);
-  const bytes = new Uint8Array(timespec.buffer);
+  const time = new Timespec();
   return {
     wait(address, value, timeout) {
       opened ??= open();
-      timespec[0] = MathFloor(timeout / 1000);
-      timespec[2] = MathFloor((timeout % 1000) * 1e6);
+      time.set(timeout);
       // The fourth argument is the length of what the fifth points to.
-      if (opened._umtx_op(address, UMTX_OP_WAIT_UINT, value >>> 0, 16, bytes) === 0) return true;
-      const error = errno[0] as number;
+      if (opened._umtx_op(address, UMTX_OP_WAIT_UINT, value >>> 0, 16, time.bytes) === 0) return true;
+      const error = errno();
       return isEnd(error) ? false : fail("_umtx_op", error);
     },
     wake(address, count) {
       opened ??= open();
       // It does not return how many.
-      if (opened._umtx_op(address, UMTX_OP_WAKE, MathMin(count, INT_MAX), 0, bytes) !== 0) fail("_umtx_op");
+      if (opened._umtx_op(address, UMTX_OP_WAKE, MathMin(count, INT_MAX), 0, time.bytes) !== 0) fail("_umtx_op");
       return 0;
     },
     background: undefined,

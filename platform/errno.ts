@@ -14,7 +14,7 @@ export type Fail = (syscall: string, number?: number) => never;
 
 /** Makes the function that reads errno, which is at `address`. It must run right after the call that failed. */
 export function errnoReader(ffi: Ffi, address: number, errors: ErrorFactory): Fail {
-  const read = intReader(ffi, address);
+  const read = errnoNumber(ffi, address);
   return (syscall, number = read()) => {
     const known = MapPrototypeGet(builtins().getSystemErrorMap(), -number) as
       | [code: string, meaning: string]
@@ -23,8 +23,8 @@ export function errnoReader(ffi: Ffi, address: number, errors: ErrorFactory): Fa
   };
 }
 
-/** Makes the function that reads errno. */
-function intReader({ readInt32, view }: Ffi, address: number): () => number {
+/** Makes the function that returns errno, which is at `address`, as a number. It too must run right after the call. */
+export function errnoNumber({ readInt32, view }: Ffi, address: number): () => number {
   if (readInt32 !== undefined) return () => readInt32(address);
   // One view is enough: the address is the thread's, and each thread has its own instance of this module.
   const errno = new Int32Array(view(address, 4));

@@ -50,7 +50,7 @@ export const STAT: StatusLayout = {
   size: { at: 112, bytes: 8 },
 };
 
-const LIBRARIES = ["libc.so.7"];
+export const LIBRARIES: readonly string[] = ["libc.so.7"];
 
 /** From the system's sys/aio.h. */
 export const AIO = { ...BSD_AIO, libraries: LIBRARIES, offsetAt: 8, notifyAt: 80 };

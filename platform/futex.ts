@@ -8,9 +8,10 @@
  * @module
  */
 
-import { AtomicsAdd, Int32Array, MathFloor, MathMin, Uint8Array, Uint32Array } from "../ffi/primordials.ts";
+import { AtomicsAdd, MathFloor, MathMin, Uint32Array } from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
-import type { Fail } from "./errno.ts";
+import { errnoNumber, type Fail } from "./errno.ts";
+import { Timespec } from "./timespec.ts";
 import type { BackgroundWait, Waiting } from "./types.ts";
 
 /** The number of the system call `futex` on the architectures of which it is known. All are little-endian. */
@@ -71,22 +72,19 @@ export function futexWaiting(
   const open = () => ({
     wait: ffi.open(libraries, WAIT_SIGNATURES).syscall,
     wake: ffi.open(libraries, WAKE_SIGNATURES).syscall,
-    errno: new Int32Array(ffi.view(errnoAddress, 4)),
+    errno: errnoNumber(ffi, errnoAddress),
   });
   let opened: ReturnType<typeof open> | undefined;
   let background: BackgroundWait | undefined;
   let hasLooked = false;
-  // struct timespec: two 64-bit integers, of which the low halves are enough.
-  const timespec = new Int32Array(4);
-  const timespecBytes = new Uint8Array(timespec.buffer);
+  const time = new Timespec();
 
   const waiting = {
     wait(address: number, value: number, timeout: number): boolean {
       opened ??= open();
-      timespec[0] = MathFloor(timeout / 1000);
-      timespec[2] = MathFloor((timeout % 1000) * 1e6);
-      if (opened.wait(futex, address, FUTEX_WAIT, value >>> 0, timespecBytes) === 0) return true;
-      const error = opened.errno[0];
+      time.set(timeout);
+      if (opened.wait(futex, address, FUTEX_WAIT, value >>> 0, time.bytes) === 0) return true;
+      const error = opened.errno();
       // EFAULT: the page is lost. Whoever reads the word next finds out.
       if (error === EAGAIN || error === ETIMEDOUT || error === EINTR || error === EFAULT) return false;
       return fail("futex", error);
@@ -101,7 +99,7 @@ export function futexWaiting(
       hasLooked = true;
       opened ??= open();
       // Without words it fails with EINVAL; a kernel or sandbox without the call has another error.
-      const isKnown = opened.wake(FUTEX_WAITV, 0, 0, 0) === -1 && opened.errno[0] === EINVAL;
+      const isKnown = opened.wake(FUTEX_WAITV, 0, 0, 0) === -1 && opened.errno() === EINVAL;
       background = isKnown ? futexBackground(ffi, libraries, waiting.wake) : undefined;
       return background;
     },

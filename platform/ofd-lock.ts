@@ -9,7 +9,7 @@
 import { builtins } from "../ffi/builtins.ts";
 import { Int32Array, Uint8Array } from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
-import type { Fail } from "./errno.ts";
+import { errnoNumber, type Fail } from "./errno.ts";
 import { cString } from "./libc.ts";
 import type { OwnerLocks } from "./types.ts";
 
@@ -43,7 +43,7 @@ const HIGH = 2 ** 30;
 export function ofdLocks(ffi: Ffi, libraries: readonly string[], errnoAddress: number, fail: Fail): OwnerLocks {
   const open = () => ffi.open(libraries, SIGNATURES);
   let opened: ReturnType<typeof open> | undefined;
-  const errno = new Int32Array(ffi.view(errnoAddress, 4));
+  const errno = errnoNumber(ffi, errnoAddress);
   // struct flock: l_type and l_whence (16 bits each), 4 bytes of padding, l_start and l_len (64 bits each), l_pid, padding.
   // Filled for little-endian machines.
   const words = new Int32Array(8);
@@ -78,7 +78,7 @@ export function ofdLocks(ffi: Ffi, libraries: readonly string[], errnoAddress: n
     },
     take(descriptor, id) {
       if (call(descriptor, F_OFD_SETLK, id) === 0) return true;
-      const error = errno[0] as number;
+      const error = errno();
       return error === EAGAIN || error === EACCES ? false : fail("fcntl", error);
     },
     isTaken(descriptor, id) {

@@ -149,7 +149,7 @@ const collected = new FinalizationRegistry<Retained>((one) => {
 
 /** The same of maps that nobody closed, whose buffers the user could still use. */
 const dropped = new FinalizationRegistry<Retained>((one) => {
-  if (one.system.operationsKeepBuffers && !one.untraced) ignoreErrors(() => unmapAll(one.system, one.regions));
+  if (collectionTells(one)) ignoreErrors(() => unmapAll(one.system, one.regions));
   else keep(one);
 });
 
@@ -185,8 +185,7 @@ export function release(ending: Ending, retireNow: boolean): void {
     one.attached = attached;
     attachedCount++;
   }
-  const collectionTells = system.operationsKeepBuffers && !ending.untraced;
-  if (canDetach && collectionTells && !retireNow) one.unregistered = buffers;
+  if (canDetach && collectionTells(ending) && !retireNow) one.unregistered = buffers;
   if (!retireNow) {
     keep(one);
     return;
@@ -194,6 +193,11 @@ export function release(ending: Ending, retireNow: boolean): void {
   const runs = new Runs();
   runs.add(one);
   runs.retire();
+}
+
+/** Whether the memory is in nobody's use any more once its buffers have been collected. */
+function collectionTells({ system, untraced }: Pick<Ending, "system" | "untraced">): boolean {
+  return system.operationsKeepBuffers && !untraced;
 }
 
 /** Leaves the memory of a map that nobody closed to the views that the user may still have. */

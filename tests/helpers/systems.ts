@@ -145,6 +145,21 @@ export function assertCalls(system: System, expected: Record<string, string[]>):
   });
 }
 
+/** Plays what asynchronous I/O needs of C: descriptors from 30 on, and `onBlock` is given each control block that is copied to C. */
+export function playBlocks(ffi: Recorder, onBlock: (block: Uint8Array<ArrayBuffer>) => void): void {
+  let copies = 30;
+  ffi.play({
+    dup: () => copies++,
+    fcntl: (_descriptor: number, command: number) => (command === 51 ? 0 : copies++),
+    malloc: () => 0x7000,
+    memcpy: (_to: number | Uint8Array, from: number | Uint8Array) => {
+      // Pages of the map are copied from an address.
+      if (typeof from !== "number") onBlock(new Uint8Array(from));
+      return 0;
+    },
+  });
+}
+
 /** What mapping `size` bytes of a file with these options asks a system for, from mmap on. */
 export function mapped(system: System, options: MMapOptions, size = 20_000): string {
   const ffi = played(system, size);

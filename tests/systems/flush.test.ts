@@ -9,7 +9,7 @@ import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
 import { over, type Recorder, setErrno } from "../helpers/recorder.ts";
 import { rejects, thrown, unless, WINDOWS } from "../helpers/support.ts";
-import { darwin, freebsd, linux, openbsd, played, type System } from "../helpers/systems.ts";
+import { darwin, freebsd, linux, openbsd, playBlocks, played, type System } from "../helpers/systems.ts";
 
 const test = suite("systems/flush");
 
@@ -17,17 +17,8 @@ const test = suite("systems/flush");
 function withAio(system: System, errors: number[]): { ffi: Recorder; blocks: Int32Array[] } {
   const ffi = played(system, 20_000);
   const blocks: Int32Array[] = [];
-  let copies = 30;
-  ffi.play({
-    dup: () => copies++,
-    fcntl: (_descriptor: number, command: number) => (command === 51 ? 0 : copies++),
-    malloc: () => 0x7000,
-    memcpy: (_to: number, from: Uint8Array) => {
-      blocks.push(new Int32Array(from.slice().buffer));
-      return 0;
-    },
-    aio_error: () => errors.shift() ?? 0,
-  });
+  playBlocks(ffi, (block) => blocks.push(new Int32Array(block.buffer)));
+  ffi.play({ aio_error: () => errors.shift() ?? 0 });
   return { ffi, blocks };
 }
 

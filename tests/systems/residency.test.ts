@@ -9,7 +9,7 @@ import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
 import { over, setErrno } from "../helpers/recorder.ts";
 import { refuses, unless, WINDOWS } from "../helpers/support.ts";
-import { darwin, freebsd, linux, MAPPED, openbsd, played, type System } from "../helpers/systems.ts";
+import { darwin, freebsd, linux, MAPPED, openbsd, playBlocks, played, type System } from "../helpers/systems.ts";
 
 const test = suite("systems/residency");
 
@@ -98,15 +98,8 @@ for (const [name, system, offsetAt] of [
     const size = 2 ** 34;
     const ffi = played(system, size);
     const blocks: BigInt64Array[] = [];
-    let copies = 30;
-    ffi.play({
-      dup: () => copies++,
-      fcntl: (_descriptor: number, command: number) => (command === 51 ? 0 : copies++),
-      malloc: () => 0x7000,
-      memcpy: (_to: number, from: Uint8Array) => {
-        if (blocks.length === 0) blocks.push(new BigInt64Array(from.slice().buffer));
-        return 0;
-      },
+    playBlocks(ffi, (block) => {
+      if (blocks.length === 0) blocks.push(new BigInt64Array(block.buffer));
     });
     const promise = over(system.open, ffi, () => {
       const mm = new MMap(9, 0, { access: "read", guard: false });
