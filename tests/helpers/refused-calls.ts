@@ -1,7 +1,7 @@
 /**
  * A program that makes each system call of each method fail once, and compares the file, the map, its views, and the process's
  * mappings and descriptors before and after. Prints the name of a case before it runs, and then what it found, as JSON: a
- * case may end the process. Arguments: the number of the first case, and how many are to run.
+ * case may end the process. Arguments: `RUN_CASES`, and the number of the first case to run.
  *
  * @module
  */
@@ -25,6 +25,9 @@ import { linuxPlatform } from "../../platform/linux.ts";
 import { FAILURE, type FailingFfi, failingFfi } from "../helpers/failing-ffi.ts";
 import { descriptorsOf, mappingsOf } from "../helpers/resources.ts";
 import { newFile, newPath } from "../helpers/support.ts";
+
+/** The first argument of the program. The suite imports this file too, with arguments of its own, and runs no case here. */
+export const RUN_CASES = "--run-cases";
 
 /** A map and what it is of. */
 interface Subject {
@@ -288,10 +291,10 @@ function same(actual: unknown, expected: unknown, what: string): void {
   if (one !== other) throw new Error(`${what} is ${one}, and should be ${other}`);
 }
 
-if (process.argv[2] !== undefined) {
-  const first = Number(process.argv[2]);
+if (process.argv[2] === RUN_CASES) {
+  const first = Number(process.argv[3]);
   await overFailing(async (ffi) => {
-    for (const one of CASES.slice(first, first + Number(process.argv[3]))) {
+    for (const one of CASES.slice(first)) {
       console.log(`running ${one.name}`);
       console.log(JSON.stringify(await run(ffi, one)));
     }

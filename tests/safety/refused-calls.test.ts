@@ -9,7 +9,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CASES } from "../helpers/refused-calls.ts";
+import { CASES, RUN_CASES } from "../helpers/refused-calls.ts";
 import { EMULATED, runFile, unless } from "../helpers/support.ts";
 
 const test = suite("safety/refused-calls");
@@ -22,7 +22,7 @@ const results = new Map<string, string[]>();
 
 /** Runs the cases from `first` on, as far as the process gets. */
 function runFrom(first: number): void {
-  const { stdout, stderr, code, signal } = runFile(PROGRAM, { args: [String(first), String(CASES.length)] });
+  const { stdout, stderr, code, signal } = runFile(PROGRAM, { args: [RUN_CASES, String(first)] });
   let name = "";
   for (const line of stdout.split("\n")) {
     if (line.startsWith("running ")) name = line.slice("running ".length);
