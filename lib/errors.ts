@@ -38,6 +38,7 @@ export interface MMapErrorDetails {
  * ```
  */
 export class MMapError extends Error {
+  /** The name of the class. */
   override readonly name = "MMapError";
   /** The name of a system error ("ENOMEM"), or `ERR_MMAP_CLOSED`, `ERR_MMAP_TRUNCATED` or `ERR_MMAP_FFI`. */
   readonly code: string;

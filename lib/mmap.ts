@@ -82,7 +82,7 @@ import { elementSize, type ViewConstructor } from "./view-types.ts";
 /** Which pages are in memory. */
 export interface Residency {
   /** One byte per page: 1 if it is in memory, else 0. The first is that of the page in which the range starts. */
-  readonly pages: Uint8Array<ArrayBuffer>;
+  readonly pages: globalThis.Uint8Array<globalThis.ArrayBuffer>;
   /** The number of pages that are in memory. */
   readonly resident: number;
 }
@@ -475,7 +475,7 @@ export class MMap implements Disposable, Iterable<number> {
    * for (const byte of mm.bytes) sum += byte;
    * ```
    */
-  get bytes(): Uint8Array<ArrayBuffer> {
+  get bytes(): globalThis.Uint8Array<globalThis.ArrayBuffer> {
     return this.#readable().views.whole();
   }
 
@@ -494,7 +494,7 @@ export class MMap implements Disposable, Iterable<number> {
    * console.log(mm[4], mm.buffer.byteLength); // 97 16
    * ```
    */
-  get buffer(): ArrayBuffer {
+  get buffer(): globalThis.ArrayBuffer {
     return this.bytes.buffer;
   }
 
@@ -584,7 +584,7 @@ export class MMap implements Disposable, Iterable<number> {
    * console.log(new TextDecoder().decode(mm.slice(undefined, undefined, -2))); // fdb
    * ```
    */
-  slice(start?: number, end?: number, step?: number): Uint8Array<ArrayBuffer> {
+  slice(start?: number, end?: number, step?: number): globalThis.Uint8Array<globalThis.ArrayBuffer> {
     const memory = this.#readable();
     const part = slice(start, end, step, memory.length);
     if (part.step === 1) return memory.read(part.start, part.start + part.count);
@@ -661,7 +661,7 @@ export class MMap implements Disposable, Iterable<number> {
    * console.log(new TextDecoder().decode(mm.read(5))); // world
    * ```
    */
-  read(n?: number | null): Uint8Array<ArrayBuffer> {
+  read(n?: number | null): globalThis.Uint8Array<globalThis.ArrayBuffer> {
     const count = n === undefined || n === null ? -1 : integer("n", n, -MAX_INTEGER, MAX_INTEGER);
     const memory = this.#readable();
     const start = this.#position;
@@ -714,7 +714,7 @@ export class MMap implements Disposable, Iterable<number> {
    * console.log(new TextDecoder().decode(mm.readline()).trimEnd()); // one
    * ```
    */
-  readline(): Uint8Array<ArrayBuffer> {
+  readline(): globalThis.Uint8Array<globalThis.ArrayBuffer> {
     const memory = this.#readable();
     const start = this.#position;
     const line = memory.window.line(start);
@@ -746,7 +746,7 @@ export class MMap implements Disposable, Iterable<number> {
    * for (const line of mm.lines()) console.log(new TextDecoder().decode(line).trimEnd()); // one, two
    * ```
    */
-  lines(start?: number, end?: number): IteratorObject<Uint8Array<ArrayBuffer>, undefined> {
+  lines(start?: number, end?: number): IteratorObject<globalThis.Uint8Array<globalThis.ArrayBuffer>, undefined> {
     const { from, to } = this.#range(start, end);
     return lines(() => this.#mapping.memory, from, to);
   }
@@ -836,7 +836,11 @@ export class MMap implements Disposable, Iterable<number> {
    * console.log(hash.digest("hex"));
    * ```
    */
-  chunks(size: number = CHUNK, start?: number, end?: number): IteratorObject<Uint8Array<ArrayBuffer>, undefined> {
+  chunks(
+    size: number = CHUNK,
+    start?: number,
+    end?: number,
+  ): IteratorObject<globalThis.Uint8Array<globalThis.ArrayBuffer>, undefined> {
     const { memory, from, to } = this.#range(start, end);
     const length = integer("size", size, 1, memory.platform.maxViewLength);
     return chunks(() => this.#mapping.memory, length, from, to);

@@ -92,10 +92,13 @@ export interface PrefaultOptions {
 
 /** What is used of an `AbortSignal`, which the types of the language alone do not have. */
 export interface WaitSignal {
+  /** Whether it was aborted. */
   readonly aborted: boolean;
   /** Why it was aborted. */
   readonly reason: unknown;
+  /** Calls the listener when it is aborted. */
   addEventListener(type: "abort", listener: () => void): void;
+  /** Calls the listener no longer. */
   removeEventListener(type: "abort", listener: () => void): void;
 }
 

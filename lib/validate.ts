@@ -25,7 +25,7 @@ import {
 import { classNameOf, show } from "./errors.ts";
 
 /** Bytes to write or to search for. A string is encoded as UTF-8. */
-export type BytesLike = string | ArrayBuffer | ArrayBufferView;
+export type BytesLike = string | globalThis.ArrayBuffer | ArrayBufferView;
 
 /** The largest integer that a number represents exactly, as are all below it. */
 export const MAX_INTEGER: number = Number.MAX_SAFE_INTEGER;

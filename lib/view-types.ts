@@ -5,7 +5,6 @@
  */
 
 import {
-  type ArrayBuffer,
   BigInt64Array,
   BigUint64Array,
   DataView,
@@ -37,13 +36,12 @@ export type ViewConstructor =
   | BigInt64ArrayConstructor
   | BigUint64ArrayConstructor
   | DataViewConstructor
-  | Float16ArrayConstructorIfAny;
-
-/** `never` if the runtime's types, or this version of TypeScript's own, have no `Float16Array`. */
-type Float16ArrayConstructorIfAny = typeof globalThis extends { Float16Array: infer Class extends ViewClass }
-  ? Class
-  : never;
-type ViewClass = new (buffer: ArrayBuffer, byteOffset?: number, length?: number) => ArrayBufferView;
+  // `never` if the runtime's types, or this version of TypeScript's own, have no `Float16Array`.
+  | (typeof globalThis extends {
+      Float16Array: infer Class extends new (buffer: globalThis.ArrayBuffer) => ArrayBufferView;
+    }
+      ? Class
+      : never);
 
 const { Float16Array } = globalThis as { Float16Array?: object };
 

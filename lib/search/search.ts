@@ -7,7 +7,6 @@
 import { lengthOf } from "../../ffi/array-buffer.ts";
 import { builtins } from "../../ffi/builtins.ts";
 import {
-  type Array,
   type ArrayBuffer,
   MathCeil,
   MathMax,
@@ -30,17 +29,17 @@ const NEWLINES = Uint8Array.of(10);
  * `RegExp.prototype.exec` gives of a string, with bytes in the place of strings. Short ones may share their `buffer` with
  * others, as Node's small Buffers do.
  */
-export interface ByteMatch extends Array<Uint8Array<ArrayBuffer> | undefined> {
+export interface ByteMatch extends globalThis.Array<globalThis.Uint8Array<globalThis.ArrayBuffer> | undefined> {
   /** The matched bytes, a copy. */
-  0: Uint8Array<ArrayBuffer>;
+  0: globalThis.Uint8Array<globalThis.ArrayBuffer>;
   /** Where the match begins, in bytes from the start of the map. */
   index: number;
   /** Where it ends: the index of the first byte behind it. */
   end: number;
   /** The matched bytes, a copy. The same as element 0. */
-  bytes: Uint8Array<ArrayBuffer>;
+  bytes: globalThis.Uint8Array<globalThis.ArrayBuffer>;
   /** The bytes of the named groups, where the expression has any; those that took no part are `undefined`. */
-  groups: Record<string, Uint8Array<ArrayBuffer> | undefined> | undefined;
+  groups: Record<string, globalThis.Uint8Array<globalThis.ArrayBuffer> | undefined> | undefined;
 }
 
 /** The first occurrence of `needle` between `start` and `end`, or -1. */
