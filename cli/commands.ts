@@ -21,7 +21,7 @@ export interface Given {
 }
 
 interface Command {
-  /** What it takes behind its name, for the help. */
+  /** Its arguments, for the help. */
   readonly takes: string;
   readonly does: string;
   readonly options: NonNullable<ParseArgsConfig["options"]>;

@@ -48,7 +48,7 @@ function runtime(): string {
   return bun !== undefined ? `Bun ${bun}` : deno !== undefined ? `Deno ${deno}` : `Node ${node}`;
 }
 
-/** By which way C is called. */
+/** How C is called. */
 function ffi(): string {
   const { bun, deno } = process.versions;
   if (bun !== undefined) return "bun:ffi";
@@ -62,7 +62,7 @@ function ffi(): string {
   }
 }
 
-/** Maps a file, and says what came of it. */
+/** Maps a file, and returns whether that works. */
 function mapping(findings: Finding[]): string {
   const path = join(tmpdir(), `mmap-ffi-doctor-${process.pid}`);
   try {
@@ -84,7 +84,7 @@ function mapping(findings: Finding[]): string {
   }
 }
 
-/** The limits of Linux that programs with many maps meet. */
+/** Limits of Linux that programs with many maps reach. */
 function limits(findings: Finding[]): Record<string, string> {
   if (process.platform !== "linux") return {};
   const maps = Number(read("/proc/sys/vm/max_map_count"));

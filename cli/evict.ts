@@ -36,7 +36,7 @@ export function evict(files: Iterable<FileEntry>, failures: Failures): void {
   console.log(`${filesCounted(count)} evicted, ${size(bytes)}`);
 }
 
-/** What drops a file from the page cache on this system. */
+/** Makes the function that drops a file from this system's page cache. */
 function dropper(): (path: string) => void {
   const { platform } = process;
   const libraries = LIBRARIES[platform];
@@ -48,7 +48,7 @@ function dropper(): (path: string) => void {
     return (path) => {
       const fd = openSync(path, "r");
       try {
-        // Pages that are not written to the disk yet stay.
+        // First, because pages that are not on the disk yet would stay in the cache.
         fsyncSync(fd);
         const error = c.posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
         if (error !== 0) throw new Error(`posix_fadvise of "${path}" failed: error ${error}`);

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command-line tool: which pages of files are in memory, and what this system gives to memory-mapped files.
+ * The command-line tool: shows which pages of files are in memory, and what memory-mapped files need on this system.
  *
  *     npx mmap-ffi residency access.log
  *

@@ -1,5 +1,5 @@
 /**
- * `mmap-ffi prefault` and `lock`: files that come into memory, and stay there.
+ * `mmap-ffi prefault` and `lock`: read files into memory, and keep them there.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Failures } from "./failures.ts";
 import type { FileEntry } from "./files.ts";
 import { filesCounted, Progress, size } from "./terminal.ts";
 
-/** How much is read in one call, in bytes: often enough to show progress. */
+/** How many bytes one call reads: few enough to show progress in between. */
 const BLOCK = 64 * 2 ** 20;
 
 /** Reads all of the files into the page cache. */

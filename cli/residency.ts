@@ -11,7 +11,7 @@ import type { Given } from "./commands.ts";
 import { type FileEntry, filesOf } from "./files.ts";
 import { bar, columns, percent, size } from "./terminal.ts";
 
-/** How much of a file is looked at in one call, in bytes. */
+/** How many bytes of a file one call queries. */
 const BLOCK = 2 ** 36;
 
 interface Sample extends FileEntry {

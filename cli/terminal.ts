@@ -1,5 +1,5 @@
 /**
- * What is printed: sizes, bars, progress.
+ * Formats output: sizes, bars, progress.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export function filesCounted(count: number): string {
   return `${count} file${count === 1 ? "" : "s"}`;
 }
 
-/** A part of a whole: "37.5%". Of nothing, all is there. */
+/** A part of a whole: "37.5%"; "100%" if the whole is 0. */
 export function percent(part: number, whole: number): string {
   return `${Number((whole === 0 ? 100 : (100 * part) / whole).toFixed(1))}%`;
 }

@@ -12,10 +12,10 @@ import { createInterface } from "node:readline";
 import { MMap, type Mutex } from "../lib/mod.ts"; // in your program: from "mmap-ffi"
 
 const CAPACITY = 2 ** 20; // a power of 2, so that the counters may overflow
-// Where the counters are of the bytes that were ever written and read, each with a word that says whether somebody sleeps until
-// it changes; then two mutexes, and the ring. Far apart, so that the processors do not hand one cache line to and fro.
+// Offsets in the file: two counters, of all bytes that were ever written and read; two mutexes; and the ring. The counters are
+// far apart, so that the processors do not share a cache line.
 const [WRITTEN, READ, SENDER, RECEIVER, RING] = [0, 256, 512, 520, 1024];
-const SLEEPS = 32; // words after its counter
+const SLEEPS = 32; // this many words after a counter is a 1 if the other process sleeps until the counter changes
 
 /** One end of a queue. Each pair of processes needs a new file. */
 export class Queue {
@@ -31,7 +31,7 @@ export class Queue {
     this.#ring = this.#mm.view(Uint8Array, RING, CAPACITY);
     const [mine, peer] = role === "send" ? [SENDER, RECEIVER] : [RECEIVER, SENDER];
     this.#peer = this.#mm.mutex(peer);
-    // Held as long as this process lives: by that the other one knows.
+    // Held as long as this process lives, so that the other process can see that it does.
     if (this.#mm.mutex(mine).acquire(1000) === "timed-out") throw new Error(`somebody else is there to ${role}`);
     while (!this.#peerLives()) this.#mm.wait(READ, Atomics.load(this.#words, READ / 4), 5);
   }
@@ -79,7 +79,7 @@ export class Queue {
     }
   }
 
-  /** Waits until a counter changes. Who changes it finds a 1 beside it, and wakes. */
+  /** Waits until a counter changes. Whoever changes it finds the 1 after it, and notifies. */
   #sleep(counter: number, seen: number): void {
     for (let spin = 0; spin < 1000; spin++) if (Atomics.load(this.#words, counter / 4) !== seen) return;
     Atomics.store(this.#words, counter / 4 + SLEEPS, 1);

@@ -71,8 +71,8 @@ function load() {
   const { setImmediate, setTimeout } = getBuiltinModule("node:timers/promises");
   // Environments that replace the globals (jsdom) have no TextDecoder or TextEncoder among them.
   const { getSystemErrorMap, TextDecoder, TextEncoder } = getBuiltinModule("node:util");
-  // Not loaded before they are needed, because most programs need none of them. What others need is loaded now: Bun's modules
-  // call built-ins when they are loaded, which may be replaced by then.
+  // These three are loaded on first use, because most programs need none of them. All others are loaded now: Bun's modules call
+  // built-ins while they load, and later these may have been replaced.
   const path = once(() => {
     const { resolve, win32 } = getBuiltinModule("node:path");
     return { resolve, toNamespacedPath: win32.toNamespacedPath };
@@ -97,7 +97,7 @@ function load() {
     getSystemErrorMap,
     isMainThread: once(() => getBuiltinModule("node:worker_threads").isMainThread),
     maxStringLength: limits.MAX_STRING_LENGTH,
-    /** A clock in milliseconds that is never set. */
+    /** A monotonic clock, in milliseconds. */
     now(): number {
       const time = hrtime();
       return time[0] * 1000 + time[1] / 1e6;
@@ -123,7 +123,7 @@ function load() {
   };
 }
 
-/** Where the library is, or the bundle that contains it: a URL, a path for CommonJS, `undefined` for code of no file. */
+/** Where the library is, or the bundle that contains it: a URL; a path in CommonJS; `undefined` if it is in no file. */
 export function libraryLocation(): string | undefined {
   return import.meta.url ?? (typeof __filename === "string" ? __filename : undefined);
 }

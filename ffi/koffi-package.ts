@@ -33,7 +33,7 @@ const KOFFI_PACKAGE: string = `@koromix/koffi-${platform}-${arch}`;
 /**
  * Loads the first koffi that works.
  *
- * @throws {CodedError} There is none. The message names one that was found but is broken or too old, and lists the places.
+ * @throws {CodedError} None works. The message names one that was found but is broken or too old, and lists the folders.
  * @throws {Error} The first one that was found does not load.
  */
 export function loadKoffi(): Koffi {
@@ -58,9 +58,10 @@ export function loadKoffi(): Koffi {
 }
 
 /**
- * From where packages are searched for, as Node searches for them: in `node_modules` there and above. First from the library
- * or the bundle that contains it. Bundlers may put a path of the machine that they ran on in its place, so then from the
- * program, from the runtime (a single executable is both), and from the working directory.
+ * A folder from which packages are resolved, as Node does: in its `node_modules`, and in those of the folders above it. The
+ * first is that of the library, or of the bundle that contains it. Bundlers may replace that location by a path on the machine
+ * that they run on, so the folders of the program and the runtime (a single executable is both) and the working directory
+ * follow.
  */
 function searchedFolder(place: number): string | undefined {
   const { fileURLToPath, process, resolve } = builtins();

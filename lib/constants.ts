@@ -26,7 +26,7 @@ export const SEEK_END = 2;
 
 /** The size of a page of memory in bytes: `sysconf(_SC_PAGESIZE)`. */
 export const PAGESIZE: number = pageSize;
-/** What the system wants a mapping's offset to be a multiple of, in bytes. `MMap` aligns by itself. */
+/** The offset of a mapping is a multiple of this many bytes. `MMap` takes any offset, and aligns the mapping itself. */
 export const ALLOCATIONGRANULARITY: number = allocationGranularity;
 
 /** Pages that cannot be touched: 0, no bit at all. A `prot` of every POSIX system. */
@@ -43,13 +43,11 @@ export const MAP_SHARED: number | undefined = constants.MAP_SHARED;
 /** Writes stay in this process: a page is copied when it is first written. A `flags` bit of every POSIX system. */
 export const MAP_PRIVATE: number | undefined = constants.MAP_PRIVATE;
 /**
- * In the place of `MAP_SHARED`, and more than one bit: the same, but flags that the system does not know are refused.
- * Linux.
+ * Instead of `MAP_SHARED`, and more than one bit: the same, but flags that the system does not know are an error. Linux.
  */
 export const MAP_SHARED_VALIDATE: number | undefined = constants.MAP_SHARED_VALIDATE;
 /**
- * Maps at the very address that is asked for, in the place of what is there; refused here. A `flags` bit of every
- * POSIX system.
+ * Maps at a given address, and replaces what is mapped there. Throws here. A `flags` bit of every POSIX system.
  */
 export const MAP_FIXED: number | undefined = constants.MAP_FIXED;
 /** Another name of `MAP_ANONYMOUS`. A `flags` bit of every POSIX system. */
@@ -58,36 +56,36 @@ export const MAP_ANON: number | undefined = constants.MAP_ANON;
  * Memory that belongs to no file and begins as zeros, as with the descriptor -1. A `flags` bit of every POSIX system.
  */
 export const MAP_ANONYMOUS: number | undefined = constants.MAP_ANONYMOUS;
-/** For stacks: a touch of the page below makes the mapping grow downwards. A `flags` bit of Linux. */
+/** For stacks: an access to the page below makes the mapping grow downwards. A `flags` bit of Linux. */
 export const MAP_GROWSDOWN: number | undefined = constants.MAP_GROWSDOWN;
 /** Ignored; once, writes to the file by others failed. A `flags` bit of Linux. */
 export const MAP_DENYWRITE: number | undefined = constants.MAP_DENYWRITE;
 /** Ignored. A `flags` bit of Linux. */
 export const MAP_EXECUTABLE: number | undefined = constants.MAP_EXECUTABLE;
-/** Locked in memory, as far as that goes. A failure stays unsaid: `lock` tells. A `flags` bit of Linux. */
+/** Locks the pages in memory, as far as possible. Failures are not reported: use `lock`. A `flags` bit of Linux. */
 export const MAP_LOCKED: number | undefined = constants.MAP_LOCKED;
-/** No swap space is set aside: a write can fail for want of memory. A `flags` bit of Linux and macOS. */
+/** Reserves no swap space: if memory runs out, a write may end the process. A `flags` bit of Linux and macOS. */
 export const MAP_NORESERVE: number | undefined = constants.MAP_NORESERVE;
 /**
- * Brings the pages into memory at once, and reads the file ahead. A failure stays unsaid: `prefault` tells. A `flags`
+ * Brings the pages into memory at once, and reads the file ahead. Failures are not reported: use `prefault`. A `flags`
  * bit of Linux.
  */
 export const MAP_POPULATE: number | undefined = constants.MAP_POPULATE;
 /** Makes `MAP_POPULATE` do nothing. A `flags` bit of Linux. */
 export const MAP_NONBLOCK: number | undefined = constants.MAP_NONBLOCK;
 /**
- * Memory for a stack. Linux ignores it; FreeBSD's has guard pages below, and is refused here. A `flags` bit of Linux,
+ * Memory for a stack. Linux ignores it. On FreeBSD it has guard pages below, and throws here. A `flags` bit of Linux,
  * FreeBSD and OpenBSD.
  */
 export const MAP_STACK: number | undefined = constants.MAP_STACK;
-/** Memory in huge pages, of those that the system keeps for it. A `flags` bit of Linux. */
+/** Memory in huge pages, from the system's pool of them. A `flags` bit of Linux. */
 export const MAP_HUGETLB: number | undefined = constants.MAP_HUGETLB;
 /**
  * With `MAP_SHARED_VALIDATE`, on persistent memory (DAX): what is written is in the file after a crash too. A `flags`
  * bit of Linux.
  */
 export const MAP_SYNC: number | undefined = constants.MAP_SYNC;
-/** As `MAP_FIXED`, but fails where something is mapped already; refused here. A `flags` bit of Linux. */
+/** Like `MAP_FIXED`, but fails if something is mapped there already. Throws here. A `flags` bit of Linux. */
 export const MAP_FIXED_NOREPLACE: number | undefined = constants.MAP_FIXED_NOREPLACE;
 /**
  * No bit: how far left the binary logarithm of a huge page's size is shifted, for `flags` with `MAP_HUGETLB`. Linux.
@@ -103,7 +101,7 @@ export const MAP_NOEXTEND: number | undefined = constants.MAP_NOEXTEND;
 export const MAP_HASSEMAPHORE: number | undefined = constants.MAP_HASSEMAPHORE;
 /** Pages are among the first to be reclaimed: they are unlikely to be needed again soon. A `flags` bit of macOS. */
 export const MAP_NOCACHE: number | undefined = constants.MAP_NOCACHE;
-/** Memory for code that is made at run time; refused here. A `flags` bit of macOS. */
+/** Memory for code that is made at run time. Throws here. A `flags` bit of macOS. */
 export const MAP_JIT: number | undefined = constants.MAP_JIT;
 /** For reading only: contents that fail their code signature are no error. A `flags` bit of macOS. */
 export const MAP_RESILIENT_CODESIGN: number | undefined = constants.MAP_RESILIENT_CODESIGN;
@@ -114,15 +112,15 @@ export const MAP_RESILIENT_CODESIGN: number | undefined = constants.MAP_RESILIEN
 export const MAP_RESILIENT_MEDIA: number | undefined = constants.MAP_RESILIENT_MEDIA;
 /** A translated process may execute the memory. A `flags` bit of macOS. */
 export const MAP_TRANSLATED_ALLOW_EXECUTE: number | undefined = constants.MAP_TRANSLATED_ALLOW_EXECUTE;
-/** Conformance to UNIX 03, says its header, and no more. A `flags` bit of macOS. */
+/** Conformance to UNIX 03; its header says no more. A `flags` bit of macOS. */
 export const MAP_UNIX03: number | undefined = constants.MAP_UNIX03;
-/** Memory that TPRO protects; refused here. A `flags` bit of macOS. */
+/** Memory that TPRO protects. Throws here. A `flags` bit of macOS. */
 export const MAP_TPRO: number | undefined = constants.MAP_TPRO;
 /** Changes go to the disk only when they must, not every half minute. A `flags` bit of FreeBSD. */
 export const MAP_NOSYNC: number | undefined = constants.MAP_NOSYNC;
-/** No mapping, but a range of addresses that nothing can touch. A `flags` bit of FreeBSD. */
+/** No mapping, but a range of addresses that cannot be accessed. A `flags` bit of FreeBSD. */
 export const MAP_GUARD: number | undefined = constants.MAP_GUARD;
-/** With `MAP_FIXED`: fails where something is mapped already; refused here. A `flags` bit of FreeBSD. */
+/** With `MAP_FIXED`: fails if something is mapped there already. Throws here. A `flags` bit of FreeBSD. */
 export const MAP_EXCL: number | undefined = constants.MAP_EXCL;
 /** Left out of core dumps. A `flags` bit of FreeBSD. */
 export const MAP_NOCORE: number | undefined = constants.MAP_NOCORE;
@@ -136,22 +134,22 @@ export const MAP_CONCEAL: number | undefined = constants.MAP_CONCEAL;
 /** Nothing special: the default. An advice to `madvise` on every POSIX system. */
 export const MADV_NORMAL: number | undefined = constants.MADV_NORMAL;
 /**
- * Pages will be touched in random order: reading ahead is of little use. An advice to `madvise` on every POSIX
+ * Pages will be accessed in random order: reading ahead is of little use. An advice to `madvise` on every POSIX
  * system.
  */
 export const MADV_RANDOM: number | undefined = constants.MADV_RANDOM;
 /**
- * Pages will be touched in order: the system may read ahead, and free soon what was read. An advice to `madvise` on
+ * Pages will be accessed in order: the system may read ahead, and free soon what was read. An advice to `madvise` on
  * every POSIX system.
  */
 export const MADV_SEQUENTIAL: number | undefined = constants.MADV_SEQUENTIAL;
 /**
- * Pages will be touched soon: the system may read them ahead (FreeBSD maps those that are in memory). An advice to
+ * Pages will be accessed soon: the system may read them ahead (FreeBSD maps those that are in memory). An advice to
  * `madvise` on every system.
  */
 export const MADV_WILLNEED: number | undefined = constants.MADV_WILLNEED;
 /**
- * Pages will not be touched soon. Linux drops them at once, and what was written to private ones is lost. An advice
+ * Pages will not be accessed soon. Linux drops them at once, and what was written to private ones is lost. An advice
  * to `madvise` on every POSIX system.
  */
 export const MADV_DONTNEED: number | undefined = constants.MADV_DONTNEED;
@@ -161,7 +159,7 @@ export const MADV_DONTNEED: number | undefined = constants.MADV_DONTNEED;
  */
 export const MADV_FREE: number | undefined = constants.MADV_FREE;
 /**
- * Frees the pages and what is behind them: a hole in the file, which reads as zeros. An advice to `madvise` on Linux.
+ * Frees the pages and their blocks in the file: a hole, which reads as zeros. An advice to `madvise` on Linux.
  */
 export const MADV_REMOVE: number | undefined = constants.MADV_REMOVE;
 /** A child that is forked does not get the pages. An advice to `madvise` on Linux. */
@@ -172,7 +170,7 @@ export const MADV_DOFORK: number | undefined = constants.MADV_DOFORK;
 export const MADV_MERGEABLE: number | undefined = constants.MADV_MERGEABLE;
 /** Ends `MADV_MERGEABLE`, and separates what was merged. An advice to `madvise` on Linux. */
 export const MADV_UNMERGEABLE: number | undefined = constants.MADV_UNMERGEABLE;
-/** Transparent huge pages, where the system has them. An advice to `madvise` on Linux. */
+/** Transparent huge pages, if the system supports them. An advice to `madvise` on Linux. */
 export const MADV_HUGEPAGE: number | undefined = constants.MADV_HUGEPAGE;
 /** No transparent huge pages. An advice to `madvise` on Linux. */
 export const MADV_NOHUGEPAGE: number | undefined = constants.MADV_NOHUGEPAGE;
@@ -189,8 +187,8 @@ export const MADV_COLD: number | undefined = constants.MADV_COLD;
 /** Pages are reclaimed now: swapped out, or written to their file. Nothing is lost. An advice to `madvise` on Linux. */
 export const MADV_PAGEOUT: number | undefined = constants.MADV_PAGEOUT;
 /**
- * Brings pages into memory, as if each was read, with an error where a touch would be a signal: see `prefault`. An
- * advice to `madvise` on Linux.
+ * Brings pages into memory, as if each was read, but with an error where an access would raise a signal: see `prefault`.
+ * An advice to `madvise` on Linux.
  */
 export const MADV_POPULATE_READ: number | undefined = constants.MADV_POPULATE_READ;
 /** The same, as if each was written, contents unchanged: see `prefault`. An advice to `madvise` on Linux. */
@@ -199,10 +197,10 @@ export const MADV_POPULATE_WRITE: number | undefined = constants.MADV_POPULATE_W
 export const MADV_DONTNEED_LOCKED: number | undefined = constants.MADV_DONTNEED_LOCKED;
 /** Gathers pages into transparent huge pages now, as well as it can. An advice to `madvise` on Linux. */
 export const MADV_COLLAPSE: number | undefined = constants.MADV_COLLAPSE;
-/** Plays broken memory, for tests of the system; refused here. An advice to `madvise` on Linux. */
+/** Simulates broken memory, for tests of the system. Throws here. An advice to `madvise` on Linux. */
 export const MADV_HWPOISON: number | undefined = constants.MADV_HWPOISON;
 /**
- * Moves the contents to other memory and takes the old out of use, for tests of the system; refused here. An advice
+ * Moves the contents to other memory and takes the old out of use, for tests of the system. Throws here. An advice
  * to `madvise` on Linux.
  */
 export const MADV_SOFT_OFFLINE: number | undefined = constants.MADV_SOFT_OFFLINE;

@@ -1450,7 +1450,7 @@ export class MMap implements Disposable, Iterable<number> {
   }
 
   /**
-   * Like `prefault`, without blocking: while the disk is read, the program goes on. The pages are read in parts of 8 MiB.
+   * Like `prefault`, without blocking while the disk is read. The pages are read in parts of 8 MiB.
    *
    * The map may be closed or resized meanwhile: the promise then resolves when the part that is being read has come. Without a
    * descriptor (`trackfd: false`), and on Windows and OpenBSD, each part blocks while it is read.

@@ -1,6 +1,6 @@
 /**
- * Waiting for words of shared memory on macOS 14.4 and later, and on FreeBSD. Older versions of macOS poll, and so do OpenBSD
- * and Windows: a wait there does not end by what other processes do.
+ * Waiting for words of shared memory on macOS 14.4 and later, and on FreeBSD. Maps are polled on older versions of macOS, and on
+ * OpenBSD and Windows, where another process cannot end a wait.
  *
  * @see https://developer.apple.com/documentation/os/os_sync_wait_on_address_with_timeout
  * @see https://man.freebsd.org/cgi/man.cgi?query=_umtx_op&sektion=2
@@ -45,7 +45,7 @@ const { EFAULT, EINTR, ENOENT, ENOMEM, ETIMEDOUT } = NUMBERS;
 const WORD = 4;
 const INT_MAX = 2 ** 31 - 1;
 
-/** Whether the system has ended a wait for a reason that is no failure. EFAULT: whoever reads the word next finds out. */
+/** Whether an error says only that the wait has ended. EFAULT: the page is lost; the next read of the word reports that. */
 function isEnd(error: number): boolean {
   return error === ETIMEDOUT || error === EINTR || error === EFAULT || error === ENOMEM;
 }
@@ -78,7 +78,7 @@ export function darwinWaiting(
       for (let woken = 0; ; woken++) {
         if (woken >= count) return woken;
         if (c.os_sync_wake_by_address_any(address, WORD, SHARED) === 0) continue;
-        // Nobody waits any more.
+        // No waiter is left.
         return errno() === ENOENT ? woken : fail("os_sync_wake_by_address_any");
       }
     },
@@ -103,7 +103,7 @@ export function umtxWaiting(ffi: Ffi, libraries: readonly string[], errnoAddress
     },
     wake(address, count) {
       opened ??= open();
-      // It does not return how many.
+      // It does not report how many it woke.
       if (opened._umtx_op(address, UMTX_OP_WAKE, MathMin(count, INT_MAX), 0, time.bytes) !== 0) fail("_umtx_op");
       return 0;
     },

@@ -31,6 +31,6 @@ export function androidPlatform(ffi: Ffi, errors: ErrorFactory, architecture: st
     aio: undefined,
     canGuard: false,
   });
-  // Android ends a process that makes a system call which it does not allow to apps, as futex_waitv.
+  // Android kills a process that makes a system call that apps may not make, such as futex_waitv.
   return { ...linux, waiting: undefined };
 }

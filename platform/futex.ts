@@ -14,7 +14,7 @@ import { errnoNumber, type Fail } from "./errno.ts";
 import { Timespec } from "./timespec.ts";
 import type { BackgroundWait, Waiting } from "./types.ts";
 
-/** The number of the system call `futex` on the architectures of which it is known. All are little-endian. */
+/** The number of the system call `futex`, by architecture. All of these are little-endian. */
 export const SYS_FUTEX: Partial<Record<string, number>> = { x64: 202, arm64: 98, riscv64: 98, loong64: 98 };
 
 /** From linux/futex.h, time.h, errno.h, limits.h, and sys/syscall.h: all architectures have the same SYS_futex_waitv (Linux 5.16). */
@@ -85,7 +85,7 @@ export function futexWaiting(
       time.set(timeout);
       if (opened.wait(futex, address, FUTEX_WAIT, value >>> 0, time.bytes) === 0) return true;
       const error = opened.errno();
-      // EFAULT: the page is lost. Whoever reads the word next finds out.
+      // EFAULT: the page is lost; the next read of the word reports that.
       if (error === EAGAIN || error === ETIMEDOUT || error === EINTR || error === EFAULT) return false;
       return fail("futex", error);
     },
@@ -98,7 +98,7 @@ export function futexWaiting(
       if (hasLooked) return background;
       hasLooked = true;
       opened ??= open();
-      // Without words it fails with EINVAL; a kernel or sandbox without the call has another error.
+      // With no words, the call fails with EINVAL. If the kernel or a sandbox does not support it, it fails with another error.
       const isKnown = opened.wake(FUTEX_WAITV, 0, 0, 0) === -1 && opened.errno() === EINVAL;
       background = isKnown ? futexBackground(ffi, libraries, waiting.wake) : undefined;
       return background;
@@ -107,9 +107,9 @@ export function futexWaiting(
   return waiting;
 }
 
-// The block of memory that the other thread reads, in 32-bit words. It is C's, because a call may outlive the JavaScript that
-// started it: the control word; a struct timespec; and structs futex_waitv (uint64_t val, uint64_t uaddr, uint32_t flags,
-// uint32_t __reserved), of which the first is the control word's.
+// The block of memory that the other thread reads, in 32-bit words: the control word; a struct timespec; and structs
+// futex_waitv (uint64_t val, uint64_t uaddr, uint32_t flags, uint32_t __reserved), of which the first is that of the control
+// word. It is allocated by C, because a call may outlive the JavaScript that started it.
 const TIME = 4;
 const ENTRIES = 8;
 const ENTRY = 6;
@@ -141,7 +141,7 @@ function futexBackground(
     set: (index, address, value) => set(index + 1, address, value),
     async run(count, timeout) {
       set(0, block, words[0] as number);
-      // The time at which to end.
+      // The deadline.
       c.clock_gettime(CLOCK_MONOTONIC, block + 4 * TIME);
       const nanoseconds = (words[TIME + 2] as number) + MathFloor(timeout * 1e6);
       words[TIME] = (words[TIME] as number) + MathFloor(nanoseconds / 1e9);

@@ -22,7 +22,7 @@ export const SIGNATURES = {
   memcpy: { parameters: ["bytes", "pointer", "usize"], result: "pointer" },
 } as const;
 
-// The same functions with other types, for which the library is opened a second time.
+// The same functions with other types: the library is opened a second time for them.
 export const STORE_SIGNATURES = {
   // void *memmove(void *dest, const void *src, size_t n); here into mapped memory, of which the source may be a view
   memmove: { parameters: ["pointer", "bytes", "usize"], result: "pointer" },

@@ -100,8 +100,8 @@ function linuxStatusReader(ffi: Ffi, libraries: readonly string[], fail: Fail, a
 }
 
 /**
- * How many of the mappings that the system allows a process are left to the runtime, which ends the process when it is
- * refused memory.
+ * How many of the mappings that the system allows a process are left to the runtime, which ends the process if the system
+ * refuses it memory.
  */
 const HEADROOM = 4096;
 

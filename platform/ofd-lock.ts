@@ -1,6 +1,6 @@
 /**
- * Locks on single bytes of a file that belong to one opening of it, and that the kernel releases when that ends: by `close`, or
- * with the process, however it ends.
+ * Open-file-description locks on single bytes of a file. The kernel releases them when the description is closed: by `close`,
+ * or when the process ends, however it ends.
  *
  * @see https://man7.org/linux/man-pages/man2/fcntl_locking.2.html
  * @module
@@ -36,7 +36,7 @@ export const SIGNATURES = {
   close: { parameters: ["i32"], result: "i32" },
 } as const;
 
-/** The high half of the places of the locks: 2^62, where no file has bytes. */
+/** The high half of the offsets that are locked: 2^62, past the end of any file. */
 const HIGH = 2 ** 30;
 
 /** Makes `Platform.ownerLocks`. The functions are looked up on first use. */
@@ -63,12 +63,12 @@ export function ofdLocks(ffi: Ffi, libraries: readonly string[], errnoAddress: n
     open(descriptor) {
       const path = `/proc/self/fd/${descriptor}`;
       try {
-        // Node closes what a worker has opened so when it ends.
+        // When a worker ends, Node closes the descriptors that it has opened by node:fs.
         const { closeSync, openSync } = builtins();
         const own = openSync(path, "r+");
         return { descriptor: own, close: () => closeSync(own) };
       } catch {
-        // The runtime's permissions do not include /proc. It is the map's own file, opened as it was before.
+        // The runtime's permissions do not include /proc. Below, only the file is opened that the map has open already.
       }
       opened ??= open();
       const { open: openPath, close } = opened;

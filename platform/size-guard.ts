@@ -1,6 +1,6 @@
 /**
- * The guard of systems that put zeros in the place of pages that a file no longer has, and do not say so: the file's size says
- * which pages those are.
+ * The guard for systems that silently replace pages that a file no longer has by zeros: the file's size says which pages those
+ * are.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { Int32Array, MathCeil, MathMax, MathMin } from "../ffi/primordials.ts";
 import type { Guard } from "./types.ts";
 
-/** Pages may be lost at any time, as far as the counter tells. */
+/** A counter that always says that pages may be lost. */
 const ALWAYS_SET = new Int32Array(1);
 ALWAYS_SET[0] = 1;
 
@@ -19,7 +19,7 @@ export class SizeGuard implements Guard {
   readonly #address: number;
   /** Returns the length in bytes of what the file has of the region now. */
   readonly #query: () => number;
-  /** What the file had when it was shortest. Pages that were zeros once stay zeros. */
+  /** The shortest length so far. Pages that were replaced once stay zeros. */
   #least: number;
 
   constructor(address: number, length: number, query: () => number) {

@@ -1,5 +1,5 @@
 /**
- * C's `struct timespec` for a length of time.
+ * C's `struct timespec`, for durations.
  *
  * @module
  */

@@ -42,7 +42,7 @@ function checkRemoval(backing: Backing, memory: Memory, start: number, length: n
   );
 }
 
-/** Whether advice gives pages back to where they came from. */
+/** Whether advice releases the contents of pages. */
 function releasesPages(option: number): boolean {
   return option === MADV_REMOVE || option === MADV_DONTNEED || option === MADV_DONTNEED_LOCKED;
 }

@@ -12,7 +12,7 @@ import type { Region } from "./region.ts";
 /** The counter of a region without a guard. */
 const NO_FAULTS = new Int32Array(1);
 
-/** With a guard that is queried: on the word of one query, so many single bytes are accessed in one block. */
+/** If the guard is queried: how many single bytes of a block may be accessed after one query. */
 const BYTES_PER_QUERY = 256;
 const BLOCK = 4096;
 
@@ -24,14 +24,14 @@ export class Faults {
   /** Where in the region the map's first byte lies, and how many bytes the map has. */
   readonly #pageOffset: number;
   readonly #length: number;
-  /** How many faults the user has been told of. */
+  /** How many faults have been reported to the user. */
   #reported = 0;
   /** The block of the last query for a single byte, and how many more bytes of it need no query. */
   #block = -1;
   /** Whether a page was found to be lost. If the file has grown again since, those after it are there. */
   #lossIsKnown = false;
   #bytesLeft = 0;
-  /** Whether there were faults before the last resize that the user has not been told of. */
+  /** Whether there were faults before the last resize that have not been reported to the user. */
   readonly #unreportedBefore: boolean;
 
   constructor(region: Region, pageOffset: number, length: number, unreportedBefore: boolean) {

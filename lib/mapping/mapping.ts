@@ -393,7 +393,7 @@ export class Mapping {
     this.#releaseOld(old, next);
   }
 
-  /** Releases memory that another region has replaced. Nothing throws any more: a refusal leaves memory mapped. */
+  /** Releases memory that another region has replaced. Does not throw: if the system refuses, memory stays mapped. */
   #releaseOld(old: Memory, next: Region): void {
     const { region, platform, views } = old;
     let retires = false;

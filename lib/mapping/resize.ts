@@ -1,5 +1,5 @@
 /**
- * Makes the region for another length of a map, and gives the file its size. If that fails, nothing has changed.
+ * Makes the region for another length of a map, and sets the file's size. If that fails, nothing has changed.
  *
  * @module
  */

@@ -3,7 +3,7 @@
  *
  * A runtime that writes a view to a socket, or reads a file into one, has taken the view's address. Detaching the buffer
  * does not stop it. If the memory were unmapped, the next mapping could get its address, and the runtime would send or
- * overwrite that one's bytes. So such memory goes through these stages:
+ * overwrite the bytes of that mapping. So such memory goes through these stages:
  *
  * 1. Kept: mapped as it was, with its contents, while the buffers over it have not been garbage-collected. In Deno, whose
  *    operations hold the memory but not the buffer, collection proves nothing: there it is kept until stage 2.
@@ -47,10 +47,10 @@ export const KEPT_FILE = 16 * 1024 ** 3;
 /** The most retired regions. Each has an entry here, and one in the guard's table. */
 export const RETIRED_REGIONS = 16_384;
 
-/** The share of the addresses below a region that regions which were left may take. Systems map from the top down. */
+/** How much of the addresses below a region the left ones may take in all. Systems map from the top down. */
 const LEFT_SHARE = 1 / 8;
 
-/** The memory of a map that ends, and what is known of it. */
+/** The memory of a map that is closed, resized or dropped. */
 export interface Ending {
   readonly system: Platform;
   readonly regions: List<Region>;
@@ -58,7 +58,7 @@ export interface Ending {
   readonly buffers: List<ArrayBuffer> | undefined;
   /** Whether the user is known to have transferred one of them to a new owner. */
   readonly transferred: boolean;
-  /** Whether there may be another owner, whom the collection of the buffers does not rule out. */
+  /** Whether a buffer may have another owner even after all known buffers have been collected. */
   readonly untraced: boolean;
   /** Whether its pages are this process's memory, and not a file's. */
   readonly inMemory: boolean;
@@ -93,7 +93,7 @@ class Retained {
   }
 }
 
-/** A queue that forgets members from its middle too. Its methods call nothing, so that a full stack cannot tear it. */
+/** A queue with removal from the middle. Its methods call no functions, so that a stack overflow cannot corrupt it. */
 class Queue {
   oldest: Retained | undefined;
   newest: Retained | undefined;
@@ -130,7 +130,7 @@ class Queue {
 const kept = new Queue();
 const retired = new Queue();
 
-/** How many bytes of addresses were left. */
+/** How many bytes of addresses are in stage 3. */
 let left = 0;
 
 /** How many regions this thread keeps; undefined before it keeps one. */
@@ -139,7 +139,7 @@ let mostKept: number | undefined;
 /** How many members of `kept` have buffers that are still to be detached. */
 let attachedCount = 0;
 
-/** What the buffers over one map's memory keep alive together. */
+/** One object for all buffers over a map's memory: it is collected after the last of them. */
 const owners = new WeakMap<ArrayBuffer, object>();
 
 const collected = new FinalizationRegistry<Retained>((one) => {
@@ -147,20 +147,20 @@ const collected = new FinalizationRegistry<Retained>((one) => {
   ignoreErrors(() => unmapAll(one.system, one.regions));
 });
 
-/** The same of maps that nobody closed, whose buffers the user could still use. */
+/** The same for maps that were not closed, whose buffers the user could still use. */
 const dropped = new FinalizationRegistry<Retained>((one) => {
   if (collectionTells(one)) ignoreErrors(() => unmapAll(one.system, one.regions));
   else keep(one);
 });
 
 /**
- * Of the maps that were closed since the last microtask, so many are registered with the finalizer. A loop closes more before
- * any finalizer can run: to hold all their buffers until then would cost more than the rest of closing them. Those that are not
- * registered stay mapped until they are retired.
+ * How many of the maps that were closed since the last microtask are registered with the finalizer. A loop may close more
+ * before any finalizer can run, and holding all their buffers until then would cost more than the rest of closing them. Those
+ * that are not registered stay mapped until they are retired.
  */
 const MOST_UNREGISTERED = 128;
 
-/** The newest of them, as a ring. Filled, so that an assignment finds an own element. */
+/** The newest of them, as a ring buffer. Filled, so that no assignment reaches a setter of `Array.prototype`. */
 const unregistered = new Array<Retained | undefined>(MOST_UNREGISTERED).fill(undefined);
 let nextUnregistered = 0;
 let registers = false;
@@ -195,7 +195,7 @@ export function release(ending: Ending, retireNow: boolean): void {
   runs.retire();
 }
 
-/** Whether the memory is in nobody's use any more once its buffers have been collected. */
+/** Whether nothing can be using the memory once its buffers have been collected. */
 function collectionTells({ system, untraced }: Pick<Ending, "system" | "untraced">): boolean {
   return system.operationsKeepBuffers && !untraced;
 }
@@ -217,7 +217,7 @@ function registerBuffers(registry: FinalizationRegistry<Retained>, buffers: List
   FinalizationRegistryPrototypeRegister(registry, owner, one);
 }
 
-/** Stage 1, and stage 2 of those that are too many now. */
+/** Stage 1 of a region; then stage 2 of the oldest ones if too much is kept. */
 function keep(one: Retained): void {
   mostKept ??= prepareThread();
   if (attachedCount > 0) detachAgain();
@@ -228,7 +228,7 @@ function keep(one: Retained): void {
   while (kept.oldest !== undefined && isTooMuch(one, kept.oldest)) retireOldest(1);
 }
 
-/** Returns how many regions this thread may keep. A worker that ends retires them: nobody would be left to release them. */
+/** Returns how many regions this thread may keep. A worker that ends retires them, because no finalizer would run later. */
 function prepareThread(): number {
   const { isMainThread, process } = builtins();
   if (isMainThread()) return KEPT_REGIONS;
@@ -236,7 +236,7 @@ function prepareThread(): number {
   return KEPT_REGIONS_IN_WORKER;
 }
 
-/** Whether `oldest` must go for what is kept. What is newest is not retired for its file. */
+/** Whether too much is kept, so that `oldest` must be retired. The newest region is not retired because of a large file. */
 function isTooMuch(newest: Retained, oldest: Retained): boolean {
   return kept.memory > KEPT_MEMORY || (kept.file > KEPT_FILE && oldest !== newest);
 }
@@ -359,7 +359,7 @@ class Runs {
   }
 }
 
-/** Adds to the retired regions, and leaves those that are too many now. */
+/** Adds to the retired regions; then stage 3 of the oldest one if there are too many. */
 function addRetired(one: Retained): void {
   retired.add(one);
   const { oldest } = retired;

@@ -2,8 +2,8 @@
  * How far an attempt to match may look, as far as the expression tells, and what every match contains.
  *
  * An attempt passes over at most `others` characters, plus any number of those that something repeated without a bound
- * matches, and it passes over none that nothing in the expression matches. So whether it may reach the edge of a text is told by
- * the characters before the edge.
+ * matches, and it passes over none that nothing in the expression matches. So the characters before the edge of a text say
+ * whether it may reach the edge.
  *
  * @module
  */
@@ -17,14 +17,14 @@ export interface Reach {
   readonly unbounded: Uint8Array;
   /** For each character, whether anything matches it. */
   readonly possible: Uint8Array;
-  /** How many characters that are not unbounded. */
+  /** The most characters that an attempt passes over besides the unbounded ones. */
   readonly others: number;
 }
 
 /** Bytes that follow each other in every match. */
 export interface Literal {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** How many bytes a match has before them at most. */
+  /** The most bytes that a match can have before them. */
   readonly before: number;
   /** Whether they are the match, and the expression has nothing else. */
   readonly isMatch: boolean;
@@ -34,8 +34,8 @@ export interface Literal {
 export const UNKNOWN_REACH: Reach = { unbounded: allBytes(), possible: allBytes(), others: 0 };
 
 /**
- * The index from which on an attempt to match may look past the end of the text; at least `least`, below which it is not
- * looked for.
+ * The index from which on an attempt to match may look past the end of the text. The search for it ends at `least`, which is
+ * returned then.
  */
 export function undecidedFrom(text: string, { unbounded, possible, others }: Reach, least: number): number {
   if (!unbounded.includes(0)) return least;
@@ -76,7 +76,7 @@ class Measure {
   readonly #unbounded = new Uint8Array(256);
   readonly #possible = new Uint8Array(256);
   readonly #counted: Counted;
-  /** Of the groups that are referred to. */
+  /** The reach of each group that is referred to. */
   readonly #groups: Map<Group, Reach | undefined>;
   readonly #atoms: Map<string, Uint8Array>;
 
@@ -101,7 +101,7 @@ class Measure {
     return most;
   }
 
-  /** How many characters that are not unbounded. In what is `repeated` without a bound, all are. */
+  /** How many characters are passed over besides the unbounded ones: 0 in what is `repeated` without a bound. */
   #node(node: Node, direction: Counted, repeated: boolean): number {
     switch (node.kind) {
       case "assertion":
@@ -141,7 +141,7 @@ class Measure {
   }
 
   #ofGroup(group: Group): Reach {
-    // A group that refers to itself, or two that refer to each other: which one matches first is not looked into.
+    // A group that refers to itself, or two that refer to each other: nothing is known of them.
     if (this.#groups.has(group)) return this.#groups.get(group) ?? UNKNOWN_REACH;
     this.#groups.set(group, undefined);
     const reach = new Measure("consumed", this.#groups, this.#atoms).of(group.body);
@@ -191,7 +191,7 @@ function allBytes(): Uint8Array {
   return new Uint8Array(256).fill(1);
 }
 
-/** The longest run of characters that every match contains, outside of groups. If case does not matter, none is taken. */
+/** The longest run of characters that every match contains, outside of groups. Those that match in either case do not count. */
 export function literalOf(tree: Alternatives): Literal | undefined {
   const [sequence = [], ...others] = tree;
   if (others.length > 0) return undefined;

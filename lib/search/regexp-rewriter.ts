@@ -16,7 +16,7 @@ import type { Alternatives, Atom, Group, Look, Node, Reference, Repeat } from ".
 /** Matches at the end of the text alone, whatever the flags. */
 const END = "(?![^])";
 
-/** The longest result in characters: engines refuse longer ones, and nested negative lookaheads double it at each level. */
+/** The longest result in characters: engines reject longer ones, and nested negative lookaheads double it at each level. */
 const MAX_LENGTH = 64 * 1024;
 
 /**
@@ -42,7 +42,7 @@ interface Rewritten {
 
 class RegExpRewriter {
   failed = false;
-  /** Whether there is a lookahead, which needs groups of its own: then all groups must have names for it. */
+  /** Whether there is a lookahead, for which a group is added: then all groups must have names. */
   needsGroups = false;
   readonly #named: boolean;
   /** The names of the original's groups by their numbers, while they are not `g1`, `g2` and so on. */
@@ -79,7 +79,7 @@ class RegExpRewriter {
   }
 
   #atom({ source, maxLength }: Atom): string {
-    // One of its strings may go on after the end.
+    // One of its strings may continue past the end.
     if (maxLength > 1) this.failed = true;
     return `(?:${source}|${END})`;
   }
@@ -89,14 +89,14 @@ class RegExpRewriter {
       const repeated = this.#node(node);
       return `${node.kind === "group" ? repeated : `(?:${repeated})`}${quantifier}`;
     }
-    // What need not be there ends at the end of the text as it is. Engines are fast with repeated characters.
+    // If it may match nothing, it stops at the end of the text without being rewritten. Engines are fast with repeated characters.
     if (node.maxLength > 1) this.failed = true;
     const repeated = node.source + quantifier;
     if (min === 0) return repeated;
     return `(?:${repeated}|${min === 1 ? "" : `${node.source}{0,${min - 1}}`}${END})`;
   }
 
-  /** A reference may go on after the end if the rest of the text can be the beginning of what its group has matched. */
+  /** A reference may continue past the end if the rest of the text can be the beginning of what its group has matched. */
   #reference({ groups, ignoreCase }: Reference): string {
     if (groups.length === 0) return "(?:)";
     const reference = this.#referenceTo(groups);
@@ -120,7 +120,7 @@ class RegExpRewriter {
     return referenced ? `(?<${this.#nameOf(index)}>` : "(?:";
   }
 
-  /** What refers to groups of one name. At most one of them has matched, and the others match the empty string. */
+  /** A reference to groups of one name. At most one of them has matched, and the others match the empty string. */
   #referenceTo(groups: readonly Group[]): string {
     const references = groups.map(({ index = 0 }) => (this.#named ? `\\k<${this.#nameOf(index)}>` : `\\${index}`));
     return `(?:${references.join("(?:)")})`;
@@ -132,11 +132,11 @@ class RegExpRewriter {
 
   #look(look: Look): string {
     if (!look.ahead) {
-      // It looks ahead from the end of the text at most, but for a lookahead in it.
+      // It looks past the end only by a lookahead in it, which `#unchanged` rejects.
       return `(?:${END}|${this.#unchanged(look)})`;
     }
     this.needsGroups = true;
-    // A lookahead that stops at the end of the text takes the match there.
+    // If a lookahead stops at the end of the text, the match continues there.
     if (!look.negative) return `${this.#stopping(look)}|)`;
     const negative = `(?!${this.rewrite(look.body)})`;
     const names = [...this.#names];
@@ -147,13 +147,13 @@ class RegExpRewriter {
     return `(?:${negative}|${stopping}))`;
   }
 
-  /** The lookahead, and what goes on to its end if that is the end of the text; it lacks its last parenthesis. */
+  /** The lookahead, and a reference that moves to its end if that is the end of the text. The caller adds the last parenthesis. */
   #stopping({ body }: Look): string {
     const name = `l${this.#added++}`;
     return `(?=(?<${name}>${this.rewrite(body)}))(?:\\k<${name}>${END}`;
   }
 
-  /** A lookbehind as it is, but for the names of its groups. */
+  /** A lookbehind, unchanged except for the names of its groups. */
   #unchanged(node: Node): string {
     this.#written += 10;
     if (this.#written > MAX_LENGTH) this.failed = true;

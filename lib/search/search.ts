@@ -26,7 +26,7 @@ const NEWLINES = Uint8Array.of(10);
 
 /**
  * A match of a regular expression: an array of the matched bytes and those of the numbered groups, as
- * `RegExp.prototype.exec` gives of a string, with bytes in the place of strings. Short ones may share their `buffer` with
+ * `RegExp.prototype.exec` returns for a string, with bytes instead of strings. Short ones may share their `buffer` with
  * others, as Node's small Buffers do.
  */
 export interface ByteMatch extends globalThis.Array<globalThis.Uint8Array<globalThis.ArrayBuffer> | undefined> {
@@ -34,11 +34,11 @@ export interface ByteMatch extends globalThis.Array<globalThis.Uint8Array<global
   0: globalThis.Uint8Array<globalThis.ArrayBuffer>;
   /** Where the match begins, in bytes from the start of the map. */
   index: number;
-  /** Where it ends: the index of the first byte behind it. */
+  /** Where it ends: the index of the first byte after it. */
   end: number;
   /** The matched bytes, a copy. The same as element 0. */
   bytes: globalThis.Uint8Array<globalThis.ArrayBuffer>;
-  /** The bytes of the named groups, where the expression has any; those that took no part are `undefined`. */
+  /** The bytes of the named groups, if the expression has any; those that took no part are `undefined`. */
   groups: Record<string, globalThis.Uint8Array<globalThis.ArrayBuffer> | undefined> | undefined;
 }
 

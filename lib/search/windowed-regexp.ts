@@ -1,8 +1,7 @@
 /**
- * A regular expression for text that is seen through a window: which of the matches found there would be the same in the whole
- * text?
+ * Regular expressions over text that is seen through a window, and which of the matches there are those of the whole text.
  *
- * An attempt to match is decided by the window if it cannot look past the edges: see `Reach`. Where too many attempts may look
+ * An attempt to match is decided by the window if it cannot look past the edges: see `Reach`. If too many attempts may look
  * past the end, the expression is rewritten to find out which of them do: see `rewriteRegExp`.
  *
  * @module
@@ -27,7 +26,7 @@ export interface WindowedRegExp {
   /** How far an attempt may look ahead from where it begins, and back. */
   readonly ahead: Reach;
   readonly behind: Reach;
-  /** How many characters before its beginning an attempt may look at; infinite if only `behind` can tell. */
+  /** How many characters before its beginning an attempt may look at; infinite if that depends on the text (`behind`). */
   readonly maxBehind: number;
   /** Whether no match contains a newline. */
   readonly withinLines: boolean;
@@ -40,12 +39,12 @@ function stepping(flags: string): string {
   return `${flags.replace(/[dgy]/g, "")}${flags.includes("y") ? "y" : "g"}`;
 }
 
-/** The expressions that were prepared last: programs search again and again with the same one. */
+/** Prepared expressions, because programs search with the same one again and again. */
 const prepared = new Map<string, WindowedRegExp>();
 
 const MAX_PREPARED = 16;
 
-/** Prepares a regular expression. If the window shows all of the text, it is not looked into. */
+/** Prepares a regular expression. If the window shows all of the text, it is not analysed. */
 export function windowedRegExp({ source, flags }: { source: string; flags: string }, seesAll = false): WindowedRegExp {
   if (seesAll) return unknown(new RegExp(source, stepping(flags)));
   const key = `${flags}/${source}`;
@@ -78,7 +77,7 @@ function prepare(source: string, flags: string): WindowedRegExp {
   };
 }
 
-/** An expression of which nothing is known, which is right with all of the text. */
+/** An expression of which nothing is known: its matches are right only if the window shows all of the text. */
 function unknown(regexp: RegExp): WindowedRegExp {
   return {
     regexp,
@@ -92,7 +91,7 @@ function unknown(regexp: RegExp): WindowedRegExp {
   };
 }
 
-/** The regular expression, if the engine takes it: some report only when they run one that it is too large. */
+/** The regular expression, or undefined if the engine rejects it: some report that it is too large only when they run it. */
 function compiled(source: string, flags: string): RegExp | undefined {
   try {
     const regexp = new RegExp(source, flags);

@@ -1,5 +1,6 @@
 /**
- * The one thread in which all asynchronous waits of this thread are: each joins for a slice, and joins again if it is not over.
+ * Runs all asynchronous waits of this thread in one background thread. A wait joins for a slice of time, and joins again if it
+ * has not ended.
  *
  * @module
  */
@@ -18,7 +19,7 @@ interface Joined {
   readonly next: Joined | undefined;
 }
 
-/** Those who have joined for the next call, the newest first. */
+/** The waits that take part in the next call, the newest first. */
 let joined: Joined | undefined;
 let scheduled = false;
 /** The call that is under way. */
@@ -38,7 +39,7 @@ export function join(background: BackgroundWait, address: number, value: number,
   });
 }
 
-/** Ends the slice that is under way, so that every wait looks at its map and its signal. */
+/** Ends the current call, so that every wait checks its map and its signal. */
 export function interrupt(): void {
   const background = running;
   running = undefined;
@@ -56,14 +57,14 @@ async function run(background: BackgroundWait): Promise<void> {
     for (let wait: Joined | undefined = waits; wait !== undefined; wait = wait.next) {
       timeout = MathMin(timeout, wait.timeout);
       if (count < background.limit) background.set(count, wait.address, wait.value);
-      // The others are polled.
+      // More than one call can wait for: the others are polled.
       else timeout = MathMin(timeout, LONGEST_PAUSE);
       count++;
     }
     const woken = await call(background, MathMin(count, background.limit), timeout);
     let index = 0;
     for (let wait: Joined | undefined = waits; wait !== undefined; wait = wait.next) wait.resolve(index++ === woken);
-    // Those whose wait goes on join again.
+    // Waits that have not ended join again.
     await setImmediate();
   }
   scheduled = false;
@@ -74,7 +75,7 @@ async function call(background: BackgroundWait, count: number, timeout: number):
   try {
     return await background.run(count, timeout);
   } catch {
-    // The runtime has no thread for it now.
+    // No thread is available now: poll.
     await builtins().setTimeout(LONGEST_PAUSE);
     return -1;
   } finally {

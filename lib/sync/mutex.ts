@@ -1,8 +1,9 @@
 /**
  * A lock in memory that processes share, which survives the death of its owner.
  *
- * Its word is 0 if it is free; else it has the number of its owner (owner.ts), and `WAITING` if somebody may wait for it. An
- * owner that is dead is found by whoever has waited for a while, and inherited from: by an exchange that only one can win.
+ * Its word is 0 if it is free; else it has the number of its owner (owner.ts), and `WAITING` if somebody may be waiting. A
+ * thread that has waited for a while checks whether the owner is alive. If it is not, the thread takes the mutex over, by a
+ * compare-and-exchange that only one can win.
  *
  * @module
  */
@@ -21,16 +22,16 @@ import { MAX_OWNER, type Owner } from "./owner.ts";
 import { milliseconds, notify, wait } from "./wait.ts";
 import { waitAsync } from "./wait-async.ts";
 
-/** The bit of the word that says that somebody may wait. */
+/** The bit of the word that says that somebody may be waiting. */
 const WAITING = MAX_OWNER + 1;
 
-/** How often the mutex is tried before its owner is waited for. */
+/** How many times the word is read before `acquire` blocks. */
 const SPINS = 100;
 
 /** How long to wait before looking whether the owner lives, in milliseconds. */
 const PATIENCE = 50;
 
-/** The mutex that was acquired last of those that are held: a list, which keeps their maps from being garbage-collected. */
+/** The most recently acquired of the mutexes that are held. Their list keeps their maps from being garbage-collected. */
 let newest: Mutex | undefined;
 
 /** How a mutex was acquired. "abandoned": its last owner died holding it, and what it guards may be half-done. */
@@ -48,7 +49,7 @@ export class Mutex {
   readonly #owner: () => Owner;
   readonly #index: number;
   #held = false;
-  /** The neighbours in the list of those that are held. */
+  /** The neighbours in the list of held mutexes. */
   #older: Mutex | undefined;
   #newer: Mutex | undefined;
 
@@ -233,7 +234,7 @@ export class Mutex {
     this.#newer = undefined;
   }
 
-  /** Tries for some microseconds, in which an owner that runs may release it. */
+  /** Tries for some microseconds: an owner that is running may release it within that time. */
   #spin(): Acquired | undefined {
     const now = this.tryAcquire();
     if (now !== undefined) return now;
@@ -246,14 +247,14 @@ export class Mutex {
     return undefined;
   }
 
-  /** Marks the word, so that whoever releases it wakes those who wait. Returns it; or 0 if the mutex was acquired instead. */
+  /** Sets `WAITING`, so that the owner wakes a waiter. Returns the word, or 0 if the mutex was acquired instead. */
   #announce(): number {
     const word = this.#word();
     const owner = this.#owner();
     for (;;) {
       const seen = AtomicsLoad(word, 0);
       if (seen === 0) {
-        // Marked, because others may wait too.
+        // With `WAITING`, because others may be waiting too.
         if (AtomicsCompareExchange(word, 0, 0, owner.id | WAITING) !== 0) continue;
         this.#acquired(owner, "ok");
         return 0;
@@ -272,16 +273,16 @@ export class Mutex {
     return true;
   }
 
-  /** Takes the mutex from the owner that is in its word, if that is dead. */
+  /** Takes the mutex over if the owner in its word is dead. */
   #inherits(word: Int32Array, owner: Owner, seen: number): boolean {
     const id = seen & MAX_OWNER;
-    // Its own number in a mutex that it does not hold is that of a dead one, which had it before.
+    // If this owner's number is in the word of a mutex that it does not hold, an earlier owner with that number has died.
     if (id === owner.id ? this.#held : owner.isAlive(id)) return false;
     return AtomicsCompareExchange(word, 0, seen, owner.id | (seen & WAITING)) === seen;
   }
 }
 
-/** The time that an attempt has. */
+/** The deadline of an attempt. */
 class Attempt {
   readonly #end: number;
 
@@ -289,7 +290,7 @@ class Attempt {
     this.#end = builtins().now() + timeout;
   }
 
-  /** What is left of it, in milliseconds. */
+  /** The time left, in milliseconds. */
   left(): number {
     return this.#end - builtins().now();
   }

@@ -1,7 +1,7 @@
 /**
- * Who a map is to the mutexes of its file: a number, and a lock that proves that the map's process lives.
+ * A map as an owner of mutexes: a number, and a file lock that proves that the map's process is alive.
  *
- * Process numbers would not do: they are used again, and mean something else in another container.
+ * Process ids are not used, because the system reuses them, and they mean something else in another container.
  *
  * @module
  */
@@ -9,11 +9,11 @@
 import { MathFloor, MathRandom } from "../../ffi/primordials.ts";
 import type { OwnerLocks } from "../../platform/types.ts";
 
-/** The highest owner number: above it is the bit that says that somebody waits. */
+/** The highest owner number. The bit after it says that somebody may be waiting. */
 export const MAX_OWNER: number = 2 ** 30 - 1;
 
 export class Owner {
-  /** From 1 to `MAX_OWNER`; no two owners of a file that live have the same. */
+  /** From 1 to `MAX_OWNER`; no two live owners of a file have the same. */
   readonly id: number;
   /** How many mutexes it holds. */
   held = 0;
@@ -34,12 +34,12 @@ export class Owner {
     }
   }
 
-  /** Whether another owner lives. */
+  /** Whether another owner is alive. */
   isAlive(id: number): boolean {
     return id !== this.id && this.#locks.isTaken(this.#file.descriptor, id);
   }
 
-  /** Ends the proof of life: mutexes that are still held are abandoned. */
+  /** Releases the lock: mutexes that are still held are abandoned then. */
   close(): void {
     this.#file.close();
   }

@@ -11,10 +11,10 @@ import { checkObject, SHARED_OPTIONS, type SharedOptions } from "../options.ts";
 import { loadBuiltins, platform } from "../platform.ts";
 import { boolean } from "../validate.ts";
 
-/** A name that is one everywhere: macOS allows 31 characters with the slash that it begins with there. */
+/** A name that is valid on every system: macOS allows 31 characters, of which the first is a slash. */
 const NAME = /^[\w.-]{1,30}$/;
 
-/** @throws {TypeError} The name could lead out of the folder of all names, or is none on some system. */
+/** @throws {TypeError} The name could lead out of the folder of all names, or is not valid on some system. */
 function sharedName(name: unknown): string {
   if (typeof name === "string" && NAME.test(name) && name !== "." && name !== "..") return name;
   throw new TypeError(
@@ -22,7 +22,7 @@ function sharedName(name: unknown): string {
   );
 }
 
-/** What `MMap.shared` does. */
+/** Implements `MMap.shared`. */
 export function openShared<T>(name: unknown, options: SharedOptions, make: MakeMap<T>): T {
   loadBuiltins();
   const checked = sharedName(name);
@@ -67,7 +67,7 @@ function openObject<T>(named: Named<"objects">, name: string, request: SharedReq
   const system = platform();
   const descriptor = named.open(name, request);
   try {
-    // Once only, which is all that macOS allows.
+    // Only new memory: macOS allows this once.
     if (create && system.status(descriptor).size === 0) system.truncate(descriptor, offset + length);
     return make(new OpenedFile(-1, name), length, map, descriptor);
   } finally {
@@ -83,7 +83,7 @@ function openMapping<T>(named: Named<"mappings">, name: string, request: SharedR
   return make(new OpenedFile(-1, name), length, { ...map, tagname: name });
 }
 
-/** What `MMap.unlink` does. */
+/** Implements `MMap.unlink`. */
 export function unlinkShared(name: unknown): void {
   const { unlinkSync } = loadBuiltins();
   const checked = sharedName(name);

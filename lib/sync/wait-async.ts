@@ -17,7 +17,7 @@ import type { WaitSignal } from "../options.ts";
 import { interrupt, join } from "./background.ts";
 import { LONGEST_PAUSE, loadWord, SLICE, type WaitResult } from "./wait.ts";
 
-/** How many turns of the event loop a wait polls; and how many if no thread waits after that, but timers, which are slow. */
+/** For how many turns of the event loop a wait polls: more if it continues with timers, which are slow, and not in a thread. */
 const TURNS = 50;
 const TURNS_BEFORE_TIMERS = 500;
 
@@ -36,7 +36,7 @@ export async function waitAsync(
   const end = now() + timeout;
   const turns = memory.platform.waiting?.background === undefined ? TURNS_BEFORE_TIMERS : TURNS;
   const pauses = new Pauses(memory, index, value);
-  // One for each wait, because a signal calls one function once.
+  // A separate function for each wait: a signal calls a function once, however often it was added.
   const stop = () => interrupt();
   signal?.addEventListener("abort", stop);
   try {
@@ -47,7 +47,7 @@ export async function waitAsync(
       if (turn < turns) await setImmediate();
       else woken = await pauses.next(left);
       if (signal?.aborted) throw signal.reason;
-      // Other memory: the map was resized. The old may be unmapped, so this comes first.
+      // The map was resized. The old memory may be unmapped, so this is checked first.
       if (current() !== memory) throw closedError("the map was resized, which ends its waits");
       if (loadWord(memory, index) !== value || woken) return "ok";
     }
@@ -83,7 +83,7 @@ class Pauses {
     return false;
   }
 
-  /** Not during `next`. */
+  /** Releases the mirror. Must not be called while `next` is pending. */
   end(): void {
     this.#mirror?.release();
   }

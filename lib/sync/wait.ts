@@ -22,15 +22,15 @@ import { integer } from "../validate.ts";
 export type WaitResult = "ok" | "not-equal" | "timed-out";
 
 /**
- * How long one call into the system waits at most, in milliseconds. In between, a worker can be terminated and the process
- * end; and the word is looked at, so that a lost wake-up costs no more than this.
+ * The longest that one system call waits, in milliseconds. Between calls, a worker can be terminated and the process can end;
+ * and the word is read again, so that a lost wake-up costs no more than this.
  */
 export const SLICE = 100;
 
-/** The longest pause between two looks at a word that must be polled, in milliseconds. */
+/** The longest pause between two reads of a polled word, in milliseconds. */
 export const LONGEST_PAUSE = 16;
 
-/** A word of memory that cannot be written, on its way. */
+/** Where a word is copied to if no view can read it. */
 const copied = new Int32Array(1);
 const copiedBytes = new Uint8Array(copied.buffer);
 
@@ -54,7 +54,7 @@ export function wordValue(value: unknown): number {
   return integer("value", value, -(2 ** 31), 2 ** 32 - 1) | 0;
 }
 
-/** A timeout in milliseconds by the rules of `Atomics.wait`: NaN is endless, and what is negative is 0. */
+/** A timeout in milliseconds by the rules of `Atomics.wait`: NaN means no limit, and a negative number means 0. */
 export function milliseconds(timeout: unknown): number {
   if (timeout === undefined) return Number.POSITIVE_INFINITY;
   if (typeof timeout !== "number")
@@ -62,12 +62,12 @@ export function milliseconds(timeout: unknown): number {
   return timeout >= Number.NEGATIVE_INFINITY ? timeout : Number.POSITIVE_INFINITY;
 }
 
-/** The word's value now. `memory` is the map's present one. */
+/** The word's value now. `memory` is the map's current memory. */
 export function loadWord(memory: Memory, index: number): number {
   let value: number;
   if (memory.protection.writable && memory.platform.canView) value = AtomicsLoad(memory.word(index), 0);
   else {
-    // There is no view; or the page cannot be written, and Bun was killed by Atomics.load of such a page (SIGSEGV).
+    // No view is possible; or the page is read-only, where Atomics.load has killed Bun (SIGSEGV).
     memory.platform.load(memory.start + index, copiedBytes, 4);
     value = copied[0] as number;
   }

@@ -46,7 +46,7 @@ export const SIGNATURES = {
   sigaction: { parameters: ["i32", "bytes", "pointer"], result: "i32" },
 } as const;
 
-// The same function with other types, for which the library is opened a second time.
+// The same function with other types: the library is opened a second time for it.
 export const QUERY_SIGNATURES = {
   // int sigaction(int signum, const struct sigaction *act, struct sigaction *oldact); here with act NULL
   sigaction: { parameters: ["i32", "pointer", "bytes"], result: "i32" },

@@ -25,12 +25,12 @@ import { FILE_MAP_COPY, FILE_MAP_READ, viewFunctions } from "./views.ts";
 export const MADV_WILLNEED = 3;
 
 /**
- * How often a flush is tried that NTFS refuses with ERROR_LOCK_VIOLATION, which it does briefly now and then. The waits
- * between are 2, 4, 8 … ms, 1 s in all. .NET's memory-mapped files try again too.
+ * How often a flush is tried that fails with ERROR_LOCK_VIOLATION, as it does on NTFS for a moment now and then. The waits
+ * between the tries are 2, 4, 8 … ms, 1 s in all. .NET's memory-mapped files try again too.
  */
 const FLUSH_TRIES = 10;
 
-// A function of the kernel's table with other types, for which the library is opened a second time.
+// A function of the kernel's table with other types: the library is opened a second time for it.
 export const NAMED_SIGNATURES = {
   // HANDLE CreateFileMappingW(…, LPCWSTR lpName); here with a name
   CreateFileMappingW: { parameters: ["i64", "pointer", "u32", "u32", "u32", "bytes"], result: "i64" },
@@ -46,14 +46,13 @@ interface MappingObject {
   readonly request: MapRequest;
 }
 
-/** A mapping whose name was released for another one. */
+/** A mapping whose name was released, for the mapping that replaces it. */
 interface Released {
   readonly address: number;
   readonly request: MapRequest;
 }
 
-/** The part of the platform that works on mappings. */
-/** Names of mappings, which last as long as one of them does: `tagname`. */
+/** Named memory by `tagname`: a name lasts as long as one of its mappings. */
 export function namedMappings(kernel: Kernel, fail: Fail): NamedMemory {
   return {
     kind: "mappings",
@@ -66,6 +65,7 @@ export function namedMappings(kernel: Kernel, fail: Fail): NamedMemory {
   };
 }
 
+/** The part of the platform that works on mappings. */
 export function mappingFunctions(
   ffi: Ffi,
   kernel: Kernel,
@@ -99,7 +99,7 @@ export function mappingFunctions(
     released = undefined;
     const object = createObject(request);
     if (object === 0) return failed("CreateFileMappingW", kernel.GetLastError(), before);
-    // Somebody else has taken the released name meanwhile, for an object of another length.
+    // Another program has taken the released name meanwhile, for an object of another length.
     if (before !== undefined && kernel.GetLastError() === ERROR_ALREADY_EXISTS) {
       kernel.CloseHandle(object);
       return fail("CreateFileMappingW", ERROR_USER_MAPPED_FILE);
@@ -118,7 +118,7 @@ export function mappingFunctions(
     return fail(syscall, error);
   }
 
-  /** Gives the mapping of a file its name back, by another object of the same file. */
+  /** Restores the name of a file's mapping, by another object of the same file. */
   function restoreName({ address, request }: Released): void {
     const object = createObject(request);
     if (object === 0) return;
@@ -165,7 +165,7 @@ export function mappingFunctions(
         released = { address, request };
         return;
       }
-      // Somebody else has the name, and it still leads to the same object: take it back.
+      // Another map has the name too, so it still leads to the same object: use that.
       MapPrototypeSet(objects, address, { handle: other, request });
       fail("CreateFileMappingW", ERROR_USER_MAPPED_FILE);
     },
@@ -187,10 +187,10 @@ export function mappingFunctions(
         closeObject(address);
       }),
     flush,
-    // FlushFileBuffers always waits: it ignores FILE_FLAG_OVERLAPPED.
-    // There is no asynchronous I/O to poll: it needs handles that were opened for it.
+    // Asynchronous I/O needs handles that were opened for it.
     readAhead: undefined,
     setName: undefined,
+    // It blocks, because FlushFileBuffers ignores FILE_FLAG_OVERLAPPED.
     async flushAsync(address: number, length: number, descriptor: number): Promise<void> {
       flush(address, length, descriptor, undefined);
     },

@@ -47,14 +47,14 @@ export const { FILE_MAP_COPY, FILE_MAP_READ, FILE_MAP_WRITE, PAGE_READONLY, PAGE
 const { MEM_COMMIT, MEM_RELEASE, MEM_RESERVE, PAGE_NOACCESS } = NUMBERS;
 const { MEM_PRESERVE_PLACEHOLDER, MEM_REPLACE_PLACEHOLDER, MEM_RESERVE_PLACEHOLDER } = NUMBERS;
 
-/** A view; or, if its address is 0, which function was refused, and why. */
+/** A view; or, if its address is 0, the function that failed, and its error. */
 interface MappedView {
   readonly address: number;
   readonly syscall: string;
   readonly error: number;
 }
 
-/** How a process sees a part of a mapping object. */
+/** Functions that map parts of mapping objects. */
 export interface ViewFunctions {
   mapView(object: number, access: number, offset: number, length: number): MappedView;
   unmap(address: number): void;

@@ -8,8 +8,8 @@
 export const FFI: string = new URL("../../ffi/mod.ts", import.meta.url).href;
 
 /**
- * What such a program begins with: `c`, libc's functions; `handler`, which gives the address of the current handler; and
- * `install`, which puts another in its place.
+ * The start of such a program: `c` has libc's functions, `handler` returns the address of the current handler, and `install`
+ * replaces it.
  */
 export const CALLS = `
 const { openFfi } = await import(process.argv[3]);

@@ -13,7 +13,7 @@ import { newPath } from "./support.ts";
 /** Why no file system can be mounted here; undefined where it can. */
 export const withoutMounts: string | undefined = mountingFails();
 
-/** Why no disk can be made that fails; undefined where it can. */
+/** Why no disk that fails can be made; undefined if one can. */
 export const withoutDevices: string | undefined = withoutMounts ?? devicesFail();
 
 /** A mounted file system. */
@@ -21,14 +21,14 @@ export interface Disk extends Disposable {
   readonly folder: string;
 }
 
-/** Runs a command, and gives what it printed. */
+/** Runs a command, and returns what it printed. */
 function run(command: string, ...args: string[]): string {
   const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8" });
   if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? stderr}`);
   return stdout.trim();
 }
 
-/** A file system in memory that holds so many bytes. */
+/** A file system in memory that holds `size` bytes. */
 export function smallDisk(size: number): Disk {
   const folder = newPath();
   mkdirSync(folder);
@@ -38,8 +38,8 @@ export function smallDisk(size: number): Disk {
 }
 
 /**
- * A disk of `size` bytes that has room for `room` bytes alone, which no program can know: what is written beyond them is
- * lost when it is written back, with ENOSPC.
+ * A disk of `size` bytes that has room for only `room` bytes, which no program can know: writing back what is beyond them
+ * fails with ENOSPC.
  */
 export function failingDisk(size: number, room: number): Disk {
   return onLoopDevice(size, room);
@@ -47,7 +47,7 @@ export function failingDisk(size: number, room: number): Disk {
 
 /** A disk that can break. */
 export interface BreakableDisk extends Disk {
-  /** From now on, what lies behind the disk's first `intact` bytes can neither be read nor written: EIO. */
+  /** From now on, what lies after the disk's first `intact` bytes can neither be read nor written: EIO. */
   breakDown(intact: number): void;
 }
 

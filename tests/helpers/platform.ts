@@ -1,5 +1,5 @@
 /**
- * The running system's platform with some functions replaced, to see what the library asks of it and to refuse it.
+ * The running system's platform with some functions replaced, to see what the library asks of it and to make it fail.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export function withPlatform<T>(change: (real: Platform) => Partial<Platform>, a
   }
 }
 
-/** The same function, which writes its name down, and throws where that is in `refused`. */
+/** The same function, which records its name, and throws if that is in `refused`. */
 export function recorded<P extends unknown[], R>(
   calls: string[],
   name: string,

@@ -19,7 +19,7 @@ export interface Recorder extends Ffi {
   /** The libraries and the C functions that were looked up. */
   openLater: Ffi["openLater"];
   readonly opened: { libraries: readonly string[]; signatures: Signatures }[];
-  /** Gives the calls so far and forgets them. */
+  /** Returns the calls so far and forgets them. */
   take(): string[];
   /** Plays these functions too. */
   play(more: Played): void;
@@ -28,7 +28,7 @@ export interface Recorder extends Ffi {
 /** The address of errno in the played system. */
 export const ERRNO = 0xe000;
 
-/** Makes a recorder. A function that is not played gives 0. */
+/** Makes a recorder. A function that is not played returns 0. */
 export function recorder(played: Played = {}): Recorder {
   const functions: Played = { ...played };
   const memory = new Map<number, ArrayBuffer>();

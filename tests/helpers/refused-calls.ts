@@ -110,7 +110,7 @@ function stateOf({ path, mm, views }: Subject): State {
   };
 }
 
-/** A check that a resize has kept the first bytes, and put zeros behind them. */
+/** A check that a resize has kept the first bytes, and put zeros after them. */
 const resizedTo =
   (length: number) =>
   ({ mm }: Subject) => {

@@ -17,7 +17,7 @@ import { currentRuntime, MACHINE, ROOT, type Runtime } from "./runtimes.ts";
 
 export { resources, withoutMappings };
 
-/** Is this Windows? A case that is not for it is added by `unless(WINDOWS && "why not there", test)`. */
+/** Whether this is Windows. A case that is not for it is added by `unless(WINDOWS && "why not there", test)`. */
 export const WINDOWS: boolean = process.platform === "win32";
 
 /** Whether QEMU runs this process. */
@@ -143,8 +143,8 @@ export async function collectGarbage(): Promise<void> {
 }
 
 /**
- * Fails unless this process has so many mappings and descriptors of a file. Checks as much of it as the system lists, on
- * Windows nothing: systems/windows.test.ts counts all views and handles.
+ * Fails unless this process has these numbers of mappings and descriptors of a file. Checks what the system lists: on
+ * Windows nothing; systems/windows.test.ts counts all views and handles.
  */
 export function holds(path: string, maps: number, descriptors: number): void {
   if (WINDOWS) return;
@@ -175,7 +175,7 @@ export interface ChildOptions {
 /** The address of the library, for a child's program to import. */
 export const LIBRARY: string = new URL("../../lib/mod.ts", import.meta.url).href;
 
-/** Writes a program that imports all of the library as its first line, and gives its path. */
+/** Writes a program whose first line imports all of the library. Returns its path. */
 export function newProgram(source: string): string {
   mkdirSync(FOLDER, { recursive: true });
   const path = `${newPath()}.mts`;
@@ -186,7 +186,7 @@ export function newProgram(source: string): string {
   return path;
 }
 
-/** The flags of this runtime, behind its program and the emulator. */
+/** The flags of this runtime: what follows its program and the emulator. */
 export const ownFlags = (): string[] => currentRuntime().command.slice(1 + (MACHINE?.emulator.length ?? 0));
 
 /** The command line that runs a file, and its environment. */
@@ -208,7 +208,7 @@ function plainEnvironment(): Record<string, string | undefined> {
 }
 
 /**
- * The start of a program that runs itself in workers: `startWorker(data)` gives a promise that is kept when the worker ends.
+ * The start of a program that runs itself in workers: `startWorker(data)` returns a promise that resolves when the worker ends.
  */
 export const WORKERS = `
   import { isMainThread, workerData } from "node:worker_threads";
@@ -236,7 +236,7 @@ export function runFile(file: string, options: ChildOptions = {}): Ended {
   return { code: ended.status, signal: ended.signal, stdout: ended.stdout ?? "", stderr: ended.stderr ?? "" };
 }
 
-/** Runs a program in a child process and gives what it printed; fails unless it ended well. */
+/** Runs a program in a child process and returns what it printed. Fails unless its exit code is 0. */
 export function printedBy(source: string, options: ChildOptions = {}): string {
   const { code, signal, stdout, stderr } = runChild(source, options);
   assert.is(signal ?? code, 0, `the child ended with ${signal ?? code}: ${stdout}${stderr}`);

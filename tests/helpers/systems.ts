@@ -20,7 +20,7 @@ export interface System {
   page: number;
   /** The number of _SC_PAGESIZE. */
   pageName: number;
-  /** The name of the function that gives the address of errno. */
+  /** The name of the function that returns the address of errno. */
   errno: string;
   /** The name of the function that fills a struct stat, and where that has st_mode and st_size. */
   stat: string;

@@ -9,7 +9,7 @@ import { CODE } from "../../platform/sigbus/mod.ts";
 import { WITHOUT_VIEWS } from "./runtimes.ts";
 import { type ChildOptions, type Ended, newPath, printedBy, runChild } from "./support.ts";
 
-/** Why no map is guarded here; false where maps are. */
+/** Why no map is guarded here; false if maps are. */
 export const UNGUARDED: string | false =
   process.platform !== "linux"
     ? "the guard is Linux's alone"
@@ -18,8 +18,8 @@ export const UNGUARDED: string | false =
       : !(process.arch in CODE) && `the guard has no machine code for ${process.arch}`;
 
 /**
- * What the programs begin with. `file` makes a file of so many pages, of which each byte is 97; `cut` makes another process
- * shorten it; `failure` gives what a call throws, in a word.
+ * The start of the programs. `file` makes a file of N pages, of which each byte is 97; `cut` makes another process truncate it;
+ * `failure` returns the code or the name of what a call throws.
  */
 const PRELUDE = `
 import { spawnSync } from "node:child_process";

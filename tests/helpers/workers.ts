@@ -12,7 +12,7 @@ const { bun, deno, node } = process.versions;
 /** Node 20 and 22 take TypeScript through tsx, which each worker must load. */
 export const NEEDS_TSX: boolean = bun === undefined && deno === undefined && Number.parseInt(node, 10) < 24;
 
-/** Runs a file in a worker; gives a promise that is kept when the worker ends, and broken when it fails. */
+/** Runs a file in a worker. Returns a promise that resolves when the worker ends, and rejects if it fails. */
 export function startWorker(file: URL, data: unknown): Promise<unknown> {
   const run = `register(); return import(${JSON.stringify(file.href)});`;
   const boot = `import("tsx/esm/api").then(({ register }) => { ${run} });`;

@@ -28,7 +28,7 @@ const RELEASE = "trixie";
 /** npm has no arm64 build of the version that the matrix pins. */
 const DENO = "2.9.5";
 
-/** Without the Node versions in between: each takes its time under QEMU, and the engines of the two ends differ most. */
+/** Only the oldest and the newest Node, whose engines differ most: each version takes long under QEMU. */
 const RUNTIMES = ["node20", "node26", "node26-ffi", "bun", "deno"];
 
 installDebian({
@@ -49,7 +49,7 @@ installPackages(folder, {
 });
 
 // Node strips types by WebAssembly, which fails there with "memory access out of bounds" unless it checks bounds itself; what
-// it stripped and compiled is kept, for both take their time.
+// it stripped and compiled is kept, because both are slow.
 process.env.NODE_OPTIONS = "--disable-wasm-trap-handler";
 process.env.NODE_COMPILE_CACHE = join(folder, "compiled");
 

@@ -16,7 +16,7 @@ export interface Build {
   readonly file: string;
   /** What runs the file: "" if it runs by itself. */
   readonly runtimes: readonly string[];
-  /** Whether a bundler prints warnings that are of no importance. */
+  /** Whether a bundler prints warnings that can be ignored. */
   readonly warns?: boolean;
   /** Whether koffi's package is put beside the output. */
   readonly koffi: boolean;

@@ -33,7 +33,7 @@ export class Checks {
     return good;
   }
 
-  /** Runs a program, which must exit with 0 and print what is expected. Says whether it did. */
+  /** Runs a program, which must exit with 0 and print what is expected. Returns whether it did. */
   run({ name, command: [program, ...args], cwd, expected, unwanted, env }: Check): Promise<boolean> {
     return new Promise((resolve) => {
       const options = { cwd, env: { ...process.env, ...env }, timeout: 180_000, maxBuffer: 2 ** 26 };

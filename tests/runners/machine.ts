@@ -166,7 +166,7 @@ export async function runMatrix(machine: Machine, runtimes: string[]): Promise<v
   process.env.MMAP_TEST_MACHINE = JSON.stringify(machine);
   // koffi finds its part for the other machine by this.
   process.env.NODE_PATH = [join(machine.folder, "node_modules"), process.env.NODE_PATH].filter(Boolean).join(delimiter);
-  // A program of the other machine can run this machine's programs, and tsx needs that of its own esbuild.
+  // Emulated programs can start this machine's programs, so tsx uses this machine's esbuild.
   const tsx = createRequire(import.meta.url).resolve("tsx/package.json");
   const esbuild = createRequire(tsx).resolve("esbuild/package.json");
   process.env.ESBUILD_BINARY_PATH = createRequire(esbuild).resolve("@esbuild/linux-x64/bin/esbuild");

@@ -26,7 +26,7 @@ mm.close();
 
 const WORKS = /^mapped \{ true$/m;
 
-/** What package managers print about a package that they are not content with. */
+/** What package managers print if they object to a package. */
 const COMPLAINT = /warn|ignored|deprecat|unmet|script|approve/i;
 
 /** Yarn says of every PnP project that its support of ES modules is experimental. */

@@ -1,6 +1,6 @@
 /**
  * Runs the suite in runtimes, a few at once, prints a table with a row for each, and sets the process's exit code. A runtime
- * that cannot be started is a failure. One that there is no package of for this machine is printed with that reason.
+ * that cannot be started is a failure. One that has no package for this machine is printed as not run, with that reason.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const TIME_LIMIT = (MACHINE?.emulated ? 60 : 30) * 60 * 1000;
 /** The suite's file, as the runtimes that run on this system find it. */
 const SUITE = join(ROOT, "tests", "all.ts");
 
-/** Deno colours its output wherever FORCE_COLOR is set, whatever to. */
+/** Without FORCE_COLOR: if it is set, even to 0, Deno colours its output. */
 const { FORCE_COLOR: _colour, ...uncoloured } = process.env;
 
 interface Outcome {
@@ -26,7 +26,7 @@ interface Outcome {
   failed: number;
   skipped: string[];
   seconds: number;
-  /** What went wrong beside the tests. */
+  /** What went wrong outside the tests. */
   trouble?: string;
   output: string;
 }
@@ -68,7 +68,7 @@ function runSuite(runtime: Runtime, suite: string, words: string[]): Promise<Out
   });
 }
 
-/** Runs jobs, so many at once, in their order. */
+/** Starts jobs in their order, and runs `atOnce` of them at a time. */
 async function inTurn<T>(jobs: (() => Promise<T>)[], atOnce: number): Promise<T[]> {
   const results: T[] = [];
   let next = 0;

@@ -25,7 +25,7 @@ import {
 /** For its QEMU, as in arm64.ts. */
 const RELEASE = "trixie";
 
-/** Debian's unstable release alone has Node for all of these architectures. */
+/** Only Debian's unstable release has Node for all of these architectures. */
 const NODE_RELEASE = "sid";
 
 /** The major version of Node there. */
@@ -52,7 +52,7 @@ const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   },
 };
 
-/** What is run unless words are given: a process takes a minute to start there, so no file that starts many. */
+/** What is run unless words are given: no file that starts many processes, each of which takes a minute to start there. */
 const CORE = [
   ...[
     "api/find",

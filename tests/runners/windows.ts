@@ -2,9 +2,9 @@
  * The matrix on Windows, as far as Wine is Windows: runs the suite in the runtimes' Windows builds. Takes what `npm test`
  * takes, and prints the same table.
  *
- * It sets everything up by itself on a Debian machine, as root: Wine of a newer Debian in a folder of its own, the
- * runtimes' Windows builds in it, and a copy of the library. What was set up is kept for the next time; what was set up
- * by half is begun anew. One run at a time: a run ends what an earlier one left.
+ * It sets everything up by itself on a Debian machine, as root: Wine of a newer Debian in a separate folder, the runtimes'
+ * Windows builds in it, and a copy of the library. What was set up is kept for the next run; what is incomplete is set up
+ * again. One run at a time: a run ends the processes that an earlier one left.
  *
  * @module
  */
@@ -122,7 +122,7 @@ function setUp(): void {
   copyProject();
 }
 
-/** Downloads the packages by an apt that has its own state, and gives their folder. This machine's apt knows a mirror. */
+/** Downloads the packages by an apt with separate state. Returns their folder. This machine's apt knows a mirror. */
 function download(): string {
   const folder = join(CACHE, "apt");
   rmSync(folder, { recursive: true, force: true });
