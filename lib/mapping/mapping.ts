@@ -13,18 +13,28 @@
 
 import { ensureStackSpace } from "../../ffi/primordials.ts";
 import type { Protection, Remapping } from "../../platform/types.ts";
-import { closedError, isMakingError, noViewsError, truncatedError } from "../errors.ts";
+import { closedError, isMakingError, truncatedError } from "../errors.ts";
 import { blockAllocator } from "../platform.ts";
 import { interrupt } from "../sync/background.ts";
-import { Owner } from "../sync/owner.ts";
+import { makeOwner, type Owner } from "../sync/owner.ts";
 import { advise } from "./advice.ts";
 import { Backing, type MappingRequest, type OpenedDescriptor } from "./backing.ts";
 import { anyDetached } from "./buffers.ts";
+import { flush, flushAsync } from "./flush.ts";
 import { Memory } from "./memory.ts";
+import { setName } from "./name.ts";
 import { ignoreErrors, type Region, unmap } from "./region.ts";
 import * as resident from "./residency.ts";
-import { clearTail, copyToNewRegion, mapPresent, type Resize, withLongerFile } from "./resize.ts";
-import { retireKept } from "./retention.ts";
+import {
+  canRemap,
+  clearTail,
+  copyToNewRegion,
+  mapPresent,
+  type Resize,
+  releaseReplaced,
+  truncateMapped,
+  withLongerFile,
+} from "./resize.ts";
 
 /** A mapping on its way to reserved addresses. */
 interface Move {
@@ -130,33 +140,17 @@ export class Mapping {
     return this.protection.shared && this.protection.writable && faults.unreported;
   }
 
-  /** Writes the changed pages of a range to the file. The range is rounded out to pages. `flags`: `MS_*`. */
   flush(start: number, length: number, flags: number | undefined): void {
-    const { memory, protection } = this;
-    const { address, span } = memory.pages(start, length);
-    // A descriptor that nothing was written for may be open for reading only, and then the system flushes nothing.
-    memory.platform.flush(address, span, protection.shared ? this.#backing.descriptor : -1, flags);
-    if (protection.writable) memory.faults.throwIfTruncated(start + length);
+    flush(this.#backing, this.memory, start, length, flags);
   }
 
-  /** Like `flush`, without blocking. The map may be closed meanwhile. */
-  async flushAsync(start: number, length: number): Promise<void> {
-    const { memory } = this;
-    const { platform, anonymous, descriptor: file } = this.#backing;
-    if (file === -1) {
-      if (!anonymous) this.#backing.requireTracked("flushAsync()");
-      return;
-    }
-    const { address, span } = memory.pages(start, length);
-    // A duplicate, because the map's own descriptor is closed with it.
-    const descriptor = platform.duplicate(file);
-    try {
-      await platform.flushAsync(address, span, descriptor);
-    } finally {
-      platform.closeDescriptor(descriptor);
-    }
-    // close() has already reported lost pages; after a resize, close() will.
-    if (!this.closed && this.protection.writable) this.memory.faults.throwIfTruncated(start + length);
+  flushAsync(start: number, length: number): Promise<void> {
+    return flushAsync(this.#backing, this.memory, () => this.#openMemory(), start, length);
+  }
+
+  /** The map's present memory, or undefined once it is closed. */
+  #openMemory(): Memory | undefined {
+    return this.closed ? undefined : this.memory;
   }
 
   /** @throws {RangeError} `start` is not where a page begins. */
@@ -189,23 +183,16 @@ export class Mapping {
 
   /** The same without blocking for long. The map may be closed or resized meanwhile. */
   prefaultAsync(start: number, length: number): Promise<void> {
-    return resident.prefaultAsync(this.#backing, () => (this.closed ? undefined : this.memory), start, start + length);
+    return resident.prefaultAsync(this.#backing, () => this.#openMemory(), start, start + length);
   }
 
   /**
-   * Who this map is to the mutexes of its file.
+   * This map as an owner of mutexes.
    *
    * @throws {TypeError} The map has no descriptor, or the system does not support it.
    */
   owner(): Owner {
-    if (this.#owner !== undefined) return this.#owner;
-    this.memory;
-    const { descriptor, platform } = this.#backing;
-    if (!platform.canView) throw noViewsError();
-    if (platform.ownerLocks === undefined) throw new TypeError("mutex() is supported on Linux only");
-    if (descriptor === -1)
-      throw new TypeError("mutex() needs a map with a descriptor: not private, nor trackfd: false");
-    this.#owner = new Owner(platform.ownerLocks, descriptor);
+    this.#owner ??= makeOwner(this.memory.platform, this.#backing.descriptor);
     return this.#owner;
   }
 
@@ -221,52 +208,33 @@ export class Mapping {
     if (owner !== undefined) ignoreErrors(() => owner.close());
   }
 
-  /** @throws {TypeError} The memory is a file's, or this system names no memory. */
   setName(name: string): void {
-    const { memory } = this;
-    const { anonymous, descriptor } = this.#backing;
-    const { setName } = memory.platform;
-    if (setName === undefined)
-      throw new TypeError("setName() is not supported on this system (no PR_SET_VMA_ANON_NAME)");
-    if (!anonymous) throw new TypeError("setName() names anonymous memory, and this map is of a file");
-    if (descriptor !== -1) {
-      throw new TypeError(
-        'setName() names memory without a descriptor: create the map with access: "copy" or trackfd: false',
-      );
-    }
-    setName(memory.region.address, memory.region.length, name);
+    setName(this.#backing, this.memory, name);
   }
 
   /** Changes the length of the map, and the size of its file to the map's end. Detaches every view. */
   resize(length: number, reserve: boolean): void {
-    const { memory } = this;
-    this.requireReleased("resize()");
-    // An error in the middle would leave views of memory that is unmapped.
-    ensureStackSpace();
-    this.#resizing = true;
-    try {
-      this.#resize(memory, length, reserve);
-    } finally {
-      this.#endReplaced(memory);
-    }
-  }
-
-  /** Ends a resize. Waits that are pending see that the map has other memory. */
-  #endReplaced(before: Memory): void {
-    this.#resizing = false;
-    if (this.#memory !== before) ignoreErrors(interrupt);
+    this.#replace("resize()", (memory) => this.#resize(memory, length, reserve));
   }
 
   /** Maps the file as it is now: `length` bytes of it, or for 0 all. Detaches every view, and never changes the file. */
   remap(length: number): void {
+    this.#replace("remap()", (memory) => this.#remap(memory, length));
+  }
+
+  /** Runs `act`, which replaces the map's memory. */
+  #replace(call: string, act: (memory: Memory) => void): void {
     const { memory } = this;
-    this.requireReleased("remap()");
+    this.requireReleased(call);
+    // An error in the middle would leave views of memory that is unmapped.
     ensureStackSpace();
     this.#resizing = true;
     try {
-      this.#remap(memory, length);
+      act(memory);
     } finally {
-      this.#endReplaced(memory);
+      this.#resizing = false;
+      // Waits that are pending see that the map has other memory.
+      if (this.#memory !== memory) ignoreErrors(interrupt);
     }
   }
 
@@ -276,7 +244,7 @@ export class Mapping {
     const next = mapPresent(backing, old, length);
     this.#memory = new Memory(backing, next, length, this.#hasUnreportedFaults(old));
     this.#advised = false;
-    this.#releaseOld(old, next);
+    releaseReplaced(backing, old, next);
   }
 
   #resize(old: Memory, length: number, reserve: boolean): void {
@@ -295,15 +263,9 @@ export class Mapping {
     const inPlace = old.length > 0 && old.views.buffers === undefined && !this.#advised && !old.faults.any;
     const shorter = backing.regionLength(length) <= old.region.length;
     if (inPlace && shorter && platform.trim !== undefined) this.#shrinkInPlace(old, resize);
-    else if (inPlace && !shorter && this.#canRemap) this.#growInPlace(old, resize);
+    else if (inPlace && !shorter && canRemap(backing)) this.#growInPlace(old, resize);
     else this.#resizeBeside(old, resize);
     this.#advised = false;
-  }
-
-  /** Whether the pages can be moved. Shared memory without a file does not grow with its mapping. */
-  get #canRemap(): boolean {
-    const { platform, descriptor, protection } = this.#backing;
-    return platform.remapping !== undefined && (descriptor !== -1 || !protection.shared);
   }
 
   /** The file is truncated before its mapping is: the system may refuse, and what the mapping's end had would not come back. */
@@ -390,23 +352,7 @@ export class Mapping {
     // Anonymous memory that grows has its zeros already.
     if (resize.length < oldLength || !backing.anonymous) clearTail(backing, memory, region);
     this.#memory = memory;
-    this.#releaseOld(old, next);
-  }
-
-  /** Releases memory that another region has replaced. Does not throw: if the system refuses, memory stays mapped. */
-  #releaseOld(old: Memory, next: Region): void {
-    const { region, platform, views } = old;
-    let retires = false;
-    if (views.buffers !== undefined && next.length < region.length) {
-      // If the user has seen the old pages, they stay mapped. An access to those that the file no longer has would be fatal.
-      try {
-        platform.mapZeros(region.address + next.length, region.length - next.length);
-      } catch {
-        // Replacing a part splits the mapping, of which the process may have too many. Replacing all of it does not.
-        retires = true;
-      }
-    }
-    ignoreErrors(() => old.release(this.#backing.isInMemory, retires));
+    releaseReplaced(backing, old, next);
   }
 
   /** On systems that refuse to truncate a mapped file (Windows): unmaps, truncates, maps again. */
@@ -423,20 +369,10 @@ export class Mapping {
     if (free) old.release(backing.isInMemory, true);
     let now = wasLength;
     try {
-      this.#truncateAgain(end);
+      truncateMapped(backing, end);
       now = length;
     } finally {
       if (free) this.#mapAgain(now);
-    }
-  }
-
-  /** Truncates the file, also if memory from before an earlier resize still maps it. */
-  #truncateAgain(size: number): void {
-    try {
-      this.#backing.truncate(size);
-    } catch {
-      retireKept();
-      this.#backing.truncate(size);
     }
   }
 

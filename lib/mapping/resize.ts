@@ -9,6 +9,7 @@ import type { Platform } from "../../platform/types.ts";
 import type { Backing } from "./backing.ts";
 import type { Memory } from "./memory.ts";
 import { EMPTY_REGION, ignoreErrors, type Region, unmap } from "./region.ts";
+import { retireKept } from "./retention.ts";
 
 /** A resize of a map, in terms of its file. */
 export interface Resize {
@@ -21,7 +22,12 @@ export interface Resize {
   readonly allocate: Platform["allocateBlocks"];
 }
 
-/** Gives the file at least the size of the resized map, and runs `map`; if that fails, the file is as it was. */
+/** Whether the pages can be moved. Shared memory without a file does not grow with its mapping. */
+export function canRemap({ platform, descriptor, protection }: Backing): boolean {
+  return platform.remapping !== undefined && (descriptor !== -1 || !protection.shared);
+}
+
+/** Makes the file at least as long as the resized map needs, and runs `map`; if that fails, the file is as it was. */
 export function withLongerFile<T>(backing: Backing, { length, end, sizeBefore, allocate }: Resize, map: () => T): T {
   const grows = end > sizeBefore;
   if (grows) backing.truncate(end);
@@ -82,4 +88,30 @@ export function clearTail(backing: Backing, { region, length, platform }: Memory
   const to = MathMin(oldRegion.length, region.length);
   // SAFETY: the range lies within the new region.
   if (backing.isUnbacked && from < to) platform.store(region.address + from, new Uint8Array(to - from), to - from);
+}
+
+/** Releases memory that another region has replaced. Does not throw: if the system refuses, memory stays mapped. */
+export function releaseReplaced(backing: Backing, old: Memory, next: Region): void {
+  const { region, platform, views } = old;
+  let retires = false;
+  if (views.buffers !== undefined && next.length < region.length) {
+    // If the user has seen the old pages, they stay mapped. An access to those that the file no longer has would be fatal.
+    try {
+      platform.mapZeros(region.address + next.length, region.length - next.length);
+    } catch {
+      // Replacing a part splits the mapping, of which the process may have too many. Replacing all of it does not.
+      retires = true;
+    }
+  }
+  ignoreErrors(() => old.release(backing.isInMemory, retires));
+}
+
+/** Truncates the file, even if memory from before an earlier resize still maps it and the system rejects that (Windows). */
+export function truncateMapped(backing: Backing, size: number): void {
+  try {
+    backing.truncate(size);
+  } catch {
+    retireKept();
+    backing.truncate(size);
+  }
 }

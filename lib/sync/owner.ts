@@ -7,7 +7,8 @@
  */
 
 import { MathFloor, MathRandom } from "../../ffi/primordials.ts";
-import type { OwnerLocks } from "../../platform/types.ts";
+import type { OwnerLocks, Platform } from "../../platform/types.ts";
+import { noViewsError } from "../errors.ts";
 
 /** The highest owner number. The bit after it says that somebody may be waiting. */
 export const MAX_OWNER: number = 2 ** 30 - 1;
@@ -43,4 +44,12 @@ export class Owner {
   close(): void {
     this.#file.close();
   }
+}
+
+/** @throws {TypeError} The map has no descriptor, or the system does not support it. */
+export function makeOwner({ canView, ownerLocks }: Platform, descriptor: number): Owner {
+  if (!canView) throw noViewsError();
+  if (ownerLocks === undefined) throw new TypeError("mutex() is supported on Linux only");
+  if (descriptor === -1) throw new TypeError("mutex() needs a map with a descriptor: not private, nor trackfd: false");
+  return new Owner(ownerLocks, descriptor);
 }
