@@ -13,7 +13,7 @@ import type { Ffi, Functions } from "../ffi/types.ts";
 import { darwinWaiting } from "./address-wait.ts";
 import { BSD_AIO, BSD_CONSTANTS } from "./bsd.ts";
 import { errnoReader } from "./errno.ts";
-import { posixPlatform, residencyReader, SHARED_SIGNATURES } from "./posix.ts";
+import { NUMBERS as POSIX_NUMBERS, posixPlatform, residencyReader, SHARED_SIGNATURES } from "./posix.ts";
 import { shmObjects } from "./shm-objects.ts";
 import { pagesLeft, SizeGuard } from "./size-guard.ts";
 import { type StatusLayout, statusReader } from "./status.ts";
@@ -139,7 +139,7 @@ export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = ru
       try {
         if (hasResilience) return posix.map(request);
       } catch (error) {
-        if ((error as { code?: string }).code !== "EPERM") throw error;
+        if ((error as { errno?: number }).errno !== POSIX_NUMBERS.EPERM) throw error;
       }
       const address = posix.map({ ...request, protection: { ...protection, flags: flags & ~MAP_RESILIENT_MEDIA } });
       hasResilience = false;

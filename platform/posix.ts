@@ -68,7 +68,7 @@ export const ALLOCATE_SIGNATURES = {
 } as const;
 
 /** Numbers that are the same on every POSIX system. */
-export const NUMBERS = { EINTR: 4 } as const;
+export const NUMBERS = { EPERM: 1, EINTR: 4 } as const;
 
 /** What `posixPlatform` leaves to the system's own file. */
 type SystemsOwn = "named" | "status" | "duplicate" | "anonymousFile";

@@ -20,6 +20,9 @@ export { resources, withoutMappings };
 /** Whether this is Windows. A case that is not for it is added by `unless(WINDOWS && "why not there", test)`. */
 export const WINDOWS: boolean = process.platform === "win32";
 
+/** Why the errors of a recorded POSIX system have no names here, or false where they have: for `unless`. */
+export const NAMES_OTHER_ERRORS: string | false = WINDOWS && "node:util names Windows's errors there";
+
 /** Whether QEMU runs this process. */
 export const EMULATED: boolean = MACHINE?.emulated === true;
 

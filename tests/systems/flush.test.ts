@@ -8,7 +8,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
 import { over, type Recorder, setErrno } from "../helpers/recorder.ts";
-import { rejects, thrown, unless, WINDOWS } from "../helpers/support.ts";
+import { NAMES_OTHER_ERRORS, rejects, thrown, unless } from "../helpers/support.ts";
 import { darwin, freebsd, linux, openbsd, playBlocks, played, type System } from "../helpers/systems.ts";
 
 const test = suite("systems/flush");
@@ -101,7 +101,7 @@ test("flush() passes its flags to msync, and MS_SYNC by default", () => {
   }
 });
 
-const posix = unless(WINDOWS && "node:util names Windows's errors there", test);
+const posix = unless(NAMES_OTHER_ERRORS, test);
 
 posix("flush() and flushAsync() report an I/O error", async () => {
   // EIO is 5 on all of them. aio_error(3): "A positive error number, if the asynchronous I/O operation failed. This is the same

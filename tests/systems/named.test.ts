@@ -8,10 +8,12 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
 import { over, setErrno } from "../helpers/recorder.ts";
-import { refuses } from "../helpers/support.ts";
+import { NAMES_OTHER_ERRORS, refuses, unless } from "../helpers/support.ts";
 import { darwin, darwinIntel, freebsd, openbsd, played, type System } from "../helpers/systems.ts";
 
 const test = suite("systems/named");
+
+const posix = unless(NAMES_OTHER_ERRORS, test);
 
 // sys/fcntl.h of all three: O_RDWR 2, O_CREAT 0x200, O_EXCL 0x800. 384 is 0600.
 const plain = (flags: number, mode = 384) => `shm_open(&memory[7], ${flags}, ${mode})`;
@@ -51,7 +53,7 @@ for (const [name, system, call] of SYSTEMS) {
     });
   });
 
-  test(`${name}: what shm_open refuses is an error with the name`, () => {
+  posix(`${name}: what shm_open refuses is an error with the name`, () => {
     const ffi = played(system, 0);
     over(system.open, ffi, () => {
       ffi.play({ shm_open: () => -1, shm_unlink: () => -1 });

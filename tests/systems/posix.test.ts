@@ -13,7 +13,7 @@ import { MMap } from "../../lib/mod.ts";
 import { librariesFor } from "../../platform/linux.ts";
 import { openPlatform } from "../../platform/mod.ts";
 import { over, recorder, setErrno } from "../helpers/recorder.ts";
-import { newPath, refuses, thrown, unless, WINDOWS } from "../helpers/support.ts";
+import { NAMES_OTHER_ERRORS, newPath, refuses, thrown, unless } from "../helpers/support.ts";
 import {
   darwin,
   darwinIntel,
@@ -55,7 +55,7 @@ test("resize() with trackfd: false is refused on every system before any call", 
   }
 });
 
-const posix = unless(WINDOWS && "node:util names Windows's errors there", test);
+const posix = unless(NAMES_OTHER_ERRORS, test);
 
 posix("resize() with reserve calls posix_fallocate on Linux and FreeBSD, which returns its error", () => {
   for (const system of [linux, freebsd]) {

@@ -8,7 +8,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
 import { over, setErrno } from "../helpers/recorder.ts";
-import { refuses, unless, WINDOWS } from "../helpers/support.ts";
+import { NAMES_OTHER_ERRORS, refuses, unless } from "../helpers/support.ts";
 import { darwin, freebsd, linux, MAPPED, openbsd, playBlocks, played, type System } from "../helpers/systems.ts";
 
 const test = suite("systems/residency");
@@ -124,7 +124,7 @@ for (const [name, system, offsetAt] of [
   });
 }
 
-const posix = unless(WINDOWS && "node:util names Windows's errors there", test);
+const posix = unless(NAMES_OTHER_ERRORS, test);
 
 posix("residency() and prefault() say what a system lacks; prefault() reads the pages on Linux before 5.14", () => {
   const ffi = played(openbsd, 20_000);

@@ -13,10 +13,12 @@ import { futexWaiting } from "../../platform/futex.ts";
 import { ofdLocks } from "../../platform/ofd-lock.ts";
 import type { Waiting } from "../../platform/types.ts";
 import { ERRNO, over, type Played, type Recorder, recorder, setErrno } from "../helpers/recorder.ts";
-import { newFile, refuses } from "../helpers/support.ts";
+import { NAMES_OTHER_ERRORS, newFile, refuses, unless } from "../helpers/support.ts";
 import { darwin, freebsd, linux, MAPPED, played } from "../helpers/systems.ts";
 
 const test = suite("systems/waiting");
+
+const posix = unless(NAMES_OTHER_ERRORS, test);
 
 const WORD = 0x7000_0000_1004;
 
@@ -49,7 +51,7 @@ test("Linux: futex(2), in the form for several processes", () => {
   assert.is(linuxWaiting({}, "s390x").waiting, undefined, "an architecture whose number is not known polls");
 });
 
-test("Linux: a wait that the system ends otherwise is no error, and any other failure is", () => {
+posix("Linux: a wait that the system ends otherwise is no error, and any other failure is", () => {
   const { ffi, waiting } = linuxWaiting({ syscall: () => -1 });
   // EINTR, EAGAIN, EFAULT, ETIMEDOUT
   for (const errno of [4, 11, 14, 110]) {
@@ -110,7 +112,7 @@ test("Linux: a page is mirrored by mremap(2) with an old size of 0", () => {
   });
 });
 
-test("Linux: an owner's lock is an open-file-description lock", () => {
+posix("Linux: an owner's lock is an open-file-description lock", () => {
   let flock: number[] = [];
   const ffi = recorder({
     fcntl: (_descriptor: number, _command: number, bytes: Uint8Array) => {
@@ -155,7 +157,7 @@ test("Linux: an owner's lock is an open-file-description lock", () => {
   assert.equal(ffi.take(), ["open(&memory[22], 0x80002)", "close(31)"]);
 });
 
-test("macOS: os_sync_wait_on_address_with_timeout, from 14.4 on", () => {
+posix("macOS: os_sync_wait_on_address_with_timeout, from 14.4 on", () => {
   const ffi = played(darwin, 8192);
   over(darwin.open, ffi, (platform) => {
     const { opened } = ffi;
@@ -196,7 +198,7 @@ test("macOS before 14.4 polls", () => {
   over(darwin.open, ffi, (platform) => assert.is(platform.waiting, undefined));
 });
 
-test("FreeBSD: _umtx_op, in the form for several processes", () => {
+posix("FreeBSD: _umtx_op, in the form for several processes", () => {
   let timeout: bigint[] = [];
   const ffi = played(freebsd, 8192);
   over(freebsd.open, ffi, (platform) => {

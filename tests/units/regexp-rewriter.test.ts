@@ -9,7 +9,7 @@ import * as assert from "uvu/assert";
 import { rewriteRegExp } from "../../lib/search/regexp-rewriter.ts";
 import { type Alternatives, parseRegExp } from "../../lib/search/regexp-source.ts";
 import { unknownSyntax } from "../fuzz/regexp-engine.ts";
-import { unless } from "../helpers/support.ts";
+import { unless, WINDOWS } from "../helpers/support.ts";
 
 const test = suite("units/regexp-rewriter");
 
@@ -76,10 +76,16 @@ for (const [rows, sameGroups] of [
   }
 }
 
-test("what leads to the end in no way, or becomes too long, is not rewritten", () => {
-  const fits = (source: string, flags = "") => rewritten(source, flags) !== undefined;
+const fits = (source: string, flags = "") => rewritten(source, flags) !== undefined;
+
+test("what leads to the end in no way is not rewritten", () => {
   for (const source of ["(?<=(?=a))b", "(?<=(?!a)b)", "(?<=(?:(?=a)b)*)c"]) assert.is(fits(source), false, source);
   for (const source of ["[\\q{ab}]", "[\\q{ab}]*", "a[\\q{ab}c]{2}"]) assert.is(fits(source, "v"), false, source);
+});
+
+const long = unless(WINDOWS && "the engine's stack there is too small for expressions of this length", test);
+
+long("what becomes too long is not rewritten", () => {
   // Each part counts as ten characters, and 65,536 are the most.
   for (const [part, parts] of [
     ["a", 1],
