@@ -5,10 +5,12 @@
  */
 
 import { lengthOf } from "../ffi/array-buffer.ts";
+import { arch } from "../ffi/builtins.ts";
 import { StringPrototypeCharCodeAt, Uint8Array } from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { findBytes, findLastBytes, indexOfResult, type SearchPrimitives } from "./memmem.ts";
 import type { Platform } from "./types.ts";
+import type { FindWord } from "./word-search.ts";
 
 // Each entry has its C prototype beside it.
 export const SIGNATURES = {
@@ -35,6 +37,14 @@ export const FAST_SIGNATURES = {
   memmem: { parameters: ["pointer", "usize", "bytes", "usize"], result: "pointer" },
 } as const;
 
+// For glibc on x64, where wchar_t has 4 bytes and the function is vectorized.
+export const WORD_SIGNATURES = {
+  // const char *gnu_get_libc_version(void); not called: no other C library has it
+  gnu_get_libc_version: { parameters: [], result: "pointer" },
+  // wchar_t *wmemchr(const wchar_t *s, wchar_t c, size_t n);
+  wmemchr: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
+} as const;
+
 /** The part of a platform that works on memory. */
 type MemoryFunctions = Pick<Platform, "findByte" | "findBytes" | "findLastBytes" | "move" | "load" | "store">;
 
@@ -53,6 +63,7 @@ export function memoryFunctions(ffi: Ffi, libraries: readonly string[], hasFastM
     },
     findLastByte: undefined,
     findSequence: undefined,
+    wordSearch: undefined,
     ...(hasFastMemmem ? fastSearches(ffi, libraries) : undefined),
   };
   return {
@@ -69,13 +80,29 @@ export function memoryFunctions(ffi: Ffi, libraries: readonly string[], hasFastM
   };
 }
 
-function fastSearches(ffi: Ffi, libraries: readonly string[]): Pick<SearchPrimitives, "findLastByte" | "findSequence"> {
+type FastSearches = Pick<SearchPrimitives, "findLastByte" | "findSequence" | "wordSearch">;
+
+function fastSearches(ffi: Ffi, libraries: readonly string[]): FastSearches {
   const c = ffi.open(libraries, FAST_SIGNATURES);
   return {
     findLastByte: (address, length, byte) => indexOfResult(address, c.memrchr(address, byte, length)),
     findSequence: (address, length, needle) =>
       indexOfResult(address, c.memmem(address, length, needle, lengthOf(needle))),
+    wordSearch: arch === "x64" ? () => openWordSearch(ffi, libraries) : undefined,
   };
+}
+
+/** `undefined`: this is not glibc. */
+function openWordSearch(ffi: Ffi, libraries: readonly string[]): FindWord | undefined {
+  try {
+    const c = ffi.open(libraries, WORD_SIGNATURES);
+    return (address, count, word) => {
+      const found = c.wmemchr(address, word, count);
+      return found === 0 ? -1 : (found - address) / 4;
+    };
+  } catch {
+    return undefined;
+  }
 }
 
 /** An ASCII string as C has it: its characters and a NUL. */

@@ -10,6 +10,7 @@
 
 import { lengthOf } from "../ffi/array-buffer.ts";
 import { ArrayBuffer, Int32Array, MathCeil, MathMax, MathMin, Uint8Array } from "../ffi/primordials.ts";
+import { type FindWord, findByWords, LEAST_NEEDLE } from "./word-search.ts";
 
 /** The functions of the C library that searches are made of. */
 export interface SearchPrimitives {
@@ -19,6 +20,8 @@ export interface SearchPrimitives {
   findLastByte: ((address: number, length: number, byte: number) => number) | undefined;
   /** The index of the first occurrence of a sequence, or -1: memmem. `undefined` if it does not take linear time. */
   findSequence: ((address: number, length: number, sequence: Uint8Array) => number) | undefined;
+  /** Opens the search for words, on first use; `undefined`, or gives that, if it is no faster than `findSequence`. */
+  wordSearch: (() => FindWord | undefined) | undefined;
   /** Whether these are the bytes at `address`. */
   equals(address: number, bytes: Uint8Array): boolean;
   /** Copies out of mapped memory into an array of at least `length` bytes. */
@@ -70,6 +73,12 @@ function lastWithin(search: Search, address: number, known: number, end: number)
 /** Bytes searched before sampling the text for rare bytes. Sampling shorter texts does not pay. */
 const FIRST_PIECE = 4096;
 
+/** Bytes searched with memmem before a search by words, which begins with a call for each of the four words. */
+const BEFORE_WORDS = 1024;
+
+/** Bytes searched by words before sampling the text: they take as long as memmem takes for a fourth of them. */
+const BEFORE_SAMPLE = 4 * FIRST_PIECE;
+
 /** Bytes after which the text is sampled again, because it may have changed. */
 const LARGEST_PIECE = 4 * 1024 * 1024;
 
@@ -92,20 +101,24 @@ const BLOCK = 256 * 1024;
  * A search for a needle.
  *
  * memchr looks for a byte of the needle that does not occur in a sample of the text, and memcmp compares the needle
- * wherever memchr finds one. If there are too many such candidates, memmem takes over for a while. In repetitive text,
- * memmem moves by a byte or two at a time and compares long parts of the needle each time; then three bytes that do not occur
- * in the sample are searched instead of one. Without memmem, the Two-Way algorithm runs over copies.
+ * wherever memchr finds one. If there are too many such candidates, memmem takes over for a while; on glibc and x64 a search
+ * by words does, which leaves the text to memmem if it too meets too many candidates. In repetitive text, memmem moves by a
+ * byte or two at a time and compares long parts of the needle each time; then three bytes that do not occur in the sample are
+ * searched instead of one. Without memmem, the Two-Way algorithm runs over copies.
  */
 class Search {
   readonly needed: number;
   readonly #memory: SearchPrimitives;
   readonly #needle: Uint8Array;
+  /** Whether the needle can be searched by words. */
+  readonly #hasWords: boolean;
   #inCopy: ((text: Uint8Array, size: number) => number) | undefined;
 
   constructor(memory: SearchPrimitives, needle: Uint8Array) {
     this.#memory = memory;
     this.#needle = needle;
     this.needed = lengthOf(needle);
+    this.#hasWords = this.needed >= LEAST_NEEDLE && memory.wordSearch !== undefined;
   }
 
   /** The index of the first occurrence in `length` bytes, or -1. */
@@ -113,27 +126,36 @@ class Search {
     const { needed } = this;
     if (needed === 1) return this.#memory.findByte(address, length, this.#needle[0] as number);
     const last = length - needed;
-    let piece = MathMax(FIRST_PIECE, 4 * needed);
-    let looked = this.#memory.findSequence === undefined || piece > FIRST_PIECE;
+    const unsampled = this.#hasWords ? BEFORE_SAMPLE : FIRST_PIECE;
+    const growth = this.#hasWords ? BEFORE_SAMPLE / BEFORE_WORDS : 4;
+    let piece = MathMax(this.#hasWords ? BEFORE_WORDS : FIRST_PIECE, 4 * needed);
     for (let from = 0; from <= last; ) {
-      if (looked) {
+      if (piece > unsampled || this.#memory.findSequence === undefined) {
         const followed = this.#followRare(address, from, length);
         if (followed >= -1) return followed;
         from = -followed - 2;
       }
-      looked = true;
       const span = MathMin(piece + needed - 1, length - from);
       const found = this.#findInPiece(address + from, span);
       if (found !== -1) return from + found;
       from += piece;
-      piece = MathMin(4 * piece, MathMax(LARGEST_PIECE, 4 * needed));
+      piece = MathMin(growth * piece, MathMax(LARGEST_PIECE, 4 * needed));
     }
     return -1;
   }
 
   #findInPiece(address: number, length: number): number {
-    const { findSequence } = this.#memory;
-    return findSequence ? findSequence(address, length, this.#needle) : this.#findInCopies(address, length);
+    const { equals, findSequence } = this.#memory;
+    if (findSequence === undefined) return this.#findInCopies(address, length);
+    let skipped = 0;
+    const findWord = this.#hasWords && length > FIRST_PIECE ? wordsOf(this.#memory) : undefined;
+    if (findWord !== undefined) {
+      const found = findByWords(findWord, equals, address, length, this.#needle, this.needed);
+      if (found >= -1) return found;
+      skipped = -found - 2;
+    }
+    const found = findSequence(address + skipped, length - skipped, this.#needle);
+    return found === -1 ? -1 : skipped + found;
   }
 
   /** Searches by what is rare in the text from `from` on. Returns what `#follow` returns, at once if nothing is rare. */
@@ -199,6 +221,15 @@ class Search {
     }
     return -1;
   }
+}
+
+/** Opens the search for words, if that was not done before. */
+function wordsOf(memory: SearchPrimitives): FindWord | undefined {
+  const { wordSearch } = memory;
+  if (wordSearch === undefined) return undefined;
+  const findWord = wordSearch();
+  memory.wordSearch = findWord && (() => findWord);
+  return findWord;
 }
 
 /** How much of the needle is considered in repetitive text, in bytes. */

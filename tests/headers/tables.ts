@@ -74,6 +74,7 @@ const POSIX = [
 ];
 
 function linuxFacts(arch: string): Fact[] {
+  const { gnu_get_libc_version, wmemchr } = libc.WORD_SIGNATURES;
   const guarded = sigbus.CODE[arch] === undefined ? [] : guard();
   const { length, type } = linuxHeaders.statfsFor(arch);
   return [
@@ -90,6 +91,9 @@ function linuxFacts(arch: string): Fact[] {
     ...functions({ __errno_location: linux.ERRNO_SIGNATURES.__errno_location }),
     ...functions({ ...linux.STATX_SIGNATURES, ...linux.FSTATFS_SIGNATURES, ...linux.FSTAT_SIGNATURES }),
     ...functions({ ...posix.ALLOCATE_SIGNATURES, ...libc.FAST_SIGNATURES }),
+    ...functions({ gnu_get_libc_version }),
+    // Elsewhere it is not called, and wchar_t may have no sign.
+    ...(arch === "x64" ? functions({ wmemchr }) : []),
     ...waiting(arch),
     ...constants(ofdLock.NUMBERS),
     size("struct flock", 32),

@@ -39,10 +39,11 @@ const LINUX = [
   "time.h",
   "limits.h",
   "sys/prctl.h",
+  "wchar.h",
 ];
 
 const GLIBC: Headers = {
-  includes: LINUX,
+  includes: [...LINUX, "gnu/libc-version.h"],
   // glibc's string.h overloads memchr in C++, unless the compiler is old.
   defines:
     "#define _GNU_SOURCE\n#undef __clang_major__\n#define __clang_major__ 3\n#undef __clang_minor__\n#define __clang_minor__ 0",
@@ -55,6 +56,7 @@ const MUSL: Headers = {
   lacking: {
     PR_SET_VMA: "musl's sys/prctl.h is older",
     PR_SET_VMA_ANON_NAME: "musl's sys/prctl.h is older",
+    gnu_get_libc_version: "glibc alone has it, and is recognized by it",
   },
 };
 

@@ -1,0 +1,125 @@
+/**
+ * The search by aligned words, against the plain way.
+ *
+ * @module
+ */
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { findByWords } from "../../platform/word-search.ts";
+
+const test = suite("units/word-search");
+
+/** Where the searched memory begins within what the test has, so that its address can have any remainder. */
+const BEFORE = 8;
+
+/** A search of `text` at an address, which fails if it looks at anything else. */
+function search(text: Uint8Array, needle: Uint8Array, remainder: number) {
+  const start = BEFORE + remainder;
+  const memory = new Uint8Array(4 * Math.ceil((start + text.length + 8) / 4));
+  // Around it is what a search beyond the text would find.
+  for (let at = 0; at < memory.length; at++) memory[at] = needle[at % needle.length] as number;
+  memory.set(text, start);
+  const work = { words: 0, candidates: 0 };
+  const findWord = (address: number, count: number, word: number) => {
+    assert.is(address % 4, 0, "not aligned");
+    assert.ok(count > 0 && address >= start && address + 4 * count <= start + text.length, "outside of the text");
+    const index = new Int32Array(memory.buffer, address, count).indexOf(word);
+    work.words += index === -1 ? count : index + 1;
+    return index;
+  };
+  const equals = (address: number, bytes: Uint8Array) => {
+    work.candidates++;
+    assert.ok(address >= start && address + bytes.length <= start + text.length, "outside of the text");
+    return bytes.every((byte, at) => memory[address + at] === byte);
+  };
+  return { found: findByWords(findWord, equals, start, text.length, needle, needle.length), work };
+}
+
+/** The answer, in the plainest way. */
+function plainFind(text: Uint8Array, needle: Uint8Array): number {
+  return Buffer.from(text).indexOf(Buffer.from(needle));
+}
+
+/** Numbers that look random, the same in each run. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
+
+test("a search by words finds what the plain way finds, at every alignment", () => {
+  const random = numbers(1);
+  let found = 0;
+  for (let round = 0; round < 4000; round++) {
+    const letters = 2 + random(200);
+    const text = Uint8Array.from({ length: 7 + random(60) }, () => random(letters));
+    const length = 7 + random(Math.min(8, text.length - 6));
+    const at = random(text.length - length + 1);
+    const needle = text.slice(at, at + length);
+    if (random(3) === 0) needle[random(length)] = letters;
+    const expected = plainFind(text, needle);
+    if (expected !== -1) found++;
+    for (let remainder = 0; remainder < 4; remainder++) {
+      assert.is(search(text, needle, remainder).found, expected, `[${needle}] in [${text}] at ${remainder}`);
+    }
+  }
+  assert.ok(found > 2000 && found < 3900, `${found} of the needles were there`);
+});
+
+test("a search by words finds the first of several, across the edges of its blocks, and at either end", () => {
+  const random = numbers(2);
+  const clean = Uint8Array.from({ length: 600_000 }, () => random(100));
+  const needle = Uint8Array.of(7, 200, 201, 202, 203, 204, 205, 206);
+  assert.is(search(clean, needle, 1).found, -1);
+  const block = 128 * 1024;
+  const last = clean.length - needle.length;
+  for (const edge of [0, block, 2 * block, last]) {
+    for (let at = Math.max(0, edge - 12); at <= Math.min(last, edge + 12); at++) {
+      const text = clean.slice();
+      text.set(needle, at);
+      // Later ones, of each alignment, do not come first.
+      for (const later of [at + 9, at + 18, at + 27, at + 36]) if (later <= last) text.set(needle, later);
+      for (const remainder of [0, 3]) assert.is(search(text, needle, remainder).found, at, `${at}, ${remainder}`);
+    }
+  }
+});
+
+test("a search by words looks four times at what it passes, and no further than at the first occurrence", () => {
+  const text = new Uint8Array(1_000_000).fill(1);
+  const needle = Uint8Array.of(2, 3, 4, 5, 6, 7, 8);
+  // The words at which an occurrence can have its first whole one, for each of the four remainders.
+  const words = [0, 1, 2, 3].map((before) => Math.ceil((1_000_000 - 7 + 1 + before) / 4));
+  assert.is(
+    search(text, needle, 0).work.words,
+    words.reduce((sum, count) => sum + count),
+  );
+  text.set(needle, 500);
+  const { found, work } = search(text, needle, 0);
+  assert.equal([found, work.candidates], [500, 1]);
+  // The first pass meets it at its 126th word, and the others end there.
+  assert.ok(work.words <= 4 * 126, `${work.words} words`);
+});
+
+test("a search by words gives up where candidates come too often, and says from where on", () => {
+  const needle = Uint8Array.of(1, 1, 1, 1, 1, 1, 1, 2);
+  const all = new Uint8Array(600_000).fill(1);
+  const { found, work } = search(all, needle, 0);
+  assert.is(found, -2);
+  assert.ok(work.candidates <= 40, `${work.candidates} candidates`);
+  // Rare for two blocks, and then frequent. What is before is not to be searched again, except 3 bytes.
+  const block = 128 * 1024;
+  all.fill(3, 0, 3 * block);
+  for (let remainder = 0; remainder < 4; remainder++) {
+    const given = -2 - search(all, needle, remainder).found;
+    const aligned = (4 - remainder) % 4;
+    assert.ok(given >= 3 * block + aligned - 3 && given < 3 * block + 3 * block, `from ${given} on`);
+    assert.is((given + 3 - aligned) % block, 0);
+  }
+});
+
+test.run();
