@@ -50,6 +50,12 @@ export function pythonVersion(): string | undefined {
   return status === 0 ? String(stdout).trim() : undefined;
 }
 
+/** The path of the machine's Python itself: `python3` may be a script that starts it. Undefined if there is none. */
+export function pythonProgram(): string | undefined {
+  const { status, stdout } = spawnSync("python3", ["-c", "import sys; print(sys.executable)"]);
+  return status === 0 ? String(stdout).trim() : undefined;
+}
+
 /**
  * A peer: an expression of Python, after a setup that is not timed. `map_file(path)` maps a file for reading. `target`:
  * null if there is no target.

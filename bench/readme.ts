@@ -12,7 +12,8 @@ import type { Outcome, Results } from "./report.ts";
 type Row = [what: string, against: string, name: string, peer?: string];
 
 const RANDOM = "1000000 reads of 64 bytes by chance, 10 GiB sparse";
-const IMPORT = "a program that imports the library, over an empty one, in";
+const IMPORT = "a program that imports the library";
+const MAP = "a program that maps a file and reads a byte";
 
 const FIRST = "10000 reads of 64 bytes from pages never touched, 1 GiB";
 
@@ -72,8 +73,14 @@ const ROWS: readonly Row[] = [
   ["… of new pages, `slice`", "`fs.readSync`", `${FIRST}, slice`, "fs.readSync"],
   ["garbage, 12 GiB mapped", "nothing mapped", "garbage while 12 GiB are mapped", "nothing mapped"],
   ["garbage, 12 GiB viewed", "nothing mapped", "garbage while 12 GiB are viewed in 12 parts", "nothing mapped"],
-  ["import in Node, ms", "empty program", `${IMPORT} Node`],
-  ["import in Bun and Deno, ms", "empty program", `${IMPORT} Bun and Deno`],
+  ...["Node", "Bun", "Deno"].flatMap((engine): Row[] => [
+    [`import in ${engine}, ms`, "empty program", `${IMPORT}, over an empty one, in ${engine}`],
+    [`first map in ${engine}, ms`, "empty program", `${MAP}, over an empty one, in ${engine}`],
+  ]),
+  ["a process that maps", "`readFileSync`", MAP, "the same by fs.readFileSync"],
+  ["a process that maps", "CPython", MAP, "the same in CPython"],
+  ["a process that maps", "`Bun.mmap`", MAP, "the same by Bun.mmap"],
+  ["the hundredth map, µs", "", "the hundredth map of a process"],
 ];
 
 /** The rows of the project's README, by the name of their figure and the peer. */

@@ -20,7 +20,7 @@ import { pythonVersion } from "./python.ts";
 import { withFigures, withSummary } from "./readme.ts";
 import { type Outcome, tableOf, textOf, write } from "./report.ts";
 
-const TOPICS = ["find", "lines", "text", "regex", "read", "open", "views", "prefault", "sharing", "gc", "import"];
+const TOPICS = ["find", "lines", "text", "regex", "read", "open", "views", "prefault", "sharing", "gc", "first"];
 
 const parameters = process.argv.slice(2);
 const measured = commit();
