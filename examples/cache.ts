@@ -1,6 +1,6 @@
 /**
  * A cache that all processes of a cluster share: slots of a fixed size, and a mutex for every 64th slot, so that few wait for each
- * other. What a killed process was writing is thrown away. Linux only, because it needs mutexes.
+ * other. What a killed process was writing is thrown away. Not for the BSDs, because it needs mutexes.
  *
  *     node examples/cache.ts set FILE greeting '{"text":"Hello"}'
  *     node examples/cache.ts get FILE greeting

@@ -1,6 +1,6 @@
 /**
  * A queue between two processes: one sends messages of any length, the other receives them. Both block, and each notices that
- * the other was killed (on Linux, because it needs mutexes).
+ * the other was killed (not on the BSDs, which have no mutexes).
  *
  *     node examples/queue.ts receive FILE & seq 5 | node examples/queue.ts send FILE
  *

@@ -13,6 +13,7 @@ import type { Ffi, Functions } from "../ffi/types.ts";
 import { darwinWaiting } from "./address-wait.ts";
 import { BSD_AIO, BSD_CONSTANTS } from "./bsd.ts";
 import { errnoReader } from "./errno.ts";
+import { darwinOfdLocks } from "./ofd-lock.ts";
 import { NUMBERS as POSIX_NUMBERS, posixPlatform, residencyReader, SHARED_SIGNATURES } from "./posix.ts";
 import { shmObjects } from "./shm-objects.ts";
 import { pagesLeft, SizeGuard } from "./size-guard.ts";
@@ -126,6 +127,7 @@ export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = ru
       return waiting;
     },
     named: shmObjects(ffi, LIBRARIES, fail, true),
+    ownerLocks: posix.canView ? darwinOfdLocks(ffi, LIBRARIES, errnoAddress, fail) : undefined,
     protection(request) {
       const protection = posix.protection(request);
       const isPrivateFile = request.descriptor !== -1 && (request.access === "read" || request.access === "copy");

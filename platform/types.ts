@@ -133,14 +133,23 @@ export interface BackgroundWait {
   interrupt(): void;
 }
 
-/** Proof of life: locks of a file that the system releases when their owner ends, however it ends. */
+/** Proof of life: locks that the system releases when their owner ends, however it ends. */
 export interface OwnerLocks {
-  /** Opens a descriptor's file once more, for locks that are this opening's alone. */
-  open(descriptor: number): { readonly descriptor: number; close(): void };
-  /** Takes the lock of a number below 2^30 until `close`. Returns false if another opening has it. */
-  take(descriptor: number, id: number): boolean;
-  /** Whether another opening has the lock. */
-  isTaken(descriptor: number, id: number): boolean;
+  /**
+   * Prepares an owner's lock of a file. `name`: of memory without a file (on Windows), whose descriptor is -1.
+   *
+   * @throws {TypeError} The descriptor's memory has no locks.
+   */
+  open(descriptor: number, name: string | undefined): OwnerLock;
+}
+
+/** The lock of one owner. */
+export interface OwnerLock {
+  /** Takes the lock of a number below 2^30 until `close`, once. Returns false if somebody else has it. */
+  take(id: number): boolean;
+  /** Whether another owner has the lock of a number. */
+  isTaken(id: number): boolean;
+  close(): void;
 }
 
 /** How to open named memory. */

@@ -192,7 +192,8 @@ export class Mapping {
    * @throws {TypeError} The map has no descriptor, or the system does not support it.
    */
   owner(): Owner {
-    this.#owner ??= makeOwner(this.memory.platform, this.#backing.descriptor);
+    const { anonymous, descriptor, protection } = this.#backing;
+    this.#owner ??= makeOwner(this.memory.platform, descriptor, anonymous ? protection.name : undefined);
     return this.#owner;
   }
 
@@ -383,6 +384,7 @@ export class Mapping {
       this.#memory = new Memory(backing, backing.mapRegion(length), length);
     } catch (error) {
       this.#memory = undefined;
+      this.#endOwner();
       backing.close();
       throw error;
     }

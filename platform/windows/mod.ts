@@ -13,6 +13,7 @@ import { errorReader } from "./errors.ts";
 import { fileFunctions } from "./files.ts";
 import { KERNEL, type Kernel, SIGNATURES } from "./kernel.ts";
 import { MADV_WILLNEED, mappingFunctions, namedMappings } from "./mapping.ts";
+import { ownerLocks } from "./owner-locks.ts";
 import {
   FILE_MAP_COPY,
   FILE_MAP_READ,
@@ -58,7 +59,7 @@ export function windowsPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
     residency: undefined,
     // WaitOnAddress wakes threads of its own process only.
     waiting: undefined,
-    ownerLocks: undefined,
+    ownerLocks: ownerLocks(ffi, kernel, handleOf, fail),
     named: namedMappings(kernel, fail),
     mirror: undefined,
   };

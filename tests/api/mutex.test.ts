@@ -15,13 +15,13 @@ import {
   refuses,
   rejects,
   unless,
+  WITHOUT_MUTEXES,
   WORKERS,
 } from "../helpers/support.ts";
 
 const test = suite("api/mutex");
 
-const LINUX = process.platform === "linux";
-const locking = unless(!LINUX && "mutexes are supported on Linux only", test);
+const locking = unless(WITHOUT_MUTEXES, test);
 
 const newPath = () => newFile(new Uint8Array(4096));
 const open = (path: string) => MMap.open(path, { access: "write" });
@@ -162,16 +162,41 @@ test("mutex() checks its place and its map", () => {
   refuses(TypeError, () => reader.mutex(0), 'access is "read"');
   using copy = MMap.open(path, { access: "copy" });
   refuses(TypeError, () => copy.mutex(0), "mutex() needs a map that shares its memory");
-  if (!LINUX) {
-    refuses(TypeError, () => mm.mutex(0), "supported on Linux only");
+  if (WITHOUT_MUTEXES) {
+    refuses(TypeError, () => mm.mutex(0), "mutex() is not supported on this system");
     return;
   }
   using untracked = MMap.open(path, { access: "write", trackfd: false });
-  refuses(TypeError, () => untracked.mutex(0), "mutex() needs a map with a descriptor");
+  refuses(TypeError, () => untracked.mutex(0), "mutex() needs a map with a descriptor or a name");
   using memory = MMap.anonymous(4096);
+  if (process.platform !== "linux") {
+    refuses(TypeError, () => memory.mutex(0), "mutex() needs a map with a descriptor or a name");
+    return;
+  }
   assert.is(memory.mutex(0).tryAcquire(), "ok", "shared anonymous memory has one");
   memory.mutex(0).release();
 });
+
+unless(process.platform === "darwin" && "memory of shm_open has no locks", locking)(
+  "named memory has mutexes, and one of an owner that does not live is abandoned",
+  () => {
+    const name = `mmap-ffi-${process.pid}`;
+    using first = MMap.shared(name, { create: true, exclusive: true, length: 4096 });
+    try {
+      using second = MMap.shared(name, { length: 4096 });
+      assert.is(first.mutex(0).tryAcquire(), "ok");
+      assert.is(second.mutex(0).tryAcquire(), undefined, "its owner lives");
+      first.mutex(0).release();
+      assert.is(second.mutex(0).acquire(), "ok");
+      second.mutex(0).release();
+      second.view(Int32Array)[0] = 12345;
+      assert.is(second.mutex(0).tryAcquire(), "abandoned");
+      second.mutex(0).release();
+    } finally {
+      MMap.unlink(name);
+    }
+  },
+);
 
 locking("an owner that is killed abandons its mutex; whoever waits inherits it, once", async () => {
   const path = newPath();

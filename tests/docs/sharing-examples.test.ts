@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
 import { currentRuntime, ROOT, RUNTIMES, type Runtime } from "../helpers/runtimes.ts";
-import { commandFor, newPath, runFile, unless } from "../helpers/support.ts";
+import { commandFor, newPath, runFile, unless, WINDOWS, WITHOUT_MUTEXES } from "../helpers/support.ts";
 
 const test = suite("docs/sharing-examples");
 
@@ -62,10 +62,10 @@ test("examples/counter.ts counts in several runtimes at once", async () => {
   assert.is(stdout, totals + histogram.join(""));
 });
 
-const linux = unless(process.platform !== "linux" && "mutexes are supported on Linux only", test);
+const locking = unless(WITHOUT_MUTEXES || (WINDOWS && "not run on Windows yet"), test);
 
 for (const receiver of PEERS) {
-  linux(`examples/queue.ts sends messages of any length to ${receiver.name}`, async () => {
+  locking(`examples/queue.ts sends messages of any length to ${receiver.name}`, async () => {
     const path = newPath();
     const lines = ["first", "x".repeat(3_000_000), ...Array.from({ length: 5000 }, (_, index) => `line ${index}`)];
     const received = start("queue.ts", receiver, ["receive", path]);
@@ -78,7 +78,7 @@ for (const receiver of PEERS) {
   });
 }
 
-linux("examples/queue.ts notices that the other end was killed", async () => {
+locking("examples/queue.ts notices that the other end was killed", async () => {
   for (const victim of ["send", "receive"] as const) {
     const path = newPath();
     const ends = {
@@ -98,7 +98,7 @@ linux("examples/queue.ts notices that the other end was killed", async () => {
   }
 });
 
-linux("examples/cache.ts shares values between runtimes", async () => {
+locking("examples/cache.ts shares values between runtimes", async () => {
   const path = newPath();
   const run = async (runtime: Runtime, ...args: string[]) => {
     const { code, stdout, stderr } = await start("cache.ts", runtime, [args[0] as string, path, ...args.slice(1)])
@@ -117,7 +117,7 @@ linux("examples/cache.ts shares values between runtimes", async () => {
   assert.is(await run(first, "get", "large"), "undefined");
 });
 
-linux("examples/cache.ts throws away what a dead process was writing", () => {
+locking("examples/cache.ts throws away what a dead process was writing", () => {
   const path = newPath();
   const set = runFile(example("cache.ts"), { args: ["set", path, "key", '"value"'] });
   assert.is(set.stdout.trim(), "true", set.stderr);

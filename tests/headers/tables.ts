@@ -25,6 +25,7 @@ import * as windowsFiles from "../../platform/windows/files.ts";
 import * as windowsKernel from "../../platform/windows/kernel.ts";
 import * as windowsMapping from "../../platform/windows/mapping.ts";
 import * as windows from "../../platform/windows/mod.ts";
+import * as windowsOwnerLocks from "../../platform/windows/owner-locks.ts";
 import * as windowsViews from "../../platform/windows/views.ts";
 import { constants, type Fact, field, functions, size } from "./facts.ts";
 
@@ -95,13 +96,19 @@ function linuxFacts(arch: string): Fact[] {
     // Elsewhere it is not called, and wchar_t may have no sign.
     ...(arch === "x64" ? functions({ wmemchr }) : []),
     ...waiting(arch),
-    ...constants(ofdLock.NUMBERS),
-    size("struct flock", 32),
-    field("struct flock", "l_type", { at: 0, bytes: 2 }),
-    field("struct flock", "l_start", { at: 8, bytes: 8 }),
-    field("struct flock", "l_len", { at: 16, bytes: 8 }),
-    ...functionsOf(ofdLock),
+    ...ofdLocks(ofdLock.NUMBERS, ofdLock.FLOCK),
+    ...functions(ofdLock.SIGNATURES),
     ...guarded,
+  ];
+}
+
+function ofdLocks(numbers: Record<string, number>, layout: typeof ofdLock.FLOCK): Fact[] {
+  return [
+    ...constants(numbers),
+    size("struct flock", layout.length),
+    field("struct flock", "l_type", { at: layout.type, bytes: 2 }),
+    field("struct flock", "l_start", { at: layout.start, bytes: 8 }),
+    field("struct flock", "l_len", { at: layout.len, bytes: 8 }),
   ];
 }
 
@@ -146,7 +153,10 @@ function windowsFacts(): Fact[] {
     ]),
     ...functions(libc.SIGNATURES),
     ...functions(libc.STORE_SIGNATURES),
-    ...[windowsErrors, windowsFiles, windowsKernel, windowsMapping, windowsViews].flatMap(functionsOf),
+    ...constants(windowsOwnerLocks.NUMBERS),
+    ...[windowsErrors, windowsFiles, windowsKernel, windowsMapping, windowsOwnerLocks, windowsViews].flatMap(
+      functionsOf,
+    ),
   ];
 }
 
@@ -168,6 +178,8 @@ function bsdFacts(system: typeof darwin | typeof freebsd | typeof openbsd): Fact
     ...constants(shmObjects.NUMBERS),
     ...(system === openbsd ? [] : constants(addressWait.NUMBERS)),
     ...(system === darwin ? functions(addressWait.DARWIN_SIGNATURES) : []),
+    // Its fcntl is variadic too.
+    ...(system === darwin ? ofdLocks(ofdLock.DARWIN_NUMBERS, ofdLock.DARWIN_FLOCK) : []),
     ...(system === freebsd ? umtx() : []),
     // macOS has a variadic shm_open, which is passed its mode in both places where it can be.
     ...functions(system === darwin ? { shm_unlink: shmObjects.SIGNATURES.shm_unlink } : shmObjects.SIGNATURES),

@@ -63,7 +63,7 @@ const MUSL: Headers = {
 const NEWER = "macOS 14.4 has it; the compiler's headers do not";
 
 const DARWIN: Headers = {
-  includes: [...POSIX, "aio.h", ...MAPPING],
+  includes: [...POSIX, "aio.h", "limits.h", ...MAPPING],
   lacking: { os_sync_wait_on_address_with_timeout: NEWER, os_sync_wake_by_address_any: NEWER },
 };
 

@@ -23,6 +23,10 @@ export const WINDOWS: boolean = process.platform === "win32";
 /** Why the errors of a recorded POSIX system have no names here, or false where they have: for `unless`. */
 export const NAMES_OTHER_ERRORS: string | false = WINDOWS && "node:util names Windows's errors there";
 
+/** Why there are no mutexes here, or false where there are: for `unless`. */
+export const WITHOUT_MUTEXES: string | false =
+  !["linux", "darwin", "win32"].includes(process.platform) && "no lock of this system shows whether an owner is alive";
+
 /** Whether QEMU runs this process. */
 export const EMULATED: boolean = MACHINE?.emulated === true;
 

@@ -4,16 +4,19 @@
  * @module
  */
 
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { errorFactory } from "../../lib/errors.ts";
-import { MMap } from "../../lib/mod.ts";
+import { MMap, type MMapError } from "../../lib/mod.ts";
+import { Owner } from "../../lib/sync/owner.ts";
 import { errnoReader } from "../../platform/errno.ts";
 import { futexWaiting } from "../../platform/futex.ts";
-import { ofdLocks } from "../../platform/ofd-lock.ts";
+import { darwinOfdLocks, ofdLocks } from "../../platform/ofd-lock.ts";
 import type { Waiting } from "../../platform/types.ts";
 import { ERRNO, over, type Played, type Recorder, recorder, setErrno } from "../helpers/recorder.ts";
-import { NAMES_OTHER_ERRORS, newFile, refuses, unless } from "../helpers/support.ts";
+import { descriptorsOf } from "../helpers/resources.ts";
+import { NAMES_OTHER_ERRORS, newFile, refuses, thrown, unless } from "../helpers/support.ts";
 import { darwin, freebsd, linux, MAPPED, played } from "../helpers/systems.ts";
 
 const test = suite("systems/waiting");
@@ -123,13 +126,16 @@ posix("Linux: an owner's lock is an open-file-description lock", () => {
   });
   const locks = ofdLocks(ffi, ["libc"], ERRNO, errnoReader(ffi, ERRNO, errorFactory));
   assert.equal(ffi.opened, [], "nothing is looked up before the first use");
+  // A descriptor that node:fs may not open again. O_RDWR | O_CLOEXEC is 0x80002.
+  const own = locks.open(1_000_000, undefined);
+  assert.equal(ffi.take(), ["open(&memory[22], 0x80002)"]);
   // fcntl(2): F_OFD_GETLK is 36, F_OFD_SETLK is 37, F_WRLCK is 1. struct flock: l_type, l_whence; l_start; l_len; l_pid, which
   // must be 0.
-  assert.is(locks.take(9, 77), true);
-  assert.equal(ffi.take(), ["fcntl(9, 37, &memory[32])"]);
+  assert.is(own.take(77), true);
+  assert.equal(ffi.take(), ["fcntl(31, 37, &memory[32])"]);
   assert.equal(flock, [1, 0, 77, 2 ** 30, 1, 0, 0, 0]);
-  assert.is(locks.isTaken(9, 78), true);
-  assert.equal(ffi.take(), ["fcntl(9, 36, &memory[32])"]);
+  assert.is(own.isTaken(78), true);
+  assert.equal(ffi.take(), ["fcntl(31, 36, &memory[32])"]);
   assert.is(flock[2], 78);
   ffi.play({
     fcntl: (_descriptor: number, _command: number, bytes: Uint8Array) => {
@@ -138,23 +144,93 @@ posix("Linux: an owner's lock is an open-file-description lock", () => {
       return 0;
     },
   });
-  assert.is(locks.isTaken(9, 78), false);
+  assert.is(own.isTaken(78), false);
   ffi.play({ fcntl: () => -1 });
   // EAGAIN and EACCES: "operation is prohibited by locks held by other processes".
   for (const errno of [11, 13]) {
     setErrno(ffi, errno);
-    assert.is(locks.take(9, 77), false);
+    assert.is(own.take(77), false);
   }
   // EINVAL: a kernel before 3.15.
   setErrno(ffi, 22);
-  refuses("EINVAL", () => locks.take(9, 77), "fcntl");
-  refuses("EINVAL", () => locks.isTaken(9, 77), "fcntl");
-  // A descriptor that node:fs may not open again. O_RDWR | O_CLOEXEC is 0x80002.
+  refuses("EINVAL", () => own.take(77), "fcntl");
+  refuses("EINVAL", () => own.isTaken(77), "fcntl");
   ffi.take();
-  const own = locks.open(1_000_000);
-  assert.is(own.descriptor, 31);
   own.close();
-  assert.equal(ffi.take(), ["open(&memory[22], 0x80002)", "close(31)"]);
+  assert.equal(ffi.take(), ["close(31)"]);
+});
+
+posix("macOS: an owner's lock is an open-file-description lock of the file that has the descriptor's path", () => {
+  const path = newFile("data");
+  const other = newFile("other");
+  const descriptor = openSync(path, "r+");
+  let named = path;
+  let taken = true;
+  const flocks: unknown[] = [];
+  const ffi = recorder({
+    fcntl: (_descriptor: number, command: number, bytes: Uint8Array<ArrayBuffer>) => {
+      // sys/fcntl.h: F_GETPATH is 50, F_OFD_SETLK is 90, F_OFD_GETLK is 92; F_UNLCK is 2, F_WRLCK is 3.
+      if (command === 50) new TextEncoder().encodeInto(named, bytes);
+      else {
+        // struct flock: off_t l_start, l_len; pid_t l_pid; short l_type, l_whence.
+        flocks.push([...new BigInt64Array(bytes.buffer, 0, 2), ...new Int32Array(bytes.buffer, 16)]);
+        if (command === 92 && !taken) new Int16Array(bytes.buffer)[10] = 2;
+      }
+      return 0;
+    },
+  });
+  const locks = darwinOfdLocks(ffi, ["libSystem"], ERRNO, errnoReader(ffi, ERRNO, errorFactory));
+  assert.equal(ffi.opened, []);
+  const own = locks.open(descriptor, undefined);
+  // Apple's arm64 passes variadic arguments on the stack, as it does the ninth argument of a function that is not variadic.
+  const call = (command: number, size: number) =>
+    new RegExp(`^fcntl\\((\\d+), ${command}, &memory\\[${size}\\], 0, 0, 0, 0, 0, &memory\\[${size}\\]\\)$`);
+  assert.is(call(50, 1024).exec(ffi.take().join())?.[1], String(descriptor));
+  assert.is(own.take(77), true);
+  const locked = call(90, 24).exec(ffi.take().join())?.[1];
+  assert.is.not(locked, String(descriptor), "another opening of the file");
+  assert.is(readFileSync(Number(locked), "utf8"), "data");
+  assert.is(own.isTaken(78), true);
+  taken = false;
+  assert.is(own.isTaken(78), false);
+  assert.is(call(92, 24).exec(ffi.take().join().split(",fcntl")[0] as string)?.[1], locked);
+  assert.equal(
+    flocks,
+    [77, 78, 78].map((id) => [2n ** 62n + BigInt(id), 1n, 0, 3]),
+  );
+  ffi.play({ fcntl: () => -1 });
+  // EAGAIN is 35, EACCES 13.
+  for (const errno of [13, 35]) {
+    setErrno(ffi, errno);
+    assert.is(own.take(77), false);
+  }
+  setErrno(ffi, 22);
+  refuses("EINVAL", () => own.take(77), "fcntl");
+  refuses("EINVAL", () => own.isTaken(77), "fcntl");
+  refuses("EINVAL", () => locks.open(descriptor, undefined), "fcntl");
+  own.close();
+  assert.throws(() => fstatSync(Number(locked)), /EBADF/);
+  // EBADF: the descriptor is of shared memory.
+  setErrno(ffi, 9);
+  refuses(TypeError, () => locks.open(descriptor, undefined), "needs a map of a file on macOS");
+  named = other;
+  ffi.play({
+    fcntl: (_descriptor: number, _command: number, bytes: Uint8Array) => {
+      new TextEncoder().encodeInto(named, bytes);
+      return 0;
+    },
+  });
+  // ESTALE is 70, which is another error on other systems.
+  assert.is((thrown(() => locks.open(descriptor, undefined)) as MMapError).errno, 70);
+  assert.is(descriptorsOf(other), 0, "the other file is closed");
+  closeSync(descriptor);
+});
+
+test("a mutex of a file that somebody has locked as a whole is an error", () => {
+  const never = { take: () => false, isTaken: () => true, close: () => closed++ };
+  let closed = 0;
+  refuses("EBUSY", () => new Owner(never), "another program has locked all of the file");
+  assert.is(closed, 1);
 });
 
 posix("macOS: os_sync_wait_on_address_with_timeout, from 14.4 on", () => {

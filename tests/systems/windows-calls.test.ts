@@ -11,7 +11,7 @@ import type { Ffi, Signatures } from "../../ffi/types.ts";
 import { Mapping } from "../../lib/mapping/mapping.ts";
 import { MMapError } from "../../lib/mod.ts";
 import { usePlatform } from "../../lib/platform.ts";
-import type { Platform, ProtectionRequest } from "../../platform/types.ts";
+import type { OwnerLock, Platform, ProtectionRequest } from "../../platform/types.ts";
 import { windowsPlatform } from "../../platform/windows/mod.ts";
 import { newFile, thrown } from "../helpers/support.ts";
 
@@ -781,6 +781,87 @@ test("map() gives the placeholder back if the view is refused", () => {
       ["CloseHandle", OBJECT],
     ],
   );
+});
+
+test("an owner's lock of a file is LockFile's, of one byte at 2^62", () => {
+  let error = 33;
+  const free = new Set<number>([77, 78]);
+  const { platform, calls } = recorded({
+    LockFile: (_handle, low) => (free.delete(low as number) ? 1 : 0),
+    UnlockFile: (_handle, low) => {
+      free.add(low as number);
+      return 1;
+    },
+    GetLastError: () => error,
+  });
+  const own = platform.ownerLocks?.open(7, undefined) as OwnerLock;
+  assert.is(own.take(77), true);
+  assert.is(own.isTaken(77), true, "an exclusive lock cannot overlap another, not even one of the same handle");
+  assert.is(own.isTaken(78), false);
+  own.close();
+  assert.equal(
+    calls.filter(([name]) => name !== "GetLastError"),
+    [
+      ["uv_get_osfhandle", 7],
+      ["LockFile", FILE, 77, 2 ** 30, 1, 0],
+      ["LockFile", FILE, 77, 2 ** 30, 1, 0],
+      ["LockFile", FILE, 78, 2 ** 30, 1, 0],
+      ["UnlockFile", FILE, 78, 2 ** 30, 1, 0],
+      ["UnlockFile", FILE, 77, 2 ** 30, 1, 0],
+    ],
+  );
+  assert.equal([...free].sort(), [77, 78]);
+  calls.length = 0;
+  platform.ownerLocks?.open(7, undefined).close();
+  assert.equal(calls, [["uv_get_osfhandle", 7]], "nothing to unlock");
+  // "If the function fails, the return value is zero (FALSE)." ERROR_LOCK_VIOLATION is 33.
+  error = 5;
+  const refused = thrown(() => own.take(1)) as MMapError;
+  assert.equal([refused.code, refused.syscall], ["EACCES", "LockFile"]);
+});
+
+test("an owner's lock of named memory is an event, of which the name is the memory's and a number", () => {
+  let error = 0;
+  let handle = 0x99;
+  const { platform, calls } = recorded({
+    CreateEventW: () => handle,
+    OpenEventW: () => handle,
+    GetLastError: () => error,
+  });
+  const open = () => platform.ownerLocks?.open(-1, "Local\\visit") as OwnerLock;
+  const own = open();
+  assert.is(own.take(77), true);
+  assert.is(own.isTaken(78), true);
+  own.close();
+  // SYNCHRONIZE is 0x100000. "bManualReset: If this parameter is TRUE, the function creates a manual-reset event object".
+  assert.equal(
+    calls.filter(([name]) => name !== "GetLastError"),
+    [
+      ["CreateEventW", 0, 1, 0, "Local\\visit.mmap-ffi.77"],
+      ["OpenEventW", 0x100000, 0, "Local\\visit.mmap-ffi.78"],
+      ["CloseHandle", 0x99],
+      ["CloseHandle", 0x99],
+    ],
+  );
+  // "If the named event object existed before the function call, the function returns a handle to the existing object and
+  // GetLastError returns ERROR_ALREADY_EXISTS", which is 183.
+  error = 183;
+  calls.length = 0;
+  const late = open();
+  assert.is(late.take(77), false);
+  late.close();
+  assert.equal(calls.slice(-1), [["CloseHandle", 0x99]]);
+  assert.is(calls.filter(([name]) => name === "CloseHandle").length, 1);
+  // Another user's event: ERROR_ACCESS_DENIED, 5.
+  [handle, error] = [0, 5];
+  assert.is(late.take(77), false);
+  assert.is(late.isTaken(77), true);
+  // ERROR_FILE_NOT_FOUND, 2.
+  error = 2;
+  assert.is(late.isTaken(77), false);
+  error = 87;
+  assert.is((thrown(() => late.isTaken(77)) as MMapError).syscall, "OpenEventW");
+  assert.is((thrown(() => late.take(77)) as MMapError).syscall, "CreateEventW");
 });
 
 test.run();
