@@ -15,7 +15,17 @@ import * as assert from "uvu/assert";
 import { bar, percent, size } from "../../cli/terminal.ts";
 import { PAGESIZE } from "../../lib/mod.ts";
 import { MACHINE, ROOT } from "../helpers/runtimes.ts";
-import { commandFor, type Ended, FOLDER, newFile, newPath, runFile, unless, WINDOWS } from "../helpers/support.ts";
+import {
+  commandFor,
+  type Ended,
+  FOLDER,
+  newFile,
+  newPath,
+  runFile,
+  unless,
+  WINDOWS,
+  WINE,
+} from "../helpers/support.ts";
 
 const test = suite("cli");
 const resident = unless(WINDOWS && "residency is not supported there", test);
@@ -46,7 +56,10 @@ test("a wrong command line is one line that names what is wrong, and the code 2"
     const { code, stderr } = cli(...args);
     assert.is(code, 2, args.join(" "));
     assert.match(stderr, said);
-    assert.is(stderr.trim().split("\n").length, 1, stderr);
+    const lines = stderr.trim().split("\n");
+    // Bun prints these under Wine.
+    const own = lines.filter((line) => !WINE || !line.startsWith("Internal error: directory mismatch"));
+    assert.is(own.length, 1, stderr);
   }
   assert.is(cli().code, 2);
 });
