@@ -68,6 +68,8 @@ function load() {
     unlinkSync,
     writeSync,
   } = getBuiltinModule("node:fs");
+  // Windows does not have all of them. A copy, because engines look up properties of `constants` slowly.
+  const { O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY, O_RDWR } = constants;
   const { setImmediate, setTimeout } = getBuiltinModule("node:timers/promises");
   // Environments that replace the globals (jsdom) have no TextDecoder or TextEncoder among them.
   const { getSystemErrorMap, TextDecoder, TextEncoder } = getBuiltinModule("node:util");
@@ -90,7 +92,8 @@ function load() {
     get fileURLToPath() {
       return fileURLToPath();
     },
-    fileFlags: constants,
+    /** Flags of `open`; 0 if the system does not have one. */
+    fileFlags: { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR },
     fstatSync,
     ftruncateSync,
     getBuiltinModule: getBuiltinModule as (name: string) => object | undefined,

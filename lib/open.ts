@@ -56,23 +56,23 @@ export function openAndMap<T>(path: unknown, options: OpenOptions, make: MakeMap
   const name = pathOf(path);
   const request = checkOpenOptions(checkObject(options, OPEN_OPTIONS, "MMap.open()"));
   try {
-    return openPath(name, { ...request, exclusive: false, follows: true }, make);
+    return openPath(name, request, make);
   } catch (error) {
     throw withPath(orURL(error, name), name);
   }
 }
 
 /** Opens and maps a path; again, if another opener removes the file meanwhile. */
-export function openPath<T>(path: string, request: PathRequest, make: MakeMap<T>): T {
+export function openPath<T>(path: string, request: OpenRequest, make: MakeMap<T>, mode: OpenMode = ORDINARY): T {
   for (;;) {
-    const map = openOnce(path, request, make);
+    const map = openOnce(path, request, make, mode);
     if (map !== REMOVED) return map;
   }
 }
 
-function openOnce<T>(path: string, request: PathRequest, make: MakeMap<T>): T | typeof REMOVED {
+function openOnce<T>(path: string, request: OpenRequest, make: MakeMap<T>, openMode: OpenMode): T | typeof REMOVED {
   const { writable, create, reserve, offset, length, map } = request;
-  const { descriptor, newPath } = openFile(path, request);
+  const { descriptor, newPath } = openFile(path, request, openMode);
   const file = new OpenedFile(descriptor, path);
   const use = () =>
     withOpenedPath(descriptor, path, writable, () => {
@@ -86,13 +86,15 @@ function openOnce<T>(path: string, request: PathRequest, make: MakeMap<T>): T | 
   }
 }
 
-/** How to open a path. */
-interface PathRequest extends OpenRequest {
+/** What is not an option of `MMap.open`. */
+interface OpenMode {
   /** Whether `create` fails with `EEXIST` if the file exists. */
   readonly exclusive: boolean;
   /** Whether a symbolic link is followed. */
   readonly follows: boolean;
 }
+
+const ORDINARY: OpenMode = { exclusive: false, follows: true };
 
 /** How to open a file, from checked options. */
 export interface OpenRequest {
@@ -146,13 +148,12 @@ interface Opened {
   readonly newPath: string | undefined;
 }
 
-function openFile(path: string, request: PathRequest): Opened {
-  const { writable, create, exclusive, follows, length, mode } = request;
+function openFile(path: string, request: OpenRequest, { exclusive, follows }: OpenMode): Opened {
+  const { writable, create, length, mode } = request;
   const { fileFlags, openSync } = builtins();
-  const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fileFlags;
-  // Without O_NONBLOCK, opening a FIFO waits for a writer. Windows has neither.
-  const special = (fileFlags.O_NONBLOCK ?? 0) | (follows ? 0 : (fileFlags.O_NOFOLLOW ?? 0));
-  const flags = (writable ? O_RDWR : O_RDONLY) | special;
+  const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fileFlags;
+  // Without O_NONBLOCK, opening a FIFO waits for a writer.
+  const flags = (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | (follows ? 0 : O_NOFOLLOW);
   try {
     if (!exclusive) return { descriptor: openSync(path, flags), newPath: undefined };
   } catch (error) {

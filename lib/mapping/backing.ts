@@ -178,18 +178,19 @@ export class Backing {
   }
 
   #fileLength({ descriptor, length, offset, path }: MappingRequest, { regular, size }: FileStatus): number {
-    const file = path === undefined ? "the file" : `the file ${show(path)}`;
-    if (!regular) return length === 0 ? this.#refuseUnsized(descriptor, file) : length;
+    if (!regular) return length === 0 ? this.#refuseUnsized(descriptor, path) : length;
     if (length === 0) {
       if (size === 0 && offset === 0) return this.#emptyLength(descriptor, path);
-      if (offset >= size) throw new RangeError(`offset must be less than the size of ${file}, ${size}: got ${offset}`);
-      return size - offset;
+      if (offset < size) return size - offset;
+      throw new RangeError(`offset must be less than the size of ${theFile(path)}, ${size}: got ${offset}`);
     }
     if (this.platform.mappingExtendsFile && this.protection.shared) return length;
-    if (offset > size) throw new RangeError(`offset must be at most the size of ${file}, ${size}: got ${offset}`);
+    if (offset > size) {
+      throw new RangeError(`offset must be at most the size of ${theFile(path)}, ${size}: got ${offset}`);
+    }
     if (length > size - offset) {
       throw new RangeError(
-        `length must be at most ${size - offset}, what ${file} has from offset ${offset}: got ${length}`,
+        `length must be at most ${size - offset}, what ${theFile(path)} has from offset ${offset}: got ${length}`,
       );
     }
     return length;
@@ -202,7 +203,7 @@ export class Backing {
     this.requireTracked("remap()");
     const { regular, size } = this.status();
     const left = size - this.offset;
-    if (!regular) return wanted === 0 ? this.#refuseUnsized(this.#descriptor, "the file") : wanted;
+    if (!regular) return wanted === 0 ? this.#refuseUnsized(this.#descriptor, undefined) : wanted;
     if (left >= wanted) return wanted === 0 ? left : wanted;
     throw new RangeError(
       `length must be at most ${MathMax(0, left)}, what the file has from offset ${this.offset} now: got ${wanted}`,
@@ -222,9 +223,9 @@ export class Backing {
   }
 
   /** Length 0 of a file without a size: the system's error says why it cannot be mapped, or the length is missing. */
-  #refuseUnsized(descriptor: number, file: string): never {
+  #refuseUnsized(descriptor: number, path: string | undefined): never {
     unmap(this.platform, this.mapRegion(1, descriptor));
-    throw new RangeError(`length must be given, because ${file} is not a regular one: got 0`);
+    throw new RangeError(`length must be given, because ${theFile(path)} is not a regular one: got 0`);
   }
 
   /** A duplicate of the user's descriptor, or one of the memory of a shared anonymous map; -1 if the map keeps none. */
@@ -272,4 +273,9 @@ export class Backing {
 function anonymousLength(length: number): number {
   if (length === 0) throw new RangeError("length must be positive for an anonymous map: got 0");
   return length;
+}
+
+/** What errors call the file. */
+function theFile(path: string | undefined): string {
+  return path === undefined ? "the file" : `the file ${show(path)}`;
 }

@@ -12,7 +12,7 @@ import type { Platform, Protection } from "../../platform/types.ts";
 import { noViewsError } from "../errors.ts";
 import type { Backing } from "./backing.ts";
 import { Faults } from "./faults.ts";
-import type { Region } from "./region.ts";
+import { type Region, unmap } from "./region.ts";
 import { release, releaseWhenCollected } from "./retention.ts";
 import { Views } from "./views.ts";
 import { Window } from "./window.ts";
@@ -29,7 +29,8 @@ export class Memory {
   readonly start: number;
   readonly faults: Faults;
   readonly window: Window;
-  readonly views: Views;
+  /** Made when the user asks for the first view: most maps that are opened and closed have none. */
+  #views: Views | undefined;
   /** The map's length in bytes; 0 once the memory is released, so that no range of it is valid any more. */
   #length: number;
   #released = false;
@@ -46,7 +47,11 @@ export class Memory {
     this.#length = length;
     this.faults = new Faults(region, backing.pageOffset, length, unreportedFaults);
     this.window = new Window(this);
-    this.views = new Views(this);
+  }
+
+  get views(): Views {
+    this.#views ??= new Views(this);
+    return this.#views;
   }
 
   get length(): number {
@@ -149,12 +154,17 @@ export class Memory {
    * @param retireNow Whether to release the file and the memory at once, if views were handed out.
    */
   release(inMemory: boolean, retireNow = false): void {
-    release(this.#end(inMemory), retireNow);
+    if (this.#views !== undefined) {
+      release(this.#end(this.#views, inMemory), retireNow);
+      return;
+    }
+    this.forget();
+    unmap(this.platform, this.region);
   }
 
   /** The same for a map that was not closed: its views may still be in use, so they are not detached. */
   releaseWhenCollected(inMemory: boolean): void {
-    releaseWhenCollected(this.#end(inMemory));
+    releaseWhenCollected(this.#end(this.views, inMemory));
   }
 
   /** Ends this memory without unmapping: the system has moved its pages elsewhere, or unmapped them. */
@@ -166,9 +176,8 @@ export class Memory {
     this.window.clear();
   }
 
-  #end(inMemory: boolean) {
+  #end({ buffers, privateCopies, transferred, untraced }: Views, inMemory: boolean) {
     this.forget();
-    const { buffers, privateCopies, transferred, untraced } = this.views;
     const regions = privateCopies ?? new List<Region>();
     regions.add(this.region);
     return { system: this.platform, regions, buffers, transferred, untraced, inMemory };

@@ -49,7 +49,9 @@ export function openShared<T>(name: unknown, options: SharedOptions, make: MakeM
   if (exclusive && !create) throw new TypeError("exclusive is for memory that this call creates: give create: true");
   const { named } = platform();
   try {
-    if (named.kind === "folder") return openPath(`${named.folder}${checked}`, { ...request, follows: false }, make);
+    if (named.kind === "folder") {
+      return openPath(`${named.folder}${checked}`, request, make, { exclusive, follows: false });
+    }
     if (named.kind === "objects") return openObject(named, checked, request, make);
     return openMapping(named, checked, request, make);
   } catch (error) {
