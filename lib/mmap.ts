@@ -77,7 +77,7 @@ import {
   regExpOf,
   slice,
 } from "./validate.ts";
-import { elementSize, type ViewConstructor } from "./view-types.ts";
+import { elementSize, type ViewConstructor, type ViewOf } from "./view-types.ts";
 
 /** Which pages are in memory. */
 export interface Residency {
@@ -517,7 +517,7 @@ export class MMap implements Disposable, Iterable<number> {
    * column.fill(0.5);
    * ```
    */
-  view<T extends ViewConstructor>(type: T, byteOffset = 0, length?: number): InstanceType<T> {
+  view<T extends ViewConstructor>(type: T, byteOffset = 0, length?: number): ViewOf<T> {
     const size = elementSize(type);
     const start = integer("byteOffset", byteOffset, 0, MAX_INTEGER);
     const wanted = length === undefined ? undefined : integer("length", length, 0, MAX_INTEGER);
@@ -541,7 +541,7 @@ export class MMap implements Disposable, Iterable<number> {
       throw new RangeError(`length must be at most ${MathFloor(room / size)}, from byteOffset ${start}: got ${count}`);
     }
     // The constructors have no call signature in common.
-    const View = type as unknown as new (buffer: ArrayBuffer, byteOffset: number, length: number) => InstanceType<T>;
+    const View = type as unknown as new (buffer: ArrayBuffer, byteOffset: number, length: number) => ViewOf<T>;
     if (count === 0) return new View(new ArrayBuffer(0), 0, 0);
     const part = memory.views.part(start, count * size);
     return new View(part.buffer, part.byteOffset, count);

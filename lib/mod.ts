@@ -33,4 +33,4 @@ export type { ByteStream } from "./stream.ts";
 export type { Acquired, Held, Mutex } from "./sync/mutex.ts";
 export type { WaitResult } from "./sync/wait.ts";
 export type { BytesLike } from "./validate.ts";
-export type { ViewConstructor } from "./view-types.ts";
+export type { ViewConstructor, ViewOf } from "./view-types.ts";

@@ -43,6 +43,11 @@ export type ViewConstructor =
       ? Class
       : never);
 
+/** What `view` makes of a class. TypeScript's own types do not tell that a `DataView` is over an `ArrayBuffer`. */
+export type ViewOf<T extends ViewConstructor> = T extends DataViewConstructor
+  ? globalThis.DataView<globalThis.ArrayBuffer>
+  : InstanceType<T>;
+
 const { Float16Array } = globalThis as { Float16Array?: object };
 
 const VIEWS = [

@@ -7,7 +7,6 @@
  * @module
  */
 
-import { execFileSync } from "node:child_process";
 import { copyFileSync, cpSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -16,6 +15,7 @@ import { ROOT, RUNTIMES } from "../helpers/runtimes.ts";
 import { BUILDS, type Build, PARCEL } from "./builds.ts";
 import { Checks } from "./checks.ts";
 import { cacheFolder, installPackages } from "./machine.ts";
+import { installPacked, packLibrary } from "./packed.ts";
 
 if (`${process.platform}-${process.arch}` !== "linux-x64") {
   throw new Error(`test:bundlers installs programs for Linux x64, and this is ${process.platform}-${process.arch}`);
@@ -68,15 +68,12 @@ programs.node = programs.node24 as string;
 
 /** Packs the library and installs it where the bundles are built. */
 function install(): void {
-  const npm = (args: string[], cwd: string) => execFileSync("npm", args, { cwd, encoding: "utf8" });
-  npm(["run", "build"], ROOT);
-  const [packed] = JSON.parse(npm(["pack", "--json", "--ignore-scripts", "--pack-destination", built], ROOT));
   const program = /```ts\n(import { MMap }[^]*?)```/.exec(readFileSync(join(ROOT, "README.md"), "utf8"))?.[1];
   if (program === undefined) throw new Error("the README has no program");
   writeFileSync(join(built, "program.js"), program);
   const manifest = { name: "user", private: true, type: "module", ...PARCEL };
   writeFileSync(join(built, "package.json"), JSON.stringify(manifest));
-  npm(["install", "--no-audit", "--no-fund", join(built, packed.filename)], built);
+  installPacked(built, packLibrary(built));
 }
 
 /** A bundler's own program runs in Node 24, unless it is one for this machine. */

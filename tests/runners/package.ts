@@ -7,14 +7,15 @@
  * @module
  */
 
-import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { ROOT, RUNTIMES } from "../helpers/runtimes.ts";
 import { Checks } from "./checks.ts";
 import { checkManagers } from "./managers.ts";
+import { installPacked, packLibrary } from "./packed.ts";
+import { checkTypes } from "./types.ts";
 
 if (process.platform === "win32") {
   throw new Error("test:package starts npm's scripts as programs, which Windows does not: run it on Linux or macOS");
@@ -27,19 +28,9 @@ const checks = new Checks();
 const check = (name: string, program: string, args: string[], expected: RegExp, cwd = folder) =>
   checks.run({ name, command: [program, ...args], expected, cwd });
 
-const npm = (args: string[], cwd: string) =>
-  execFileSync("npm", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
-
 const tool = (name: string) => join(ROOT, "node_modules", ".bin", name);
 
-npm(["run", "build"], ROOT);
-// Without the scripts, whose output would stand before the JSON.
-const [packed] = JSON.parse(npm(["pack", "--json", "--ignore-scripts", "--pack-destination", folder], ROOT)) as {
-  filename: string;
-  files: { path: string }[];
-}[];
-if (packed === undefined) throw new Error("npm packed nothing");
-const tarball = join(folder, packed.filename);
+const packed = packLibrary(folder);
 
 const USE = `
 const path = require("node:path").join(__dirname, "package.json");
@@ -63,40 +54,9 @@ const before = new Set(process.moduleLoadList);
 ${load};
 console.log("loaded:", process.moduleLoadList.filter((name) => !before.has(name)).join());`;
 
-const PROGRAM = `
-import { MMap, MMapError, MADV_RANDOM, type Access, type ByteMatch, type BytesLike, type MMapOptions } from "mmap-ffi";
-const options: MMapOptions = { access: "read" satisfies Access };
-const mm: MMap = MMap.open("package.json", options);
-const byte: number = mm[0]!;
-const floats: Float64Array = mm.view(Float64Array, 0, 1);
-const needle: BytesLike = "x";
-const match: ByteMatch | undefined = mm.search(/a/);
-{
-  using opened = MMap.open("package.json");
-  opened.close();
-}
-const advice: number | undefined = MADV_RANDOM;
-mm.madvise(advice);
-// @ts-expect-error a map finds no numbers
-mm.find(3);
-// @ts-expect-error there is no such access
-MMap.anonymous(1, { access: "reed" });
-export { byte, floats, needle, match, MMapError };
-`;
-
-/** What the newest language has for every iterator. */
-const ITERATORS = `
-import { MMap, type ByteMatch } from "mmap-ffi";
-const mm = MMap.open("package.json");
-const lines: Uint8Array<ArrayBuffer>[] = mm.lines().take(2).toArray();
-const matches: ByteMatch[] = mm.matchAll(/a/g).drop(1).toArray();
-const bytes: number[] = mm[Symbol.iterator]().filter((byte) => byte > 0).toArray();
-export { lines, matches, bytes };
-`;
-
 try {
   writeFileSync(join(folder, "package.json"), '{ "name": "user", "private": true, "type": "commonjs" }\n');
-  npm(["install", "--no-fund", "--no-audit", tarball], folder);
+  installPacked(folder, packed);
   const bare = USE.replace(/require\("node:path"\)\.join\(__dirname, "package.json"\)/, '"package.json"');
   writeFileSync(join(folder, "use.cjs"), `const { MMap, PAGESIZE, MAP_SHARED } = require("mmap-ffi");${USE}`);
   writeFileSync(join(folder, "use.mjs"), `import { MMap, PAGESIZE, MAP_SHARED } from "mmap-ffi";${bare}`);
@@ -139,42 +99,9 @@ try {
     }
   }
 
-  mkdirSync(join(folder, "types"));
-  writeFileSync(join(folder, "types", "program.mts"), PROGRAM);
-  writeFileSync(join(folder, "types", "program.cts"), PROGRAM);
-  for (const resolution of ["bundler", "node16", "nodenext"]) {
-    const module = resolution === "bundler" ? "esnext" : resolution;
-    const options = [
-      "--noEmit",
-      "--strict",
-      "--target",
-      "es2022",
-      "--lib",
-      "es2024,esnext.disposable",
-      "--types",
-      "node",
-    ];
-    const roots = ["--typeRoots", join(ROOT, "node_modules", "@types")];
-    const files = resolution === "bundler" ? ["types/program.mts"] : ["types/program.mts", "types/program.cts"];
-    const args = [...options, ...roots, "--module", module, "--moduleResolution", resolution, ...files];
-    await check(`types under ${resolution}`, tool("tsc"), args, /^$/);
-  }
-  // The language of the year that the package is compiled for, and no runtime's types.
-  const language = { noEmit: true, strict: true, target: "es2022", lib: ["es2022"], types: [], module: "nodenext" };
-  writeFileSync(
-    join(folder, "types", "tsconfig.json"),
-    JSON.stringify({ compilerOptions: language, include: ["program.*"] }),
-  );
-  await check("types of ES2022 alone", tool("tsc"), ["--project", "types"], /^$/);
-  writeFileSync(join(folder, "types", "iterators.mts"), ITERATORS);
-  writeFileSync(
-    join(folder, "types", "tsconfig.json"),
-    JSON.stringify({ compilerOptions: { ...language, lib: ["esnext"] }, include: ["iterators.mts"] }),
-  );
-  await check("types of iterators in ESNext", tool("tsc"), ["--project", "types"], /^$/);
-
+  await checkTypes(checks, folder);
   await check("publint", tool("publint"), ["--strict", ROOT], /All good/);
-  await check("are the types wrong?", tool("attw"), [tarball, "--no-color"], /No problems found/);
+  await check("are the types wrong?", tool("attw"), [packed.tarball, "--no-color"], /No problems found/);
   await check(
     "deno publish --dry-run",
     tool("deno"),
@@ -183,7 +110,7 @@ try {
     ROOT,
   );
 
-  const contents = packed.files.map(({ path }) => path).sort();
+  const contents = [...packed.files].sort();
   const expected =
     /^(CHANGELOG\.md|LICENSE|README\.md|package\.json|dist\/cli\.js|dist\/mod\.(js|cjs|d\.ts|d\.cts|js\.map|cjs\.map))$/;
   const strange = contents.filter((path) => !expected.test(path));
@@ -192,7 +119,7 @@ try {
   const whole = strange.length === 0 && contents.length >= 11 && version === jsr.version;
   const found = `${contents.join(" ")}, ${version} ${jsr.version}`;
   checks.count("the package's contents and version", whole, found);
-  await checkManagers(checks, tarball);
+  await checkManagers(checks, packed.tarball);
 } finally {
   for (const made of [folder, elsewhere]) rmSync(made, { recursive: true, force: true });
 }
