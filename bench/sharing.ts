@@ -1,129 +1,102 @@
 /**
- * Round trips between two processes, and mutexes, compared with what the runtime has for processes.
+ * Processes that share a map, compared with what runtimes have for processes: round trips, messages, and locks.
  *
  * @module
  */
 
-import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
+import { readFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { Queue } from "../examples/queue.ts";
 import { MMap } from "../lib/mod.ts";
-import { commandFor } from "../tests/helpers/support.ts";
-import type { Data } from "./data.ts";
-import { type Bench, here, type Timed } from "./harness.ts";
+import { type Data, KiB } from "./data.ts";
+import { flock, LOCK_EX, LOCK_UN } from "./flock.ts";
+import { type Bench, here, type Peer, type Timed } from "./harness.ts";
+import * as ways from "./sharing-ways.ts";
 
-const PARTNER = fileURLToPath(new URL("./sharing-partner.ts", import.meta.url));
+/** How many messages are acknowledged together. `sharing-partner.ts` has the same. */
+const BATCH = 256;
 
-/** One way to go to the other process and back. */
-interface Way {
-  readonly time: Timed;
-  end(): Promise<void>;
-}
+/** How many waits are pending beside other work. */
+const PENDING = 100;
 
-function start(args: string[]): ChildProcess {
-  const { program, args: all, env } = commandFor(PARTNER, { args });
-  return spawn(program, all, { env, stdio: ["ignore", "ignore", "inherit"] });
-}
+/** Whether the runtime has no thread for asynchronous waits. */
+const POLLS = process.versions.bun !== undefined || process.env.MMAP_FFI === "node";
 
-async function byMap(path: string, how: "map" | "async"): Promise<Way> {
-  writeFileSync(path, new Uint8Array(4096));
-  const mm = MMap.open(path, { access: "write" });
-  const words = mm.view(Int32Array, 0, 2);
-  const child = start([how, path]);
-  while (Atomics.load(words, 1) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  let turn = 0;
-  const give = () => {
-    turn++;
-    Atomics.store(words, 0, turn);
-    mm.notify(0);
-  };
-  const blocking = () => {
-    give();
-    while (Atomics.load(words, 0) === turn) mm.wait(0, turn);
-    turn++;
-  };
-  const awaited = async () => {
-    give();
-    while (Atomics.load(words, 0) === turn) await mm.waitAsync(0, turn);
-    turn++;
-  };
-  return {
-    time: here(how === "map" ? blocking : awaited),
-    async end() {
-      Atomics.store(words, 0, -1);
-      mm.notify(0);
-      await once(child, "exit");
-      mm.close();
-    },
-  };
-}
-
-async function bySocket(path: string): Promise<Way> {
-  const server = createServer().listen(path);
-  await once(server, "listening");
-  const child = start(["socket", path]);
-  const [socket] = (await once(server, "connection")) as [Socket];
-  const byte = new Uint8Array(1);
-  const trip = async () => {
-    const answer = once(socket, "data");
-    socket.write(byte);
-    await answer;
-  };
-  return {
-    time: here(trip),
-    async end() {
-      const ended = once(child, "exit");
-      socket.destroy();
-      server.close();
-      await ended;
-    },
-  };
-}
-
-async function bySend(): Promise<Way> {
-  const { program, args, env } = commandFor(PARTNER, {});
-  const flags = args.slice(0, args.indexOf(PARTNER));
-  const child = fork(PARTNER, ["send"], { execPath: program, execArgv: flags, env });
-  await once(child, "message");
-  const trip = async () => {
-    const answer = once(child, "message");
-    child.send(1);
-    await answer;
-  };
-  return {
-    time: here(trip),
-    async end() {
-      const ended = once(child, "exit");
-      child.disconnect();
-      await ended;
-    },
-  };
-}
-
-export default async function (bench: Bench, data: Data): Promise<void> {
-  const path = data.file("text", 4096);
-  const socket = await bySocket(`${path}.socket`);
-  const send = await bySend();
-  const map = await byMap(`${path}.map`, "map");
-  const peers = [
+async function roundTrips(bench: Bench, path: string): Promise<void> {
+  const name = "round trip between two processes, wait";
+  const socket = await ways.bySocket(`${path}.socket`);
+  const send = await ways.bySend();
+  const others = [
+    { name: "a stdio pipe", way: await ways.byPipe() },
+    { name: "worker.postMessage", way: await ways.byPostMessage() },
+    { name: "Atomics.wait, two threads", way: await ways.byAtomics() },
+  ];
+  const map = await ways.byMap(`${path}.map`, "map");
+  const inC = ways.byC(dirname(path));
+  if (inC === undefined) bench.miss(name, "futexes in C", "no gcc");
+  await bench.compare(name, map.time, [
+    ...(inC === undefined ? [] : [{ name: "futexes in C", target: 1.5, time: inC }]),
     { name: "a Unix socket", target: 0.5, time: socket.time },
     { name: "process.send", time: send.time },
-  ];
-  await bench.compare("round trip between two processes, wait", map.time, peers);
+    ...others.map(({ name, way }) => ({ name, time: way.time })),
+    ...(bench.quick ? [] : ways.multiprocessing()),
+  ]);
   await map.end();
-  const later = await byMap(`${path}.async`, "async");
-  const own = process.versions.bun !== undefined || process.env.MMAP_FFI === "node" ? 1.5 : 1;
+  const later = await ways.byMap(`${path}.async`, "async");
   await bench.compare("round trip between two processes, waitAsync", later.time, [
-    { name: "process.send", target: own, time: send.time },
+    { name: "process.send", target: POLLS ? 1.5 : 1, time: send.time },
     { name: "a Unix socket", time: socket.time },
   ]);
-  for (const way of [later, send, socket]) await way.end();
+  for (const way of [later, send, socket, ...others.map(({ way }) => way)]) await way.end();
+}
 
-  using mm = MMap.open(`${path}.map`, { access: "write" });
+/** Sends a batch of messages of one size, and waits until the other process has them. */
+async function messages(bench: Bench, path: string, size: number): Promise<void> {
+  const message = new Uint8Array(size);
+  const acknowledged = ways.newMap(`${path}.ack`);
+  const words = acknowledged.view(Int32Array, 0, 1);
+  const child = ways.start(["queue", path, `${path}.ack`]);
+  const queue = new Queue(path, "send");
+  const byQueue = () => {
+    const seen = Atomics.load(words, 0);
+    for (let sent = 0; sent < BATCH; sent++) queue.send(message);
+    while (Atomics.load(words, 0) === seen) acknowledged.wait(0, seen);
+  };
+  const { socket, end } = await ways.connected(`${path}.socket`, ["sink-socket", String(BATCH * size)]);
+  const bySocket = ways.streamTrip(socket, () => {
+    for (let sent = 0; sent < BATCH; sent++) socket.write(message);
+  });
+  const receiver = await ways.forked("sink-send");
+  const text = "x".repeat(size);
+  const bySend = async () => {
+    const answer = once(receiver, "message");
+    for (let sent = 0; sent < BATCH; sent++) receiver.send(text);
+    await answer;
+  };
+  const small = size < KiB;
+  const peers: Peer[] = [
+    { name: "a Unix socket", target: small ? 1 / 5 : 1 / 2, time: here(bySocket) },
+    { name: "process.send", ...(small ? { target: 1 / 10 } : {}), time: here(bySend) },
+  ];
+  const shown = small ? `${size} bytes` : `${size / KiB} KiB`;
+  await bench.compare(`examples/queue.ts, messages of ${shown}`, here(byQueue), peers, { per: BATCH });
+  const ended = [once(child, "exit"), once(receiver, "exit")];
+  queue.send(new Uint8Array());
+  receiver.disconnect();
+  await Promise.all([...ended, end()]);
+  acknowledged.close();
+}
+
+async function locks(bench: Bench, path: string): Promise<void> {
+  const mm = ways.newMap(path);
+  const words = mm.view(Int32Array, 0, 2);
   const mutex = mm.mutex(64);
+  const byMutex = here(() => {
+    while (mutex.tryAcquire() === undefined);
+    mutex.release();
+  });
   const turns = () => {
     for (let turn = 0; turn < 1000; turn++) {
       mutex.tryAcquire();
@@ -132,4 +105,60 @@ export default async function (bench: Bench, data: Data): Promise<void> {
   };
   const { nanoseconds } = await here(turns)(1000);
   bench.tell("tryAcquire and release, uncontended", nanoseconds / 1e6, "ns", 150);
+  const child = ways.start(["contend", path]);
+  await ways.started(words, 1);
+  const set = (what: number) => {
+    Atomics.store(words, 0, what);
+    mm.notify(0);
+  };
+  /** While the other process does the same. */
+  const contended =
+    (what: number, time: Timed): Timed =>
+    async (count) => {
+      set(what);
+      const result = await time(count);
+      set(0);
+      return result;
+    };
+  const byFlock = here(() => {
+    flock(mm.fd, LOCK_EX);
+    flock(mm.fd, LOCK_UN);
+  });
+  await bench.compare("tryAcquire and release, contended by two processes", contended(1, byMutex), [
+    { name: "flock", target: 1, time: contended(2, byFlock) },
+  ]);
+  const ended = once(child, "exit");
+  set(-1);
+  await ended;
+  mm.close();
+}
+
+async function pendingWaits(bench: Bench, path: string): Promise<void> {
+  using mm = MMap.open(path, { access: "write" });
+  const reading = here(() => readFile(path));
+  const beside: Timed = async (count) => {
+    const controller = new AbortController();
+    const waits = Array.from({ length: PENDING }, (_, index) =>
+      mm.waitAsync(4 * index, 0, { signal: controller.signal }).catch(() => {}),
+    );
+    // By then they no longer look at the word in each turn of the event loop.
+    await new Promise((resolve) => setTimeout(resolve, bench.quick ? 50 : 500));
+    const result = await reading(count);
+    controller.abort();
+    await Promise.all(waits);
+    return result;
+  };
+  await bench.compare(`fs.readFile beside ${PENDING} pending waitAsync calls`, beside, [
+    { name: "without them", target: 1.1, time: reading },
+  ]);
+}
+
+export default async function (bench: Bench, data: Data): Promise<void> {
+  const path = data.file("text", 4096);
+  await roundTrips(bench, path);
+  await messages(bench, `${path}.small`, 64);
+  if (!bench.quick) await messages(bench, `${path}.large`, 64 * KiB);
+  await locks(bench, `${path}.locks`);
+  ways.newMap(`${path}.waits`).close();
+  await pendingWaits(bench, `${path}.waits`);
 }
