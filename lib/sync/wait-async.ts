@@ -1,15 +1,15 @@
 /**
  * Waiting without blocking the event loop.
  *
- * A wait first polls its word in a few turns of the event loop, because a partner that is running answers within
- * microseconds. Then it waits in a thread that all waits share, or polls in longer and longer pauses if the runtime has no
- * such thread.
+ * A partner that is running answers within microseconds, so a wait first blocks the thread for about as long, if it is the only
+ * one: the wake-up then needs no event loop. After that it polls its word in a few turns of the event loop. Then it waits in a
+ * thread that all waits share, or polls in longer and longer pauses if the runtime has no such thread.
  *
  * @module
  */
 
 import { builtins } from "../../ffi/builtins.ts";
-import { MathMin } from "../../ffi/primordials.ts";
+import { MathMin, Number } from "../../ffi/primordials.ts";
 import { closedError } from "../errors.ts";
 import type { Memory } from "../mapping/memory.ts";
 import { type Mirror, mirrorWord } from "../mapping/mirror.ts";
@@ -20,6 +20,17 @@ import { LONGEST_PAUSE, loadWord, SLICE, type WaitResult } from "./wait.ts";
 /** For how many turns of the event loop a wait polls: more if it continues with timers, which are slow, and not in a thread. */
 const TURNS = 50;
 const TURNS_BEFORE_TIMERS = 500;
+
+/** How long the only wait blocks the thread, in milliseconds. */
+const BRIEFLY = 0.1;
+
+/** How long waits may go without a turn of the event loop, in milliseconds: other events are due, however fast a partner answers. */
+const LONGEST_TURN = 1;
+
+/** When a wait last gave the event loop a turn. */
+let lastTurn = Number.NEGATIVE_INFINITY;
+
+let pending = 0;
 
 /** `current` returns the map's memory; as long as the wait is pending, it keeps the map from being garbage-collected. */
 export async function waitAsync(
@@ -39,22 +50,35 @@ export async function waitAsync(
   // A separate function for each wait: a signal calls a function once, however often it was added.
   const stop = () => interrupt();
   signal?.addEventListener("abort", stop);
+  pending++;
   try {
     for (let turn = 0; ; turn++) {
       const left = end - now();
       if (!(left > 0)) return "timed-out";
       let woken = false;
-      if (turn < turns) await setImmediate();
-      else woken = await pauses.next(left);
+      // The caller's code continues first: it may change what the partner waits for.
+      if (turn === 0 && now() - lastTurn < LONGEST_TURN) await undefined;
+      else if (turn === 1 && pending === 1) woken = block(memory, index, value, left);
+      else if (turn < turns) {
+        await setImmediate();
+        lastTurn = now();
+      } else woken = await pauses.next(left);
       if (signal?.aborted) throw signal.reason;
       // The map was resized. The old memory may be unmapped, so this is checked first.
       if (current() !== memory) throw closedError("the map was resized, which ends its waits");
       if (loadWord(memory, index) !== value || woken) return "ok";
     }
   } finally {
+    pending--;
     pauses.end();
     signal?.removeEventListener("abort", stop);
   }
+}
+
+/** Blocks the thread briefly. Returns whether the wait was woken. */
+function block(memory: Memory, index: number, value: number, left: number): boolean {
+  // SAFETY: no code runs in this thread during the call that could close the map.
+  return memory.platform.waiting?.wait(memory.start + index, value, MathMin(left, BRIEFLY)) ?? false;
 }
 
 /** The pauses of one wait. */

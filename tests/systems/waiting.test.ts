@@ -304,24 +304,77 @@ posix("FreeBSD: _umtx_op, in the form for several processes", () => {
   });
 });
 
-test("a system without such calls polls", async () => {
+/** Runs `act` with a map of a file over a platform that waits as it is told. */
+async function withWaiting(waiting: Waiting | undefined, act: (mm: MMap, words: Int32Array) => Promise<void>) {
   const { usePlatform } = await import("../../lib/platform.ts");
   MMap.anonymous(1).close();
   const real = usePlatform(undefined);
-  usePlatform({ ...(real as NonNullable<typeof real>), waiting: undefined });
+  usePlatform({ ...(real as NonNullable<typeof real>), waiting });
   try {
-    const path = newFile(new Uint8Array(64));
-    using mm = MMap.open(path, { access: "write" });
-    const words = mm.view(Int32Array);
+    using mm = MMap.open(newFile(new Uint8Array(64)), { access: "write" });
+    await act(mm, mm.view(Int32Array));
+  } finally {
+    usePlatform(real);
+  }
+}
+
+test("a system without such calls polls", () =>
+  withWaiting(undefined, async (mm, words) => {
     assert.is(mm.wait(0, 0, 20), "timed-out");
     const waiting = mm.waitAsync(0, 0);
     setTimeout(() => Atomics.store(words, 0, 1), 50);
     assert.is(await waiting, "ok");
     assert.is(mm.wait(0, 0, 20), "not-equal");
     assert.is(mm.notify(0), 0);
-  } finally {
-    usePlatform(real);
-  }
+  }));
+
+test("waitAsync() blocks the thread for 0.1 ms at most, once, and only if it is the only wait", async () => {
+  const blocked: [value: number, timeout: number][] = [];
+  const waiting: Waiting = {
+    wait(_address, value, timeout) {
+      blocked.push([value, timeout]);
+      return false;
+    },
+    wake: () => 0,
+    background: undefined,
+  };
+  await withWaiting(waiting, async (mm, words) => {
+    const first = mm.waitAsync(0, 0);
+    setTimeout(() => Atomics.store(words, 0, 1), 20);
+    assert.is(await first, "ok");
+    assert.equal(blocked, [[0, 0.1]]);
+    const answered = mm.waitAsync(0, 1);
+    Atomics.store(words, 0, 2);
+    assert.is(await answered, "ok");
+    const both = [mm.waitAsync(0, 2), mm.waitAsync(4, 0)];
+    setTimeout(() => words.fill(7), 20);
+    assert.equal(await Promise.all(both), ["ok", "ok"]);
+    assert.is(blocked.length, 1, "not before the caller's own code goes on, nor beside another wait");
+    assert.is(await mm.waitAsync(0, 7, { timeout: 0.05 }), "timed-out");
+    assert.ok(blocked.every(([, timeout]) => timeout <= 0.1));
+  });
+});
+
+test("waits that end while they block leave the event loop its turns", async () => {
+  let change = () => {};
+  const waiting: Waiting = {
+    wait() {
+      change();
+      return true;
+    },
+    wake: () => 0,
+    background: undefined,
+  };
+  await withWaiting(waiting, async (mm, words) => {
+    change = () => Atomics.add(words, 0, 1);
+    let hadTurn = false;
+    setTimeout(() => {
+      hadTurn = true;
+    }, 5);
+    let waits = 0;
+    for (; !hadTurn && waits < 1_000_000; waits++) assert.is(await mm.waitAsync(0, words[0] as number), "ok");
+    assert.ok(hadTurn, `${waits} waits without a turn`);
+  });
 });
 
 test.run();
