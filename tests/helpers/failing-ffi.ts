@@ -17,7 +17,7 @@ export interface FailingFfi extends Ffi {
 
 /** They only look at memory or copy it: they have no way to fail. */
 const CANNOT_FAIL = new Set([
-  ...["memchr", "memrchr", "memcmp", "memmem", "memmove", "memcpy", "malloc", "free", "sysconf"],
+  ...["memchr", "wmemchr", "memrchr", "memcmp", "memmem", "memmove", "memcpy", "malloc", "free", "sysconf"],
   ...["__errno_location", "__error", "__errno"],
 ]);
 
