@@ -2,7 +2,16 @@ import { closeSync, fstatSync, openSync, truncateSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
-import { collectGarbage, newFile, refuses, unless, WINDOWS, withoutDescriptors } from "../helpers/support.ts";
+import {
+  collectGarbage,
+  newFile,
+  printedBy,
+  refuses,
+  unless,
+  WINDOWS,
+  WORKERS,
+  withoutDescriptors,
+} from "../helpers/support.ts";
 
 const test = suite("api/close");
 
@@ -102,6 +111,30 @@ posix("size() and close() touch no page of a file that shrank", () => {
   truncateSync(path, 10);
   assert.is(mm.size(), 10);
   mm.close();
+});
+
+// Node keeps a record of the descriptors that a worker has opened by node:fs. One that is closed by C stays in it: Node warns
+// when its number is used again, and closes that when the worker ends.
+test("close() closes by node:fs what open() has opened by it, in a worker", () => {
+  const printed = printedBy(
+    `${WORKERS}
+    import { setImmediate } from "node:timers/promises";
+    import { writeSync } from "node:fs";
+    if (isMainThread) await startWorker(process.argv[2]);
+    else {
+      let warnings = 0;
+      process.on("warning", ({ message }) => {
+        if (message.includes("unmanaged")) warnings++;
+      });
+      for (let round = 0; round < 3; round++) {
+        MMap.open(workerData).close();
+        await setImmediate();
+      }
+      writeSync(1, warnings + " warnings");
+    }`,
+    { args: [newFile("abc")] },
+  );
+  assert.is(printed, "0 warnings");
 });
 
 test.run();

@@ -2,6 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Access, MAP_PRIVATE, MMap, PROT_READ } from "../../lib/mod.ts";
+import { platform } from "../../lib/platform.ts";
 import { collectGarbage, newFile, printedBy, refuses, rejects, unless, WINDOWS, WORKERS } from "../helpers/support.ts";
 
 const test = suite("api/wait");
@@ -48,6 +49,32 @@ test("a timeout of NaN or Infinity is endless", async () => {
   }
   mm.close();
 });
+
+const polls =
+  platform().waiting?.background === undefined && "waitAsync() polls here, and sees no wake-up without a change";
+
+unless(polls, test)(
+  "waitAsync() ends by notify() of a word that has not changed, and only the wait that was woken",
+  async () => {
+    const { mm } = newMap();
+    const ended: string[] = [];
+    const wait = async (byteOffset: number) => {
+      ended.push(`${byteOffset}: ${await mm.waitAsync(byteOffset, 0, { timeout: 60_000 })}`);
+    };
+    const [woken, other] = [wait(8), wait(4)];
+    while (ended.length === 0) {
+      mm.notify(8);
+      await setTimeout(5);
+    }
+    assert.equal(ended, ["8: ok"]);
+    await woken;
+    Atomics.store(mm.view(Int32Array), 1, 1);
+    mm.notify(4);
+    await other;
+    assert.equal(ended, ["8: ok", "4: ok"]);
+    mm.close();
+  },
+);
 
 test("arguments are checked", async () => {
   const { mm } = newMap(4096);

@@ -77,6 +77,13 @@ export function runtimesOf(file: string): readonly string[] {
     "ffi/node.ts": ["node26-ffi"],
     "ffi/deno.ts": ["deno"],
     "ffi/bigint-calls.ts": ["bun", "deno"],
+    // How a descriptor is closed matters in Deno, and in Node's workers.
+    "lib/mapping/backing.ts": ["bun", "deno", "node24"],
+    // Their finalizers' errors show in Node alone.
+    "lib/mapping/retention.ts": ["bun", "node24"],
+    // Bun waits in no other thread.
+    "lib/mapping/mirror.ts": ["deno"],
+    "lib/sync/background.ts": ["deno"],
   };
   return own[file] ?? ["bun"];
 }

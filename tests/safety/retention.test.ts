@@ -167,6 +167,49 @@ for (const [what, finish] of [
   );
 }
 
+/** The part of a child's program that lets finalizers run. */
+const REST = `
+  import { setTimeout } from "node:timers/promises";
+  const collect = globalThis.gc ?? (() => Bun.gc(true));
+  const rest = async () => { for (let round = 0; round < 10; round++) { collect(); await setTimeout(2); } };`;
+
+test("close() retires regions whose buffers are collected only after that", () => {
+  const printed = printedBy(
+    `${REST}
+     let views = [];
+     for (let round = 0; round < 1400; round++) {
+       const mm = MMap.open(process.argv[2]);
+       views.push(mm.bytes);
+       mm.close();
+       // The buffers are registered with the finalizer.
+       if (round % 100 === 0) await setTimeout(0);
+     }
+     views = [];
+     await rest();
+     using mm = MMap.open(process.argv[2]);
+     console.log(mm.bytes[0]);`,
+    { args: [page()] },
+  );
+  assert.is(printed, "80");
+});
+
+test("close() in a loop holds few of the buffers", () => {
+  const printed = printedBy(
+    `${REST}
+     const references = [];
+     for (let round = 0; round < 400; round++) {
+       const mm = MMap.open(process.argv[2]);
+       references.push(new WeakRef(mm.buffer));
+       mm.close();
+     }
+     await rest();
+     const held = references.filter((reference) => reference.deref() !== undefined).length;
+     console.log(held < 100 ? "few" : held);`,
+    { args: [page()] },
+  );
+  assert.is(printed, "few");
+});
+
 test("close() of 40,000 maps gives no address back that an operation may still use", () => {
   const printed = printedBy(
     `import { readFileSync } from "node:fs";

@@ -86,6 +86,16 @@ test("residency() takes the lowest bit of what mincore says", () => {
   }
 });
 
+test("residency() of an empty range asks the system nothing", () => {
+  const ffi = played(linux, 200_000);
+  over(linux.open, ffi, () => {
+    using mm = new MMap(9, 0, { access: "read", guard: false });
+    ffi.take();
+    assert.equal(mm.residency(70_000, 0), { pages: new Uint8Array(0), resident: 0 });
+    assert.equal(ffi.take(), []);
+  });
+});
+
 // aio.h of glibc and of musl: aio_fildes, aio_lio_opcode, aio_reqprio (4 bytes each), aio_buf (at 16), aio_nbytes (at 24),
 // aio_sigevent (64 bytes, at 32), 32 bytes of its own, aio_offset (at 128). sys/aio.h of macOS and FreeBSD: aio_fildes, aio_offset
 // (at 8), aio_buf (at 16), aio_nbytes (at 24).
