@@ -2,19 +2,22 @@
  * The other process of the topic `sharing`: answers each message or turn, takes messages, or contends for a lock.
  *
  *     sharing-partner.ts map PATH | async PATH | socket PATH | pipe | send
- *     sharing-partner.ts queue PATH ACK | sink-socket BYTES PATH | sink-send | contend PATH
+ *     sharing-partner.ts queue PATH COUNT ACK | sink-socket COUNT PATH | sink-send COUNT | contend PATH
+ *
+ * A sink acknowledges so many messages together.
  *
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { connect } from "node:net";
 import process from "node:process";
 import { MMap } from "../lib/mod.ts";
 
-const [how = "", path = "", second = ""] = process.argv.slice(2);
+const [how = "", path = "", second = "", third = ""] = process.argv.slice(2);
 
-/** How many messages are acknowledged together. `sharing.ts` has the same. */
-const BATCH = 256;
+/** The last message: an engine removes copies that nobody uses. */
+export let message: Uint8Array;
 
 async function answerTurns(): Promise<void> {
   const mm = MMap.open(path, { access: "write" });
@@ -32,11 +35,11 @@ async function answerTurns(): Promise<void> {
 
 async function receiveFromQueue(): Promise<void> {
   const { Queue } = await import("../examples/queue.ts");
-  const mm = MMap.open(second, { access: "write" });
+  const mm = MMap.open(third, { access: "write" });
   const words = mm.view(Int32Array, 0, 2);
   const queue = new Queue(path, "receive");
   for (;;) {
-    for (let message = 0; message < BATCH; message++) if (queue.receive().length === 0) return;
+    for (let message = 0; message < Number(second); message++) if (queue.receive().length === 0) return;
     Atomics.add(words, 0, 1);
     mm.notify(0);
   }
@@ -71,8 +74,18 @@ else if (how === "socket") {
 } else if (how === "sink-socket") {
   const socket = connect(second);
   let received = 0;
-  socket.on("data", (data) => {
-    for (received += data.length; received >= Number(path); received -= Number(path)) socket.write("1");
+  let rest: Buffer = Buffer.alloc(0);
+  socket.on("data", (data: Buffer) => {
+    const bytes = rest.length === 0 ? data : Buffer.concat([rest, data]);
+    let at = 0;
+    for (; bytes.length - at >= 4; received++) {
+      const end = at + 4 + bytes.readUInt32LE(at);
+      if (end > bytes.length) break;
+      message = new Uint8Array(bytes.subarray(at + 4, end));
+      at = end;
+      if ((received + 1) % Number(path) === 0) socket.write("1");
+    }
+    rest = bytes.subarray(at);
   });
   socket.on("close", () => process.exit());
 } else if (how === "pipe") {
@@ -81,7 +94,7 @@ else if (how === "socket") {
 } else if (how === "send" || how === "sink-send") {
   let received = 0;
   process.on("message", (message) => {
-    if (how === "send" || ++received % BATCH === 0) process.send?.(how === "send" ? message : 1);
+    if (how === "send" || ++received % Number(path) === 0) process.send?.(how === "send" ? message : 1);
   });
   process.on("disconnect", () => process.exit());
   process.send?.("ready");

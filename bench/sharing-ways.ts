@@ -127,9 +127,9 @@ export async function byPipe(): Promise<Way> {
 }
 
 /** A child with a channel, that has sent a message when it was ready. */
-export async function forked(how: string): Promise<ChildProcess> {
+export async function forked(...how: string[]): Promise<ChildProcess> {
   const { program, args, env } = commandFor(PARTNER, {});
-  const child = fork(PARTNER, [how], { execPath: program, execArgv: args.slice(0, args.indexOf(PARTNER)), env });
+  const child = fork(PARTNER, how, { execPath: program, execArgv: args.slice(0, args.indexOf(PARTNER)), env });
   await once(child, "message");
   return child;
 }

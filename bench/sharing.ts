@@ -15,9 +15,6 @@ import { flock, LOCK_EX, LOCK_UN } from "./flock.ts";
 import { type Bench, here, type Peer, type Timed } from "./harness.ts";
 import * as ways from "./sharing-ways.ts";
 
-/** How many messages are acknowledged together. `sharing-partner.ts` has the same. */
-const BATCH = 256;
-
 /** How many waits are pending beside other work. */
 const PENDING = 100;
 
@@ -54,34 +51,42 @@ async function roundTrips(bench: Bench, path: string): Promise<void> {
 
 /** Sends a batch of messages of one size, and waits until the other process has them. */
 async function messages(bench: Bench, path: string, size: number): Promise<void> {
+  const small = size < KiB;
+  // 256 KiB or 16 MiB: more than buffers hold, so that both sides work at once.
+  const batch = small ? 4096 : 256;
   const message = new Uint8Array(size);
   const acknowledged = ways.newMap(`${path}.ack`);
   const words = acknowledged.view(Int32Array, 0, 1);
-  const child = ways.start(["queue", path, `${path}.ack`]);
+  const child = ways.start(["queue", path, String(batch), `${path}.ack`]);
   const queue = new Queue(path, "send");
   const byQueue = () => {
     const seen = Atomics.load(words, 0);
-    for (let sent = 0; sent < BATCH; sent++) queue.send(message);
+    for (let sent = 0; sent < batch; sent++) queue.send(message);
     while (Atomics.load(words, 0) === seen) acknowledged.wait(0, seen);
   };
-  const { socket, end } = await ways.connected(`${path}.socket`, ["sink-socket", String(BATCH * size)]);
+  const { socket, end } = await ways.connected(`${path}.socket`, ["sink-socket", String(batch)]);
   const bySocket = ways.streamTrip(socket, () => {
-    for (let sent = 0; sent < BATCH; sent++) socket.write(message);
+    for (let sent = 0; sent < batch; sent++) {
+      // A stream has no messages, so each follows its length, as in the queue.
+      const frame = new Uint8Array(4 + size);
+      new DataView(frame.buffer).setUint32(0, size, true);
+      frame.set(message, 4);
+      socket.write(frame);
+    }
   });
-  const receiver = await ways.forked("sink-send");
+  const receiver = await ways.forked("sink-send", String(batch));
   const text = "x".repeat(size);
   const bySend = async () => {
     const answer = once(receiver, "message");
-    for (let sent = 0; sent < BATCH; sent++) receiver.send(text);
+    for (let sent = 0; sent < batch; sent++) receiver.send(text);
     await answer;
   };
-  const small = size < KiB;
   const peers: Peer[] = [
     { name: "a Unix socket", target: small ? 1 / 5 : 1 / 2, time: here(bySocket) },
     { name: "process.send", ...(small ? { target: 1 / 10 } : {}), time: here(bySend) },
   ];
   const shown = small ? `${size} bytes` : `${size / KiB} KiB`;
-  await bench.compare(`examples/queue.ts, messages of ${shown}`, here(byQueue), peers, { per: BATCH });
+  await bench.compare(`examples/queue.ts, messages of ${shown}`, here(byQueue), peers, { per: batch });
   const ended = [once(child, "exit"), once(receiver, "exit")];
   queue.send(new Uint8Array());
   receiver.disconnect();

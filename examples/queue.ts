@@ -12,8 +12,7 @@ import { createInterface } from "node:readline";
 import { MMap, type Mutex } from "../lib/mod.ts"; // in your program: from "mmap-ffi"
 
 const CAPACITY = 2 ** 20; // a power of 2, so that the counters may overflow
-// Offsets in the file: two counters, of all bytes that were ever written and read; two mutexes; and the ring. The counters are
-// far apart, so that the processors do not share a cache line.
+// Offsets: counters of all bytes written and read, in different cache lines; two mutexes; the ring.
 const [WRITTEN, READ, SENDER, RECEIVER, RING] = [0, 256, 512, 520, 1024];
 const SLEEPS = 32; // this many words after a counter is a 1 if the other process sleeps until the counter changes
 
@@ -23,6 +22,8 @@ export class Queue {
   readonly #words: Int32Array;
   readonly #ring: Uint8Array;
   readonly #peer: Mutex;
+  readonly #length = new Uint32Array(1); // of the next message: made once, because engines take long to make an ArrayBuffer
+  readonly #lengthBytes = new Uint8Array(this.#length.buffer);
 
   /** Waits for the other end. */
   constructor(path: string, role: "send" | "receive") {
@@ -37,14 +38,14 @@ export class Queue {
   }
 
   send(message: Uint8Array): void {
-    this.#copy(new Uint8Array(Uint32Array.of(message.length).buffer), WRITTEN);
+    this.#length[0] = message.length;
+    this.#copy(this.#lengthBytes, WRITTEN);
     this.#copy(message, WRITTEN);
   }
 
   receive(): Uint8Array {
-    const lengths = new Uint32Array(1);
-    this.#copy(new Uint8Array(lengths.buffer), READ);
-    const length = lengths[0] as number;
+    this.#copy(this.#lengthBytes, READ);
+    const length = this.#length[0] as number;
     // What comes from shared memory is checked: the other process may be broken.
     if (length > 2 ** 28) throw new Error(`a message of ${length} bytes: the queue is broken`);
     const message = new Uint8Array(length);
@@ -60,21 +61,20 @@ export class Queue {
 
   /** Copies all bytes into the ring or out of it, in as many steps as there is room for. */
   #copy(bytes: Uint8Array, counter: number): void {
-    const words = this.#words;
     const sends = counter === WRITTEN;
     const limit = sends ? READ : WRITTEN;
     for (let done = 0; done < bytes.length; ) {
-      const at = Atomics.load(words, counter / 4);
-      const other = Atomics.load(words, limit / 4);
+      const at = Atomics.load(this.#words, counter / 4);
+      const other = Atomics.load(this.#words, limit / 4);
       const room = sends ? CAPACITY - ((at - other) | 0) : (other - at) | 0;
       const place = (at >>> 0) % CAPACITY;
       const count = Math.min(room, bytes.length - done, CAPACITY - place);
       if (count > 0) {
-        if (sends) this.#ring.set(bytes.subarray(done, done + count), place);
+        if (sends) this.#ring.set(count === bytes.length ? bytes : bytes.subarray(done, done + count), place);
         else bytes.set(this.#ring.subarray(place, place + count), done);
         done += count;
-        Atomics.store(words, counter / 4, (at + count) | 0);
-        if (Atomics.exchange(words, counter / 4 + SLEEPS, 0) === 1) this.#mm.notify(counter);
+        Atomics.store(this.#words, counter / 4, (at + count) | 0);
+        if (Atomics.exchange(this.#words, counter / 4 + SLEEPS, 0) === 1) this.#mm.notify(counter);
       } else this.#sleep(limit, other);
     }
   }
