@@ -126,8 +126,11 @@ unless(!isNode && "only Node can be that old", test)(
 
 const needsKoffi = unless(!isNode && "only Node needs koffi", test);
 
-/** A copy of the library in a folder of its own, where no koffi is found, and what a program beside it prints. */
-function tryWithout(install: (folder: string) => void) {
+/**
+ * A copy of the library in a separate folder, where no koffi is found, and what a program beside it prints. `prepare` returns code
+ * that the program runs first.
+ */
+function tryWithout(install: (folder: string) => void, prepare: (folder: string) => string = () => "") {
   const folder = newPath();
   mkdirSync(folder);
   for (const part of ["lib", "ffi", "platform"]) cpSync(join(ROOT, part), join(folder, part), { recursive: true });
@@ -138,7 +141,7 @@ function tryWithout(install: (folder: string) => void) {
   writeFileSync(
     path,
     // The suite's runtimes and its working directory have koffi beside them.
-    `${TRY(`process.chdir(${JSON.stringify(folder)}); process.execPath = ${JSON.stringify(program)};`, "./lib/mod.ts")}
+    `${TRY(`process.chdir(${JSON.stringify(folder)}); process.execPath = ${JSON.stringify(program)}; ${prepare(folder)}`, "./lib/mod.ts")}
      const { existsSync } = await import("node:fs");
      try { MMap.open(${JSON.stringify(join(folder, "new"))}, { create: true, length: 10 }).close(); } catch {}
      console.log("a file is there:", existsSync(${JSON.stringify(join(folder, "new"))}));`,
@@ -170,6 +173,32 @@ needsKoffi("anonymous() in Node without koffi and node:ffi says what to install,
     assert.ok(first.includes(`searched from ${places.join(", ")})`), first);
   }
   assert.ok(lines.includes(`a file is there: ${hasNodeFfi}`), lines.join("\n"));
+});
+
+needsKoffi("anonymous() in Node finds koffi beside the program, and does without a program's path", () => {
+  const beside = tryWithout(
+    (folder) => {
+      const real = require.resolve(KOFFI_PACKAGE);
+      addPackage(join(folder, "app"), KOFFI_PACKAGE, `module.exports = require(${JSON.stringify(real)});`);
+    },
+    (folder) => `process.argv[1] = ${JSON.stringify(join(folder, "app", "main.js"))};`,
+  );
+  assert.is(beside.lines[1], "mapped");
+  // As in `node -e`.
+  const { folder, lines } = tryWithout(
+    () => undefined,
+    () => "process.argv.length = 1;",
+  );
+  if (hasNodeFfi) assert.is(lines[1], "mapped");
+  else assert.ok(lines[1]?.includes(`(searched from ${join(folder, "ffi")}, ${join(folder, "bin")}, `), lines[1]);
+});
+
+needsKoffi("anonymous() in Node reports the error of a koffi that the system cannot load", () => {
+  const { lines } = tryWithout((folder) => {
+    const error = 'Object.assign(new Error("invalid ELF header"), { code: "ERR_DLOPEN_FAILED" })';
+    addPackage(folder, KOFFI_PACKAGE, `throw ${error};`);
+  });
+  assert.is(lines[1], hasNodeFfi ? "mapped" : "true ERR_MMAP_FFI koffi does not work here: Error: invalid ELF header");
 });
 
 needsKoffi("anonymous() in Node names a koffi that is too old, or that lacks its native part", () => {
