@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
 import { currentRuntime, ROOT, RUNTIMES, type Runtime } from "../helpers/runtimes.ts";
-import { commandFor, newPath, runFile, unless, WINDOWS, WITHOUT_MUTEXES } from "../helpers/support.ts";
+import { commandFor, newPath, runFile, unless, WITHOUT_MUTEXES } from "../helpers/support.ts";
 
 const test = suite("docs/sharing-examples");
 
@@ -62,7 +62,7 @@ test("examples/counter.ts counts in several runtimes at once", async () => {
   assert.is(stdout, totals + histogram.join(""));
 });
 
-const locking = unless(WITHOUT_MUTEXES || (WINDOWS && "not run on Windows yet"), test);
+const locking = unless(WITHOUT_MUTEXES, test);
 
 for (const receiver of PEERS) {
   locking(`examples/queue.ts sends messages of any length to ${receiver.name}`, async () => {
