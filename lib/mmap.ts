@@ -1524,8 +1524,9 @@ export class MMap implements Disposable, Iterable<number> {
    * map from being garbage-collected, and the process running.
    *
    * A partner that is running is seen within microseconds, because a wait first blocks the thread, for 0.1 ms at most and only
-   * if no other wait is pending, and then polls in some turns of the event loop. Later, a wake-up takes about 50 µs in Deno and in the main thread of Node with koffi, where one thread waits for all; in Bun,
-   * with `node:ffi`, in Node's workers and on other systems up to 16 ms, and only a changed word ends the wait.
+   * if no other wait is pending, and then polls in some turns of the event loop. Later, a wake-up takes about 50 µs in Deno and
+   * in the main thread of Node with koffi, where one thread waits for all; in Bun, with `node:ffi`, in Node's workers and on
+   * other systems up to 16 ms, and only a changed word ends the wait.
    *
    * @param byteOffset Where the word is, in bytes from the start of the map. A multiple of 4 in the file.
    * @param value The value to wait for the end of.
