@@ -46,7 +46,10 @@ export const WORD_SIGNATURES = {
 } as const;
 
 /** The part of a platform that works on memory. */
-type MemoryFunctions = Pick<Platform, "findByte" | "findBytes" | "findLastBytes" | "move" | "load" | "store">;
+type MemoryFunctions = Pick<
+  Platform,
+  "prepareSearch" | "findByte" | "findBytes" | "findLastBytes" | "move" | "load" | "store"
+>;
 
 // SAFETY: C trusts the addresses and lengths. `lib/mapping/memory.ts` checks each range right before it becomes an address, and
 // the arrays have the length that is passed, or are measured by `lengthOf`.
@@ -63,10 +66,16 @@ export function memoryFunctions(ffi: Ffi, libraries: readonly string[], hasFastM
     },
     findLastByte: undefined,
     findSequence: undefined,
-    wordSearch: undefined,
+    findWord: undefined,
     ...(hasFastMemmem ? fastSearches(ffi, libraries) : undefined),
   };
+  let isPrepared = !hasFastMemmem || arch !== "x64";
   return {
+    prepareSearch() {
+      if (isPrepared) return;
+      isPrepared = true;
+      primitives.findWord = openWordSearch(ffi, libraries);
+    },
     findByte: primitives.findByte,
     findBytes: (address, length, needle) => findBytes(primitives, address, length, needle),
     findLastBytes: (address, length, needle) => findLastBytes(primitives, address, length, needle),
@@ -80,15 +89,12 @@ export function memoryFunctions(ffi: Ffi, libraries: readonly string[], hasFastM
   };
 }
 
-type FastSearches = Pick<SearchPrimitives, "findLastByte" | "findSequence" | "wordSearch">;
-
-function fastSearches(ffi: Ffi, libraries: readonly string[]): FastSearches {
+function fastSearches(ffi: Ffi, libraries: readonly string[]): Pick<SearchPrimitives, "findLastByte" | "findSequence"> {
   const c = ffi.open(libraries, FAST_SIGNATURES);
   return {
     findLastByte: (address, length, byte) => indexOfResult(address, c.memrchr(address, byte, length)),
     findSequence: (address, length, needle) =>
       indexOfResult(address, c.memmem(address, length, needle, lengthOf(needle))),
-    wordSearch: arch === "x64" ? () => openWordSearch(ffi, libraries) : undefined,
   };
 }
 

@@ -20,8 +20,8 @@ export interface SearchPrimitives {
   findLastByte: ((address: number, length: number, byte: number) => number) | undefined;
   /** The index of the first occurrence of a sequence, or -1: memmem. `undefined` if it does not take linear time. */
   findSequence: ((address: number, length: number, sequence: Uint8Array) => number) | undefined;
-  /** Opens the search for words, on first use; `undefined`, or gives that, if it is no faster than `findSequence`. */
-  wordSearch: (() => FindWord | undefined) | undefined;
+  /** `undefined` if it is no faster than `findSequence`, or not opened yet. */
+  findWord: FindWord | undefined;
   /** Whether these are the bytes at `address`. */
   equals(address: number, bytes: Uint8Array): boolean;
   /** Copies out of mapped memory into an array of at least `length` bytes. */
@@ -118,7 +118,7 @@ class Search {
     this.#memory = memory;
     this.#needle = needle;
     this.needed = lengthOf(needle);
-    this.#hasWords = this.needed >= LEAST_NEEDLE && memory.wordSearch !== undefined;
+    this.#hasWords = this.needed >= LEAST_NEEDLE && memory.findWord !== undefined;
   }
 
   /** The index of the first occurrence in `length` bytes, or -1. */
@@ -145,11 +145,10 @@ class Search {
   }
 
   #findInPiece(address: number, length: number): number {
-    const { equals, findSequence } = this.#memory;
+    const { equals, findSequence, findWord } = this.#memory;
     if (findSequence === undefined) return this.#findInCopies(address, length);
     let skipped = 0;
-    const findWord = this.#hasWords && length > FIRST_PIECE ? wordsOf(this.#memory) : undefined;
-    if (findWord !== undefined) {
+    if (findWord !== undefined && this.#hasWords && length > FIRST_PIECE) {
       const found = findByWords(findWord, equals, address, length, this.#needle, this.needed);
       if (found >= -1) return found;
       skipped = -found - 2;
@@ -221,15 +220,6 @@ class Search {
     }
     return -1;
   }
-}
-
-/** Opens the search for words, if that was not done before. */
-function wordsOf(memory: SearchPrimitives): FindWord | undefined {
-  const { wordSearch } = memory;
-  if (wordSearch === undefined) return undefined;
-  const findWord = wordSearch();
-  memory.wordSearch = findWord && (() => findWord);
-  return findWord;
 }
 
 /** How much of the needle is considered in repetitive text, in bytes. */

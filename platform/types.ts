@@ -326,6 +326,8 @@ export interface Platform {
 
   /** An `ArrayBuffer` over mapped memory, without a copy. The caller keeps the memory mapped while the buffer is in use. */
   view(address: number, length: number): ArrayBuffer;
+  /** Opens the functions that are for long searches only. User code may run in between, so no search may be under way. */
+  prepareSearch(): void;
   /** The index of the first byte equal to `byte`, or -1. */
   findByte(address: number, length: number, byte: number): number;
   /** The index of the first or last occurrence of `needle`, of at least one byte, or -1. */

@@ -17,6 +17,9 @@ import { release, releaseWhenCollected } from "./retention.ts";
 import { Views } from "./views.ts";
 import { Window } from "./window.ts";
 
+/** The length from which on a search is prepared, in bytes: the first preparation takes as long as a search of about as much. */
+const LONG = 256 * 1024;
+
 const NO_WORD = new Int32Array(0);
 
 export class Memory {
@@ -132,6 +135,7 @@ export class Memory {
   findBytes(start: number, end: number, needle: Uint8Array): number {
     const needed = lengthOf(needle);
     if (end - start < needed) return -1;
+    if (end - start > LONG) this.platform.prepareSearch();
     this.checkRange(start, end);
     const index = plus(start, this.platform.findBytes(this.start + start, end - start, needle));
     this.faults.throwIfTruncated(index === -1 ? end : index + needed, index === -1 ? 0 : needle[needed - 1]);
@@ -141,6 +145,7 @@ export class Memory {
   /** The index of the last one, or -1. */
   findLastBytes(start: number, end: number, needle: Uint8Array): number {
     if (end - start < lengthOf(needle)) return -1;
+    if (end - start > LONG) this.platform.prepareSearch();
     this.checkRange(start, end);
     const index = plus(start, this.platform.findLastBytes(this.start + start, end - start, needle));
     this.faults.throwIfTruncated(end);

@@ -5,7 +5,7 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -26,6 +26,9 @@ export const NAMES_OTHER_ERRORS: string | false = WINDOWS && "node:util names Wi
 /** Why there are no mutexes here, or false where there are: for `unless`. */
 export const WITHOUT_MUTEXES: string | false =
   !["linux", "darwin", "win32"].includes(process.platform) && "no lock of this system shows whether an owner is alive";
+
+/** Whether the C library is musl. */
+export const MUSL: boolean = MACHINE?.system.endsWith("-musl") || existsSync("/lib/ld-musl-x86_64.so.1");
 
 /** Whether QEMU runs this process. */
 export const EMULATED: boolean = MACHINE?.emulated === true;

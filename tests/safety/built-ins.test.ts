@@ -8,7 +8,7 @@ import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FFI } from "../helpers/calls.ts";
-import { newFile, newPath, printedBy, repetitions, unless, WINDOWS } from "../helpers/support.ts";
+import { MUSL, newFile, newPath, printedBy, repetitions, unless, WINDOWS } from "../helpers/support.ts";
 
 const test = suite("safety/built-ins");
 
@@ -233,6 +233,27 @@ linux("resize() of a file that may not be cut leaves the map as long as it was, 
     console.log(mm.length, mm.at(600_000), mm.at(-1));
   `;
   assert.is(printed(program, [FFI]), "EPERM 1048576 97\n2097152 97 0");
+});
+
+test("find() notices code that closes the map while the functions for long searches are opened", () => {
+  // Bun's dlopen calls it.
+  const program = `
+    const path = process.argv[2];
+    writeFileSync(path, "abc ".repeat(1_000_000));
+    const mm = MMap.open(path);
+    const { bind } = Function.prototype;
+    Function.prototype.bind = function (...values) {
+      mm.close();
+      return Reflect.apply(bind, this, values);
+    };
+    const found = failure(() => mm.find("abc abcabc"));
+    Function.prototype.bind = bind;
+    console.log(mm.closed ? found : "not called");
+  `;
+  const found = printed(program, [newPath()]);
+  // Without glibc, or on another architecture, there may be nothing to open.
+  const opens = process.versions.bun !== undefined && `${process.platform}-${process.arch}` === "linux-x64" && !MUSL;
+  assert.ok(found === "RangeError" || (found === "not called" && !opens), found);
 });
 
 test("open() uses the engine's own functions for the first map too, though they were replaced before", () => {
