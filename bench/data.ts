@@ -111,11 +111,18 @@ function logLines(vocabulary: readonly string[]): Buffer {
     lines.push(line);
     length += Buffer.byteLength(line) + 1;
   }
-  // A block ends with a line, so that the next one begins with a line. Its last bytes may be a part of a character.
-  const block = Buffer.from(`${lines.join("\n")}\n`).subarray(0, BLOCK);
-  block.fill("x", BLOCK - 4);
-  block[BLOCK - 1] = 10;
-  return block;
+  // The next block begins with a line.
+  return endingWithLine(Buffer.from(`${lines.join("\n")}\n`).subarray(0, BLOCK));
+}
+
+/**
+ * Ends a part of a log with a line, in place of what may be a part of a character: the ways to read text differ in what they
+ * make of that at the end.
+ */
+function endingWithLine(log: Buffer): Buffer {
+  log.fill("x", log.length - 4);
+  log[log.length - 1] = 10;
+  return log;
 }
 
 /** The folder that the runtimes share, and its files. */
@@ -131,7 +138,8 @@ export class Data {
     return this.#made(`${kind}-${size}`, (fd) => {
       const block = MAKERS[kind]();
       for (let done = 0; done < size; done += block.length) {
-        writeSync(fd, block, 0, Math.min(block.length, size - done));
+        const part = block.subarray(0, Math.min(block.length, size - done));
+        writeSync(fd, kind === "log" || kind === "international" ? endingWithLine(part) : part);
       }
     });
   }
