@@ -45,6 +45,7 @@ const GROUPS: readonly [files: RegExp, groups: Groups][] = [
   [/^platform\/windows\//, [["systems/windows-calls", "systems/windows-maps"]]],
   [/^platform\/file-lock/, [["api/create"]]],
   [/^platform\/memmem/, [["units/memmem"]]],
+  [/^platform\/word-search/, [["units/word-search"]]],
   [/^platform\/sigbus\/table/, [["units/sigbus-table", "safety/sigbus-methods"]]],
   [
     /^platform\/sigbus\//,

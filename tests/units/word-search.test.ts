@@ -7,6 +7,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { findByWords } from "../../platform/word-search.ts";
+import { Random } from "../fuzz/random.ts";
 
 const test = suite("units/word-search");
 
@@ -41,27 +42,16 @@ function plainFind(text: Uint8Array, needle: Uint8Array): number {
   return Buffer.from(text).indexOf(Buffer.from(needle));
 }
 
-/** Numbers that look random, the same in each run. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
-
 test("a search by words finds what the plain way finds, at every alignment", () => {
-  const random = numbers(1);
+  const random = new Random(1);
   let found = 0;
   for (let round = 0; round < 4000; round++) {
-    const letters = 2 + random(200);
-    const text = Uint8Array.from({ length: 7 + random(60) }, () => random(letters));
-    const length = 7 + random(Math.min(8, text.length - 6));
-    const at = random(text.length - length + 1);
+    const letters = 2 + random.below(200);
+    const text = Uint8Array.from({ length: 7 + random.below(60) }, () => random.below(letters));
+    const length = 7 + random.below(Math.min(8, text.length - 6));
+    const at = random.below(text.length - length + 1);
     const needle = text.slice(at, at + length);
-    if (random(3) === 0) needle[random(length)] = letters;
+    if (random.below(3) === 0) needle[random.below(length)] = letters;
     const expected = plainFind(text, needle);
     if (expected !== -1) found++;
     for (let remainder = 0; remainder < 4; remainder++) {
@@ -72,8 +62,8 @@ test("a search by words finds what the plain way finds, at every alignment", () 
 });
 
 test("a search by words finds the first of several, across the edges of its blocks, and at either end", () => {
-  const random = numbers(2);
-  const clean = Uint8Array.from({ length: 600_000 }, () => random(100));
+  const random = new Random(2);
+  const clean = Uint8Array.from({ length: 600_000 }, () => random.below(100));
   const needle = Uint8Array.of(7, 200, 201, 202, 203, 204, 205, 206);
   assert.is(search(clean, needle, 1).found, -1);
   const block = 128 * 1024;
