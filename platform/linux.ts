@@ -265,11 +265,13 @@ export function linuxPlatform(
       reserve(length) {
         const address = c.mmap(0, length, PROT_NONE, reserving, -1, 0);
         if (address === -1) fail("mmap");
+        mappings++;
         return address;
       },
       move(address, length, reserved, newLength) {
         // SAFETY: MREMAP_FIXED replaces what is at `reserved`, which is the caller's own reservation.
         if (c.mremap(address, length, newLength, MREMAP_MAYMOVE | MREMAP_FIXED, reserved) === -1) fail("mremap");
+        mappings--;
       },
       isReserved: (address) => permissionsAt(address)?.startsWith("---"),
     },

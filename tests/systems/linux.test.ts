@@ -12,6 +12,7 @@ import { openFirst } from "../../ffi/open-library.ts";
 import { errorFactory } from "../../lib/errors.ts";
 import { MMap } from "../../lib/mod.ts";
 import { librariesFor, linuxPlatform } from "../../platform/linux.ts";
+import type { Remapping } from "../../platform/types.ts";
 import { over } from "../helpers/recorder.ts";
 import { newFile, refuses, thrown, unless, WINDOWS } from "../helpers/support.ts";
 import { assertCalls, linux, MAPPED, played, type System } from "../helpers/systems.ts";
@@ -112,7 +113,18 @@ unless(limit > 1_000_000 && "the system's limit is too far away", test)(
   () => {
     // Documentation/admin-guide/sysctl/vm.rst: max_map_count "contains the maximum number of memory map areas a process may
     // have".
-    const platform = linuxPlatform(played(linux, 4096), errorFactory);
+    const ffi = played(linux, 4096);
+    const platform = linuxPlatform(ffi, errorFactory);
+    const remapping = platform.remapping as Remapping;
+    // What a move replaces, or a move that fails leaves to be unmapped, counts no more.
+    ffi.play({ mremap: () => -1 });
+    for (let failed = 0; failed < 10; failed++) {
+      const reserved = remapping.reserve(4096);
+      assert.throws(() => remapping.move(MAPPED, 4096, reserved, 4096), "mremap");
+      platform.unmap(reserved, 4096);
+    }
+    ffi.play({ mremap: () => MAPPED });
+    for (let moved = 0; moved < 10; moved++) remapping.move(MAPPED, 4096, remapping.reserve(4096), 4096);
     const request = { descriptor: 9, access: "read", prot: undefined, flags: undefined, tagname: undefined } as const;
     const page = { descriptor: 9, length: 4096, offset: 0, protection: platform.protection(request) };
     for (let made = 0; made < limit - 4096; made++) platform.map(page);
