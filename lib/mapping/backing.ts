@@ -16,7 +16,7 @@ import {
 } from "../../platform/types.ts";
 import { orReadOnly, show } from "../errors.ts";
 import { platform } from "../platform.ts";
-import { EMPTY_REGION, type Region, unmap } from "./region.ts";
+import { EMPTY_REGION, ignoreErrors, type Region, unmap } from "./region.ts";
 
 /** What a map is made from. */
 export interface MappingRequest extends ProtectionRequest {
@@ -129,9 +129,17 @@ export class Backing {
     try {
       return this.mapRegion(length, descriptor);
     } catch (error) {
-      if (end > size) system.truncate(descriptor, size);
+      if (end > size) this.undoExtension(descriptor, size, end);
       throw error;
     }
+  }
+
+  /** Truncates a file to the size that it had, unless another process has extended it since, whose bytes would be lost. */
+  undoExtension(descriptor: number, sizeBefore: number, sizeAfter: number): void {
+    const { platform: system } = this;
+    ignoreErrors(() => {
+      if (system.status(descriptor).size === sizeAfter) system.truncate(descriptor, sizeBefore);
+    });
   }
 
   /** Maps `length` bytes, with a guard. */

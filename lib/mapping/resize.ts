@@ -35,8 +35,7 @@ export function withLongerFile<T>(backing: Backing, { length, end, sizeBefore, a
     allocate?.(backing.descriptor, backing.offset, length);
     return map();
   } catch (error) {
-    // Not if another process has extended the file since: its bytes would be lost.
-    if (grows && backing.status().size === end) ignoreErrors(() => backing.truncate(sizeBefore));
+    if (grows) backing.undoExtension(backing.descriptor, sizeBefore, end);
     throw error;
   }
 }

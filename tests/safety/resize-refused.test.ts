@@ -1,6 +1,6 @@
 /** A resize that is refused, or terminated in the middle, loses nothing. */
 
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync, truncateSync } from "node:fs";
 import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -46,6 +46,47 @@ posix("resize() that is refused leaves a file that would have become shorter who
     assert.equal(readFileSync(path), Buffer.alloc(20 * PAGESIZE, 7), refused);
   }
 });
+
+posix(
+  "a file that was extended for a map that is refused gets its size back, unless others have extended it since",
+  () => {
+    let statusFails = false;
+    for (const act of [
+      (path: string) => void MMap.open(path, { access: "write", length: 3 * PAGESIZE }),
+      (path: string) => {
+        using mm = MMap.open(path, { access: "write" });
+        mm.resize(3 * PAGESIZE);
+      },
+    ]) {
+      for (const [meanwhile, pages] of [
+        [() => {}, 1],
+        [(path: string) => truncateSync(path, 9 * PAGESIZE), 9],
+        [() => (statusFails = true), 3],
+      ] as const) {
+        const path = newFile(new Uint8Array(PAGESIZE));
+        statusFails = false;
+        withPlatform(
+          (real) => ({
+            // As Windows extends files: open() does it too.
+            mappingExtendsFile: true,
+            remapping: undefined,
+            map(request) {
+              if (request.length === PAGESIZE) return real.map(request);
+              meanwhile(path);
+              throw new Error("map was refused");
+            },
+            status(descriptor) {
+              if (statusFails) throw new Error("status was refused");
+              return real.status(descriptor);
+            },
+          }),
+          () => assert.throws(() => act(path), "map was refused"),
+        );
+        assert.is(statSync(path).size, pages * PAGESIZE);
+      }
+    }
+  },
+);
 
 linux("resize() that a timeout of node:vm terminates leaves a map that works and can be closed", () => {
   const printed = printedBy(
