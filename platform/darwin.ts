@@ -9,6 +9,7 @@
  */
 
 import { arch as runningArch } from "../ffi/builtins.ts";
+import { Int32Array, Uint8Array } from "../ffi/primordials.ts";
 import type { Ffi, Functions } from "../ffi/types.ts";
 import { darwinWaiting } from "./address-wait.ts";
 import { BSD_AIO, BSD_CONSTANTS } from "./bsd.ts";
@@ -62,6 +63,9 @@ export const STAT: StatusLayout = {
   size: { at: 96, bytes: 8 },
 };
 
+/** Where `struct stat` has what tells one file from another: `st_dev`, of 4 bytes, and `st_ino`, of 8. */
+export const STAT_IDENTITY = { st_dev: 0, st_ino: 8 } as const;
+
 const LIBRARIES = ["/usr/lib/libSystem.B.dylib"];
 
 /** From the kernel's sys/aio.h. */
@@ -112,6 +116,17 @@ export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = ru
   /** Whether the kernel takes MAP_RESILIENT_MEDIA for memory that can be written: since macOS 11. */
   let hasResilience = true;
 
+  /** Not by `node:fs`, which rejects the library's descriptors in Deno. */
+  function isSameFile(descriptor: number, other: number): boolean {
+    const { st_dev: device, st_ino: number } = STAT_IDENTITY;
+    const words = new Int32Array(STAT.length / 4);
+    const others = new Int32Array(STAT.length / 4);
+    if (fstat(descriptor, new Uint8Array(words.buffer)) !== 0) return false;
+    if (fstat(other, new Uint8Array(others.buffer)) !== 0) return false;
+    const has = (at: number) => words[at / 4] === others[at / 4];
+    return has(device) && has(number) && has(number + 4);
+  }
+
   /** Has the drive write its cache, which msync and aio_fsync do not. Some file systems cannot, and have written by then. */
   function syncDrive(descriptor: number): void {
     if (descriptor !== -1) c.fcntl(descriptor, F_FULLFSYNC);
@@ -127,7 +142,7 @@ export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = ru
       return waiting;
     },
     named: shmObjects(ffi, LIBRARIES, fail, true),
-    ownerLocks: posix.canView ? darwinOfdLocks(ffi, LIBRARIES, errnoAddress, fail) : undefined,
+    ownerLocks: posix.canView ? darwinOfdLocks(ffi, LIBRARIES, errnoAddress, fail, isSameFile) : undefined,
     protection(request) {
       const protection = posix.protection(request);
       const isPrivateFile = request.descriptor !== -1 && (request.access === "read" || request.access === "copy");

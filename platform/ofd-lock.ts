@@ -112,8 +112,17 @@ export function ofdLocks(ffi: Ffi, libraries: readonly string[], errnoAddress: n
   });
 }
 
-/** Makes `Platform.ownerLocks` of macOS, where memory of `shm_open` has no locks. */
-export function darwinOfdLocks(ffi: Ffi, libraries: readonly string[], errnoAddress: number, fail: Fail): OwnerLocks {
+/**
+ * Makes `Platform.ownerLocks` of macOS, where memory of `shm_open` has no locks. `isSameFile` compares the files of two
+ * descriptors.
+ */
+export function darwinOfdLocks(
+  ffi: Ffi,
+  libraries: readonly string[],
+  errnoAddress: number,
+  fail: Fail,
+  isSameFile: (descriptor: number, other: number) => boolean,
+): OwnerLocks {
   const { EBADF, ESTALE, F_GETPATH, PATH_MAX } = DARWIN_NUMBERS;
   const open = () => ffi.open(libraries, DARWIN_SIGNATURES);
   let opened: ReturnType<typeof open> | undefined;
@@ -142,11 +151,8 @@ export function darwinOfdLocks(ffi: Ffi, libraries: readonly string[], errnoAddr
     layout: DARWIN_FLOCK,
     fcntl,
     reopen(descriptor) {
-      const { fstatSync } = builtins();
       const opening = reopenByNodeFs(pathOf(descriptor));
-      const own = fstatSync(opening.descriptor, { bigint: true });
-      const file = fstatSync(descriptor, { bigint: true });
-      if (own.dev === file.dev && own.ino === file.ino) return opening;
+      if (isSameFile(opening.descriptor, descriptor)) return opening;
       // Another file has the path by now.
       opening.close();
       return fail("open", ESTALE);

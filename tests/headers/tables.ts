@@ -180,10 +180,19 @@ function bsdFacts(system: typeof darwin | typeof freebsd | typeof openbsd): Fact
     ...(system === darwin ? functions(addressWait.DARWIN_SIGNATURES) : []),
     // Its fcntl is variadic too.
     ...(system === darwin ? ofdLocks(ofdLock.DARWIN_NUMBERS, ofdLock.DARWIN_FLOCK) : []),
+    ...(system === darwin ? identity() : []),
     ...(system === freebsd ? umtx() : []),
     // macOS has a variadic shm_open, which is passed its mode in both places where it can be.
     ...functions(system === darwin ? { shm_unlink: shmObjects.SIGNATURES.shm_unlink } : shmObjects.SIGNATURES),
     ...(system === darwin ? [] : functions(libc.FAST_SIGNATURES)),
+  ];
+}
+
+function identity(): Fact[] {
+  const { st_dev, st_ino } = darwin.STAT_IDENTITY;
+  return [
+    field("struct stat", "st_dev", { at: st_dev, bytes: 4 }),
+    field("struct stat", "st_ino", { at: st_ino, bytes: 8 }),
   ];
 }
 
