@@ -359,15 +359,16 @@ export class Mapping {
   /** On systems that refuse to truncate a mapped file (Windows): unmaps, truncates, maps again. */
   #truncateUnmapped(old: Memory, length: number, end: number): void {
     const backing = this.#backing;
-    const { buffers } = old.views;
+    const { buffers, transferred } = old.views;
     const wasLength = old.length;
     const { name } = backing.protection;
-    if (name !== undefined) backing.platform.releaseName?.(old.region.address, name);
     // Memory that the user has seen is replaced in place. If that is not possible, the system refuses to truncate its file.
-    const { transferred } = old.views;
     const mayReplace = !transferred && !anyDetached(buffers) && backing.platform.retire !== undefined;
     const free = buffers === undefined || mayReplace;
-    if (free) old.release(backing.isInMemory, true);
+    if (free) {
+      if (name !== undefined) backing.platform.releaseName?.(old.region.address, name);
+      old.release(backing.isInMemory, true);
+    }
     let now = wasLength;
     try {
       truncateMapped(backing, end);

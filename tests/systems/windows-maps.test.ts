@@ -85,10 +85,10 @@ function playedWindows(size: number): Windows {
 }
 
 /** Runs `act` on a map of a file of so many bytes, of which `length` are mapped. */
-function onWindows(size: number, length: number, act: (mm: MMap, system: Windows) => void): Windows {
+function onWindows(size: number, length: number, act: (mm: MMap, system: Windows) => void, tagname?: string): Windows {
   const system = playedWindows(size);
   over(windowsPlatform, system.ffi, () => {
-    const mm = new MMap(7, length, { access: "write" });
+    const mm = new MMap(7, length, { access: "write", tagname });
     act(mm, system);
     if (!mm.closed) mm.close();
   });
@@ -183,6 +183,20 @@ test("resize() on Windows of a file whose views are in use is refused, and chang
     assert.equal([mm.length, system.size, [...system.views]], [9000, 9000, before]);
     assert.equal([bytes.length, mm.bytes === bytes], [9000, true]);
   });
+});
+
+test("resize() on Windows that is refused because of a view keeps the name", () => {
+  onWindows(
+    9000,
+    9000,
+    (mm, { ffi }) => {
+      mm.bytes;
+      ffi.take();
+      thrown(() => mm.resize(5000));
+      assert.not.ok(ffi.take().some((call) => call.startsWith("CloseHandle")));
+    },
+    "name",
+  );
 });
 
 test("anonymous() on Windows maps memory of the paging file, which resize() copies", () => {
