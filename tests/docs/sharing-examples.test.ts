@@ -37,7 +37,7 @@ function start(name: string, runtime: Runtime, args: string[]) {
 }
 
 test("the examples are short", () => {
-  for (const name of ["counter.ts", "queue.ts", "cache.ts", "python-shares.ts"]) {
+  for (const name of ["counter.ts", "queue.ts", "queue-lines.ts", "cache.ts", "python-shares.ts"]) {
     const lines = readFileSync(example(name), "utf8").trimEnd().split("\n").length;
     assert.ok(lines < 100, `${name} has ${lines}`);
   }
@@ -68,8 +68,8 @@ for (const receiver of PEERS) {
   locking(`examples/queue.ts sends messages of any length to ${receiver.name}`, async () => {
     const path = newPath();
     const lines = ["first", "x".repeat(3_000_000), ...Array.from({ length: 5000 }, (_, index) => `line ${index}`)];
-    const received = start("queue.ts", receiver, ["receive", path]);
-    const sent = start("queue.ts", currentRuntime(), ["send", path]);
+    const received = start("queue-lines.ts", receiver, ["receive", path]);
+    const sent = start("queue-lines.ts", currentRuntime(), ["send", path]);
     sent.child.stdin.end(lines.join("\n"));
     const [one, two] = await Promise.all([received.ended, sent.ended]);
     assert.is(one.code, 0, one.stderr);
@@ -82,8 +82,8 @@ locking("examples/queue.ts notices that the other end was killed", async () => {
   for (const victim of ["send", "receive"] as const) {
     const path = newPath();
     const ends = {
-      send: start("queue.ts", currentRuntime(), ["send", path]),
-      receive: start("queue.ts", currentRuntime(), ["receive", path]),
+      send: start("queue-lines.ts", currentRuntime(), ["send", path]),
+      receive: start("queue-lines.ts", currentRuntime(), ["receive", path]),
     };
     ends.send.child.stdin.on("error", () => {});
     ends.send.child.stdin.write("hello\n");
