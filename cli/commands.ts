@@ -5,6 +5,7 @@
  */
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import config from "../deno.json" with { type: "json" };
 import { doctor } from "./doctor.ts";
 import { evict } from "./evict.ts";
 import { Failures } from "./failures.ts";
@@ -82,9 +83,10 @@ ${Object.entries(COMMANDS)
 A PATH is a file, or a folder with all files below it; hard links count once, and symbolic links are not followed.
 
 Options:
-  --watch  shows it again every second, until it is interrupted
-  --json   prints one object of JSON
-  --help   prints this
+  --watch    shows it again every second, until it is interrupted
+  --json     prints one object of JSON
+  --help     prints this
+  --version  prints the version
 
 The exit code is 0, 1 if something failed for a file, and 2 if the command line is wrong.`;
 
@@ -96,6 +98,10 @@ export async function run(args: readonly string[]): Promise<number> {
   if (args.length === 0 || args.includes("--help") || args.includes("-h")) {
     console.log(HELP);
     return args.length === 0 ? 2 : 0;
+  }
+  if (args[0] === "--version") {
+    console.log(config.version);
+    return 0;
   }
   const failures = new Failures();
   try {
@@ -117,7 +123,9 @@ function parse([name = "", ...rest]: readonly string[], failures: Failures): { c
   try {
     parsed = parseArgs({ args: [...rest], options: command.options, allowPositionals: true });
   } catch (error) {
-    throw new UsageError(`${name}: ${(error as Error).message}`);
+    // The rest of the message is about files whose name begins with "-".
+    const [message] = (error as Error).message.split(". ");
+    throw new UsageError(`${name}: ${message}; mmap-ffi --help lists the options`);
   }
   const { values, positionals: paths } = parsed;
   if (command.paths && paths.length === 0) throw new UsageError(`${name} needs at least one file or folder`);

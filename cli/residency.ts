@@ -50,7 +50,7 @@ function show({ paths, json, failures }: Given): void {
     });
   }
   if (json) console.log(JSON.stringify({ pageSize: PAGESIZE, ...totals, list: files }));
-  else printTotals(totals);
+  else if (totals.files > 0 || failures.count === 0) printTotals(totals);
 }
 
 function sample(file: FileEntry): Sample {

@@ -45,11 +45,17 @@ test("--help names each command, and exits with 0", () => {
   for (const name of ["residency", "prefault", "evict", "lock", "doctor"]) assert.match(stdout, `\n  ${name}`);
 });
 
+test("--version prints the version alone", () => {
+  const { code, stdout } = cli("--version");
+  assert.is(code, 0);
+  assert.is(stdout.trim(), JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version);
+});
+
 test("a wrong command line is one line that names what is wrong, and the code 2", () => {
   for (const [args, said] of [
     [["residence", "x"], 'no command "residence": it is one of residency, prefault'],
     [["residency"], "residency needs at least one file or folder"],
-    [["prefault", "--watch", "x"], "--watch"],
+    [["prefault", "--watch", "x"], /prefault: [^.]*--watch[^.]*; mmap-ffi --help lists the options$/m],
     [["doctor", "x"], 'doctor takes no path: got "x"'],
     [["constructor"], 'no command "constructor"'],
   ] as const) {
@@ -102,6 +108,12 @@ resident("a file that fails is one line, the others are shown, and the code is 1
   assert.match(stderr, /ENOENT.*missing/);
   assert.is(stderr.trim().split("\n").length, 1, stderr);
   assert.match(stdout, path);
+});
+
+resident("if no file can be read, there are no totals", () => {
+  const { code, stdout } = cli("residency", join(FOLDER, "missing"));
+  assert.is(code, 1);
+  assert.is(stdout, "");
 });
 
 resident("prefault brings all pages in", () => {
