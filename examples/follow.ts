@@ -10,7 +10,7 @@
 import { statSync } from "node:fs";
 import process from "node:process";
 import { setTimeout } from "node:timers/promises";
-import { MMap } from "../lib/mod.ts";
+import { MMap } from "../lib/mod.ts"; // in your program: from "mmap-ffi"
 
 const [path = "", interval = "200"] = process.argv.slice(2);
 if (path === "") {
