@@ -7,6 +7,7 @@
  * @module
  */
 
+import { once } from "./once.ts";
 import { FfiUnavailable } from "./types.ts";
 
 /** The part of Deno's API that tells which machine this is. */
@@ -36,15 +37,6 @@ let loaded: ReturnType<typeof load> | undefined;
 export function builtins(): ReturnType<typeof load> {
   loaded ??= load();
   return loaded;
-}
-
-/** A function that calls `make` the first time, and then returns the same. */
-function once<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }
 
 // Not by import: a static one would load the modules with the library, a dynamic one returns a promise.

@@ -7,8 +7,9 @@
  * @module
  */
 
+import { once } from "../ffi/once.ts";
 import { MathFloor, MathMax, MathMin } from "../ffi/primordials.ts";
-import type { Ffi } from "../ffi/types.ts";
+import type { Ffi, Functions } from "../ffi/types.ts";
 import { errnoNumber, type Fail } from "./errno.ts";
 import { Timespec } from "./timespec.ts";
 import type { Waiting } from "./types.ts";
@@ -58,10 +59,9 @@ export function darwinWaiting(
   fail: Fail,
 ): Waiting | undefined {
   const errno = errnoNumber(ffi, errnoAddress);
-  const open = () => ffi.open(libraries, DARWIN_SIGNATURES);
-  let c: ReturnType<typeof open>;
+  let c: Functions<typeof DARWIN_SIGNATURES>;
   try {
-    c = open();
+    c = ffi.open(libraries, DARWIN_SIGNATURES);
   } catch {
     return undefined;
   }
@@ -89,22 +89,19 @@ export function darwinWaiting(
 /** Makes `Platform.waiting` of FreeBSD. */
 export function umtxWaiting(ffi: Ffi, libraries: readonly string[], errnoAddress: number, fail: Fail): Waiting {
   const errno = errnoNumber(ffi, errnoAddress);
-  const open = () => ffi.open(libraries, FREEBSD_SIGNATURES);
-  let opened: ReturnType<typeof open> | undefined;
+  const opened = once(() => ffi.open(libraries, FREEBSD_SIGNATURES));
   const time = new Timespec();
   return {
     wait(address, value, timeout) {
-      opened ??= open();
       time.set(timeout);
       // The fourth argument is the length of what the fifth points to.
-      if (opened._umtx_op(address, UMTX_OP_WAIT_UINT, value >>> 0, 16, time.bytes) === 0) return true;
+      if (opened()._umtx_op(address, UMTX_OP_WAIT_UINT, value >>> 0, 16, time.bytes) === 0) return true;
       const error = errno();
       return isEnd(error) ? false : fail("_umtx_op", error);
     },
     wake(address, count) {
-      opened ??= open();
       // It does not report how many it woke.
-      if (opened._umtx_op(address, UMTX_OP_WAKE, MathMin(count, INT_MAX), 0, time.bytes) !== 0) fail("_umtx_op");
+      if (opened()._umtx_op(address, UMTX_OP_WAKE, MathMin(count, INT_MAX), 0, time.bytes) !== 0) fail("_umtx_op");
       return 0;
     },
     background: undefined,

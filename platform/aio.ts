@@ -10,6 +10,7 @@
  */
 
 import { builtins } from "../ffi/builtins.ts";
+import { once } from "../ffi/once.ts";
 import { ArrayBuffer, BigInt, BigInt64Array, Int32Array, MathMin, Uint8Array } from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
 import type { Fail } from "./errno.ts";
@@ -59,29 +60,22 @@ export interface AsynchronousIo {
 }
 
 export function asynchronousIo(ffi: Ffi, aio: Aio, fail: Fail): AsynchronousIo {
-  const open = () => ffi.open(aio.libraries, SIGNATURES);
-  let opened: ReturnType<typeof open> | undefined;
-
-  /** Memory of the C library, because the garbage collector may move or free an ArrayBuffer while the system uses it. */
-  function allocate(c: ReturnType<typeof open>, length: number): number {
-    const address = c.malloc(length);
-    if (address === 0) fail("malloc");
-    return address;
-  }
+  const opened = once(() => ffi.open(aio.libraries, SIGNATURES));
 
   /** Runs an operation to its end. `length` bytes of memory follow its block, for what is read. */
   async function run(
     name: "aio_fsync" | "aio_read",
     { descriptor, offset, length }: { descriptor: number; offset: number; length: number },
   ): Promise<void> {
-    opened ??= open();
-    const c = opened;
+    const c = opened();
     const { setTimeout } = builtins();
     const memory = new ArrayBuffer(BLOCK);
     const block = new Uint8Array(memory);
     const words = new Int32Array(memory);
     const longs = new BigInt64Array(memory);
-    const address = allocate(c, BLOCK + length);
+    // Memory of the C library, because the garbage collector may move or free an ArrayBuffer while the system uses it.
+    const address = c.malloc(BLOCK + length);
+    if (address === 0) fail("malloc");
     words[0] = descriptor;
     words[aio.notifyAt / 4] = aio.SIGEV_NONE;
     if (length > 0) {

@@ -135,9 +135,9 @@ export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = ru
   return {
     ...posix,
     get waiting(): Platform["waiting"] {
-      // Looked up when something waits first.
       // Its errno is read through a view.
       if (!posix.canView) return undefined;
+      // Looked up when something first waits.
       if (waiting === null) waiting = darwinWaiting(ffi, LIBRARIES, errnoAddress, fail);
       return waiting;
     },

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { once } from "../ffi/once.ts";
 import type { Ffi } from "../ffi/types.ts";
 import type { Fail } from "./errno.ts";
 import type { FileLock } from "./types.ts";
@@ -21,10 +22,9 @@ const { LOCK_EX, LOCK_NB, LOCK_UN } = NUMBERS;
 
 /** Makes `Platform.fileLock`. The library is opened on first use: few programs create or extend files. */
 export function flockLock(ffi: Ffi, libraries: readonly string[], fail: Fail): FileLock {
-  let flock: ((descriptor: number, operation: number) => number) | undefined;
+  const opened = once(() => ffi.open(libraries, SIGNATURES));
   function call(descriptor: number, operation: number): void {
-    flock ??= ffi.open(libraries, SIGNATURES).flock;
-    if (flock(descriptor, operation) !== 0) fail("flock");
+    if (opened().flock(descriptor, operation) !== 0) fail("flock");
   }
   return {
     tryLock: (descriptor) => call(descriptor, LOCK_EX | LOCK_NB),

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { once } from "../ffi/once.ts";
 import { AtomicsAdd, MathFloor, MathMin, Uint32Array } from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { errnoNumber, type Fail } from "./errno.ts";
@@ -69,37 +70,35 @@ export function futexWaiting(
 ): Waiting | undefined {
   const futex = SYS_FUTEX[arch];
   if (futex === undefined) return undefined;
-  const open = () => ({
+  const opened = once(() => ({
     wait: ffi.open(libraries, WAIT_SIGNATURES).syscall,
     wake: ffi.open(libraries, WAKE_SIGNATURES).syscall,
     errno: errnoNumber(ffi, errnoAddress),
-  });
-  let opened: ReturnType<typeof open> | undefined;
+  }));
   let background: BackgroundWait | undefined;
   let hasLooked = false;
   const time = new Timespec();
 
   const waiting = {
     wait(address: number, value: number, timeout: number): boolean {
-      opened ??= open();
+      const c = opened();
       time.set(timeout);
-      if (opened.wait(futex, address, FUTEX_WAIT, value >>> 0, time.bytes) === 0) return true;
-      const error = opened.errno();
+      if (c.wait(futex, address, FUTEX_WAIT, value >>> 0, time.bytes) === 0) return true;
+      const error = c.errno();
       // EFAULT: the page is lost; the next read of the word reports that.
       if (error === EAGAIN || error === ETIMEDOUT || error === EINTR || error === EFAULT) return false;
       return fail("futex", error);
     },
     wake(address: number, count: number): number {
-      opened ??= open();
-      const woken = opened.wake(futex, address, FUTEX_WAKE, MathMin(count, INT_MAX));
+      const woken = opened().wake(futex, address, FUTEX_WAKE, MathMin(count, INT_MAX));
       return woken === -1 ? fail("futex") : woken;
     },
     get background(): BackgroundWait | undefined {
       if (hasLooked) return background;
       hasLooked = true;
-      opened ??= open();
+      const c = opened();
       // With no words, the call fails with EINVAL. If the kernel or a sandbox does not support it, it fails with another error.
-      const isKnown = opened.wake(FUTEX_WAITV, 0, 0, 0) === -1 && opened.errno() === EINVAL;
+      const isKnown = c.wake(FUTEX_WAITV, 0, 0, 0) === -1 && c.errno() === EINVAL;
       background = isKnown ? futexBackground(ffi, libraries, waiting.wake) : undefined;
       return background;
     },

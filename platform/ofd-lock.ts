@@ -8,6 +8,7 @@
  */
 
 import { builtins } from "../ffi/builtins.ts";
+import { once } from "../ffi/once.ts";
 import { ArrayBuffer, Int32Array, ReflectApply, Uint8Array } from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
 import { errnoNumber, type Fail } from "./errno.ts";
@@ -87,15 +88,11 @@ interface OfdSystem {
 
 /** Makes `Platform.ownerLocks` of Linux. The functions are looked up on first use. */
 export function ofdLocks(ffi: Ffi, libraries: readonly string[], errnoAddress: number, fail: Fail): OwnerLocks {
-  const open = () => ffi.open(libraries, SIGNATURES);
-  let opened: ReturnType<typeof open> | undefined;
+  const opened = once(() => ffi.open(libraries, SIGNATURES));
   return locks(ffi, errnoAddress, fail, {
     numbers: NUMBERS,
     layout: FLOCK,
-    fcntl(descriptor, command, argument) {
-      opened ??= open();
-      return opened.fcntl(descriptor, command, argument);
-    },
+    fcntl: (descriptor, command, argument) => opened().fcntl(descriptor, command, argument),
     reopen(descriptor) {
       const path = `/proc/self/fd/${descriptor}`;
       try {
@@ -103,9 +100,8 @@ export function ofdLocks(ffi: Ffi, libraries: readonly string[], errnoAddress: n
       } catch {
         // The runtime's permissions do not include /proc. Below, only the file is opened that the map has open already.
       }
-      opened ??= open();
-      const { open: openPath, close } = opened;
-      const own = openPath(cString(path), NUMBERS.O_RDWR | NUMBERS.O_CLOEXEC);
+      const { open, close } = opened();
+      const own = open(cString(path), NUMBERS.O_RDWR | NUMBERS.O_CLOEXEC);
       if (own === -1) fail("open");
       return { descriptor: own, close: () => close(own) };
     },
@@ -124,13 +120,11 @@ export function darwinOfdLocks(
   isSameFile: (descriptor: number, other: number) => boolean,
 ): OwnerLocks {
   const { EBADF, ESTALE, F_GETPATH, PATH_MAX } = DARWIN_NUMBERS;
-  const open = () => ffi.open(libraries, DARWIN_SIGNATURES);
-  let opened: ReturnType<typeof open> | undefined;
+  const opened = once(() => ffi.open(libraries, DARWIN_SIGNATURES));
   const errno = errnoNumber(ffi, errnoAddress);
 
   function fcntl(descriptor: number, command: number, argument: Uint8Array): number {
-    opened ??= open();
-    return opened.fcntl(descriptor, command, argument, 0, 0, 0, 0, 0, argument);
+    return opened().fcntl(descriptor, command, argument, 0, 0, 0, 0, 0, argument);
   }
 
   function pathOf(descriptor: number): string {

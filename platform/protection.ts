@@ -40,27 +40,16 @@ export function posixProtection(system: SystemFlags, unit: number, request: Prot
     MAP_PRIVATE: number;
   };
   const both = PROT_READ | PROT_WRITE;
-  if (access === "read") {
-    // A stray write to a private page stays in this process; to a page without PROT_WRITE it would kill the process.
-    // Without MAP_NORESERVE, a file larger than memory could not be mapped.
-    const joined = flags(constants, ["MAP_PRIVATE", "MAP_NORESERVE"]);
+  if (access === "read" || access === "copy") {
+    const writable = access === "copy";
     return {
+      // Even to read: a stray write to a private page stays in this process; to a page without PROT_WRITE it would kill the
+      // process.
       prot: both,
-      flags: joined,
+      // Without MAP_NORESERVE, a file larger than memory could not be mapped to read it.
+      flags: writable ? MAP_PRIVATE : flags(constants, ["MAP_PRIVATE", "MAP_NORESERVE"]),
       readable: true,
-      writable: false,
-      unit,
-      shared: false,
-      common: false,
-      name: undefined,
-    };
-  }
-  if (access === "copy") {
-    return {
-      prot: both,
-      flags: MAP_PRIVATE,
-      readable: true,
-      writable: true,
+      writable,
       unit,
       shared: false,
       common: false,

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { once } from "../../ffi/once.ts";
 import type { Ffi, Functions } from "../../ffi/types.ts";
 import type { Fail } from "../errno.ts";
 import type { OwnerLock, OwnerLocks } from "../types.ts";
@@ -35,13 +36,12 @@ const HIGH = 2 ** 30;
 
 /** Makes `Platform.ownerLocks`. The functions are looked up on first use. */
 export function ownerLocks(ffi: Ffi, kernel: Kernel, handleOf: (descriptor: number) => number, fail: Fail): OwnerLocks {
-  let functions: Functions<typeof SIGNATURES> | undefined;
+  const opened = once(() => ffi.open(KERNEL, SIGNATURES));
   return {
     open(descriptor, name) {
-      functions ??= ffi.open(KERNEL, SIGNATURES);
       return name === undefined
-        ? fileLock(functions, kernel, handleOf(descriptor), fail)
-        : namedEvent(functions, kernel, name, fail);
+        ? fileLock(opened(), kernel, handleOf(descriptor), fail)
+        : namedEvent(opened(), kernel, name, fail);
     },
   };
 }
