@@ -239,11 +239,16 @@ export class Mapping {
     }
   }
 
+  /** Memory that is to replace the map's memory. */
+  #successor(old: Memory, region: Region, length: number): Memory {
+    return new Memory(this.#backing, region, length, this.#hasUnreportedFaults(old));
+  }
+
   #remap(old: Memory, wanted: number): void {
     const backing = this.#backing;
     const length = backing.presentLength(wanted);
     const next = mapPresent(backing, old, length);
-    this.#memory = new Memory(backing, next, length, this.#hasUnreportedFaults(old));
+    this.#memory = this.#successor(old, next, length);
     this.#advised = false;
     releaseReplaced(backing, old, next);
   }
@@ -283,7 +288,7 @@ export class Mapping {
     const { address, length: oldLength } = old.region;
     const newLength = backing.regionLength(length);
     const region = backing.guarded(address, newLength);
-    const memory = new Memory(backing, region, length, this.#hasUnreportedFaults(old));
+    const memory = this.#successor(old, region, length);
     const isTailNew = backing.anonymous && length >= old.length;
     this.#memory = memory;
     if (!isTailNew) clearTail(backing, memory, old.region);
@@ -313,7 +318,7 @@ export class Mapping {
       region.guard?.release();
       return false;
     }
-    this.#memory = new Memory(backing, region, length, this.#hasUnreportedFaults(old));
+    this.#memory = this.#successor(old, region, length);
     this.#endMoved(old);
     return true;
   }
@@ -324,7 +329,7 @@ export class Mapping {
     const newLength = backing.regionLength(length);
     const address = remapping.reserve(newLength);
     const to = backing.guarded(address, newLength);
-    const memory = new Memory(backing, to, length, this.#hasUnreportedFaults(old));
+    const memory = this.#successor(old, to, length);
     this.#move = { to, memory };
     try {
       remapping.move(old.region.address, old.region.length, address, newLength);
@@ -349,7 +354,7 @@ export class Mapping {
     const backing = this.#backing;
     const { length: oldLength, region } = old;
     const next = copyToNewRegion(backing, old, resize);
-    const memory = new Memory(backing, next, resize.length, this.#hasUnreportedFaults(old));
+    const memory = this.#successor(old, next, resize.length);
     // Anonymous memory that grows has its zeros already.
     if (resize.length < oldLength || !backing.anonymous) clearTail(backing, memory, region);
     this.#memory = memory;
@@ -386,7 +391,7 @@ export class Mapping {
     } catch (error) {
       this.#memory = undefined;
       this.#endOwner();
-      backing.close();
+      ignoreErrors(() => backing.close());
       throw error;
     }
   }

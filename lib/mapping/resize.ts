@@ -47,17 +47,10 @@ export function copyToNewRegion(backing: Backing, memory: Memory, resize: Resize
     backing.releaseName(memory.region, length);
     return backing.mapRegion(length);
   });
-  try {
-    // Replaced pages have nothing to keep.
-    const count = backing.pageOffset + MathMin(length, memory.faults.intact());
-    // SAFETY: both regions have at least `count` bytes, and the old one is unmapped by our caller only.
-    if (backing.isUnbacked) backing.platform.move(next.address, memory.region.address, count);
+  return filled(backing, next, () => {
+    carryOver(backing, memory, next, length);
     if (end < sizeBefore) backing.truncate(end);
-  } catch (error) {
-    unmap(backing.platform, next);
-    throw error;
-  }
-  return next;
+  });
 }
 
 /** Maps `length` bytes of the file as it is, beside the old region. Private changes are carried over. */
@@ -65,16 +58,27 @@ export function mapPresent(backing: Backing, memory: Memory, length: number): Re
   if (length === 0) return EMPTY_REGION;
   backing.releaseName(memory.region, length);
   const next = backing.mapRegion(length);
-  const kept = MathMin(length, memory.faults.intact());
-  if (!backing.isUnbacked || kept === 0) return next;
+  return filled(backing, next, () => carryOver(backing, memory, next, length));
+}
+
+/** Copies what only the old region has. Replaced pages have nothing to keep. */
+function carryOver(backing: Backing, { region, faults }: Memory, next: Region, length: number): void {
+  const kept = MathMin(length, faults.intact());
+  // SAFETY: both regions have at least as many bytes, and the old one is unmapped by our caller only.
+  if (backing.isUnbacked && kept > 0) {
+    backing.platform.move(next.address, region.address, backing.pageOffset + kept);
+  }
+}
+
+/** The region, once `fill` has run. If that fails, the region is unmapped. */
+function filled(backing: Backing, region: Region, fill: () => void): Region {
   try {
-    // SAFETY: both regions have at least as many bytes, and the old one is unmapped by our caller only.
-    backing.platform.move(next.address, memory.region.address, backing.pageOffset + kept);
+    fill();
   } catch (error) {
-    unmap(backing.platform, next);
+    unmap(backing.platform, region);
     throw error;
   }
-  return next;
+  return region;
 }
 
 /**

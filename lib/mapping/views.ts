@@ -72,18 +72,19 @@ export class Views {
   /** The whole map, without a copy; the same object each time. */
   whole(): Uint8Array<ArrayBuffer> {
     const { length, platform } = this.#memory;
-    // Nothing is mapped. The buffer of an empty array counts as detached, and cannot be written through.
-    if (length === 0) this.#whole ??= new Uint8Array(0);
     const { maxViewLength } = platform;
+    // Nothing is mapped. The buffer of an empty array counts as detached, and cannot be written through.
+    if (length === 0) {
+      this.#whole ??= new Uint8Array(0);
+      return this.#whole;
+    }
     if (length > maxViewLength) {
       throw new RangeError(
         `bytes and buffer reach at most ${maxViewLength} bytes in this runtime, and the map has ${length}: ` +
           "use view() for a part of it",
       );
     }
-    // If the user transferred the buffer to a new owner, another one is made.
-    if (length > 0 && this.#whole !== undefined && isDetached(this.#whole.buffer)) this.#forgetTransferred();
-    if (this.#whole === undefined || (length > 0 && isDetached(this.#whole.buffer))) {
+    if (this.#whole === undefined || this.#forgetIfTransferred(this.#whole.buffer)) {
       this.#whole = new Uint8Array(this.#create(0, length));
     }
     return this.#whole;
@@ -114,22 +115,26 @@ export class Views {
     const key = `${first}+${span}`;
     this.#parts ??= new Map();
     let buffer = MapPrototypeGet(this.#parts, key);
-    if (buffer !== undefined && isDetached(buffer)) this.#forgetTransferred();
-    if (buffer === undefined || isDetached(buffer)) {
+    if (buffer === undefined || this.#forgetIfTransferred(buffer)) {
       buffer = this.#create(first, span);
       MapPrototypeSet(this.#parts, key, buffer);
     }
     return { buffer, byteOffset: start - first };
   }
 
-  /** Keeps a program that transfers buffer after buffer from filling the list. */
-  #forgetTransferred(): void {
+  /**
+   * Whether the user has transferred a buffer to a new owner. It is no longer listed then, because a program may transfer one
+   * after the other.
+   */
+  #forgetIfTransferred(buffer: ArrayBuffer): boolean {
+    if (!isDetached(buffer)) return false;
     this.#transferred = true;
     const attached = new List<ArrayBuffer>();
-    this.#buffers?.each((buffer) => {
-      if (!isDetached(buffer)) attached.add(buffer);
+    this.#buffers?.each((one) => {
+      if (!isDetached(one)) attached.add(one);
     });
     this.#buffers = attached;
+    return true;
   }
 
   /** A buffer for `chunks`, which is collected when the user drops it. */
