@@ -7,6 +7,7 @@
  * @module
  */
 
+// Each with its type, as JSR wants it of what exported types may be made of.
 export const Array: typeof globalThis.Array = globalThis.Array;
 export const ArrayBuffer: typeof globalThis.ArrayBuffer = globalThis.ArrayBuffer;
 export const BigInt: typeof globalThis.BigInt = globalThis.BigInt;
@@ -33,61 +34,70 @@ export const Uint32Array: typeof globalThis.Uint32Array = globalThis.Uint32Array
 export const WeakMap: typeof globalThis.WeakMap = globalThis.WeakMap;
 export const WeakRef: typeof globalThis.WeakRef = globalThis.WeakRef;
 
-export const NumberIsInteger: typeof globalThis.Number.isInteger = globalThis.Number.isInteger;
-export const NumberParseInt: typeof globalThis.Number.parseInt = globalThis.Number.parseInt;
+const { Atomics, Function, Math, Reflect, RegExp } = globalThis;
 
-export const MathCeil: typeof globalThis.Math.ceil = globalThis.Math.ceil;
-export const MathClz32: typeof globalThis.Math.clz32 = globalThis.Math.clz32;
-export const MathFloor: typeof globalThis.Math.floor = globalThis.Math.floor;
-export const MathLog2: typeof globalThis.Math.log2 = globalThis.Math.log2;
-export const MathMax: typeof globalThis.Math.max = globalThis.Math.max;
-export const MathMin: typeof globalThis.Math.min = globalThis.Math.min;
+export const { isArray: ArrayIsArray } = Array;
+export const { isInteger: NumberIsInteger, parseInt: NumberParseInt } = Number;
+export const { fromCharCode: StringFromCharCode } = String;
+export const {
+  ceil: MathCeil,
+  clz32: MathClz32,
+  floor: MathFloor,
+  log2: MathLog2,
+  max: MathMax,
+  min: MathMin,
+  random: MathRandom,
+} = Math;
+export const {
+  add: AtomicsAdd,
+  compareExchange: AtomicsCompareExchange,
+  exchange: AtomicsExchange,
+  load: AtomicsLoad,
+  store: AtomicsStore,
+  wait: AtomicsWait,
+} = Atomics;
+export const { apply: ReflectApply, get: ReflectGet, set: ReflectSet } = Reflect;
+export const {
+  defineProperty: ObjectDefineProperty,
+  getOwnPropertyDescriptor: ObjectGetOwnPropertyDescriptor,
+  getPrototypeOf: ObjectGetPrototypeOf,
+  keys: ObjectKeys,
+  setPrototypeOf: ObjectSetPrototypeOf,
+} = Object;
 
-export const MathRandom: typeof globalThis.Math.random = globalThis.Math.random;
-
-export const AtomicsAdd: typeof globalThis.Atomics.add = globalThis.Atomics.add;
-export const AtomicsCompareExchange: typeof globalThis.Atomics.compareExchange = globalThis.Atomics.compareExchange;
-export const AtomicsExchange: typeof globalThis.Atomics.exchange = globalThis.Atomics.exchange;
-export const AtomicsLoad: typeof globalThis.Atomics.load = globalThis.Atomics.load;
-export const AtomicsStore: typeof globalThis.Atomics.store = globalThis.Atomics.store;
-export const AtomicsWait: typeof globalThis.Atomics.wait = globalThis.Atomics.wait;
-
-export const ReflectApply: typeof globalThis.Reflect.apply = globalThis.Reflect.apply;
-export const ReflectGet: typeof globalThis.Reflect.get = globalThis.Reflect.get;
-export const ReflectSet: typeof globalThis.Reflect.set = globalThis.Reflect.set;
-
-const { bind, call } = globalThis.Function.prototype;
+const { bind, call } = Function.prototype;
 
 /** A method as a function that takes `this` as its first argument. */
 const uncurryThis = bind.bind(call) as <This, Arguments extends unknown[], Result>(
   method: (this: This, ...values: Arguments) => Result,
 ) => (self: This, ...values: Arguments) => Result;
 
-export const ArrayIsArray: typeof globalThis.Array.isArray = globalThis.Array.isArray;
-export const FunctionPrototypeToString = uncurryThis(globalThis.Function.prototype.toString);
-export const ArrayPrototypeIncludes = uncurryThis(globalThis.Array.prototype.includes);
+export const FunctionPrototypeToString = uncurryThis(Function.prototype.toString);
+export const ArrayPrototypeIncludes = uncurryThis(Array.prototype.includes);
 
 /** Undefined in Node 20. */
-const transfer = (globalThis.ArrayBuffer.prototype as { transfer?: (length: number) => globalThis.ArrayBuffer })
-  .transfer;
+const { transfer } = ArrayBuffer.prototype as { transfer?: (length: number) => globalThis.ArrayBuffer };
 export const ArrayBufferPrototypeTransfer = transfer && uncurryThis(transfer);
-export const FinalizationRegistryPrototypeRegister = uncurryThis(
-  globalThis.FinalizationRegistry.prototype.register,
-) as <T>(registry: globalThis.FinalizationRegistry<T>, target: object, held: T, token?: object) => void;
-export const WeakMapPrototypeSet = uncurryThis(globalThis.WeakMap.prototype.set) as <K extends object, V>(
+export const FinalizationRegistryPrototypeRegister = uncurryThis(FinalizationRegistry.prototype.register) as <T>(
+  registry: globalThis.FinalizationRegistry<T>,
+  target: object,
+  held: T,
+  token?: object,
+) => void;
+export const WeakMapPrototypeSet = uncurryThis(WeakMap.prototype.set) as <K extends object, V>(
   map: globalThis.WeakMap<K, V>,
   key: K,
   value: V,
 ) => void;
 
-export const WeakRefPrototypeDeref = uncurryThis(globalThis.WeakRef.prototype.deref) as <T extends object>(
+export const WeakRefPrototypeDeref = uncurryThis(WeakRef.prototype.deref) as <T extends object>(
   reference: globalThis.WeakRef<T>,
 ) => T | undefined;
 
 /** To be called as a method, because an own property is faster than a call by `ReflectApply`. */
-export const { set: TypedArrayPrototypeSet } = globalThis.Uint8Array.prototype;
+export const { set: TypedArrayPrototypeSet } = Uint8Array.prototype;
 
-const mapPrototype = globalThis.Map.prototype as globalThis.Map<unknown, unknown>;
+const mapPrototype = Map.prototype as globalThis.Map<unknown, unknown>;
 export const MapPrototypeDelete = uncurryThis(mapPrototype.delete);
 export const MapPrototypeGet = uncurryThis(mapPrototype.get) as <K, V>(
   map: globalThis.Map<K, V>,
@@ -99,20 +109,12 @@ export const MapPrototypeSet = uncurryThis(mapPrototype.set) as <K, V>(
   value: V,
 ) => void;
 
-export const RegExpPrototypeExec = uncurryThis(globalThis.RegExp.prototype.exec);
-export const StringFromCharCode: typeof String.fromCharCode = String.fromCharCode;
-export const StringPrototypeCharCodeAt = uncurryThis(globalThis.String.prototype.charCodeAt);
-export const StringPrototypeIndexOf = uncurryThis(globalThis.String.prototype.indexOf);
-export const StringPrototypeSlice = uncurryThis(globalThis.String.prototype.slice);
-export const StringPrototypeIncludes = uncurryThis(globalThis.String.prototype.includes);
-export const StringPrototypeStartsWith = uncurryThis(globalThis.String.prototype.startsWith);
-
-export const ObjectDefineProperty: typeof globalThis.Object.defineProperty = globalThis.Object.defineProperty;
-export const ObjectGetOwnPropertyDescriptor: typeof globalThis.Object.getOwnPropertyDescriptor =
-  globalThis.Object.getOwnPropertyDescriptor;
-export const ObjectGetPrototypeOf: typeof globalThis.Object.getPrototypeOf = globalThis.Object.getPrototypeOf;
-export const ObjectKeys: typeof globalThis.Object.keys = globalThis.Object.keys;
-export const ObjectSetPrototypeOf: typeof globalThis.Object.setPrototypeOf = globalThis.Object.setPrototypeOf;
+export const RegExpPrototypeExec = uncurryThis(RegExp.prototype.exec);
+export const StringPrototypeCharCodeAt = uncurryThis(String.prototype.charCodeAt);
+export const StringPrototypeIndexOf = uncurryThis(String.prototype.indexOf);
+export const StringPrototypeSlice = uncurryThis(String.prototype.slice);
+export const StringPrototypeIncludes = uncurryThis(String.prototype.includes);
+export const StringPrototypeStartsWith = uncurryThis(String.prototype.startsWith);
 
 /** The prototype of all iterators of the language, which has `map`, `take` and the other helpers if the engine does. */
 export const IteratorPrototype: object = ObjectGetPrototypeOf(ObjectGetPrototypeOf([].values()));
