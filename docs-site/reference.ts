@@ -50,8 +50,6 @@ export async function writeReference(folder: string): Promise<void> {
     disableSources: true,
     excludePrivate: true,
     preservedTypeAnnotationTags: ["@throws"],
-    // A class that not every version of the language has: users see its name.
-    intentionallyNotExported: ["Float16ArrayConstructorIfAny"],
     logLevel: LogLevel.Warn,
     ...LAYOUT,
   });

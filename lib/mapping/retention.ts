@@ -36,13 +36,13 @@ import { ignoreErrors, leaveAddresses, type Region, retireAll, unmapAll } from "
 
 /** The most regions that are kept, by the main thread and by each worker: those of a terminated worker stay for good. */
 export const KEPT_REGIONS = 1024;
-export const KEPT_REGIONS_IN_WORKER = 64;
+const KEPT_REGIONS_IN_WORKER = 64;
 
 /** The most private and anonymous memory that is kept, in bytes. */
-export const KEPT_MEMORY = 256 * 1024 ** 2;
+const KEPT_MEMORY = 256 * 1024 ** 2;
 
 /** The most bytes of shared file mappings that are kept. They cost address space, and the disk space of deleted files. */
-export const KEPT_FILE = 16 * 1024 ** 3;
+const KEPT_FILE = 16 * 1024 ** 3;
 
 /** The most retired regions. Each has an entry here, and one in the guard's table. */
 export const RETIRED_REGIONS = 16_384;
@@ -167,8 +167,7 @@ let registers = false;
 
 /**
  * Detaches the buffers of memory whose map has ended, and unmaps it once nothing can be using it: at once if the user was
- * given none. `retireNow` skips stage 1.
- * Memory stays mapped for good if the user transferred a buffer over it to a new owner.
+ * given none. `retireNow` skips stage 1. Memory stays mapped for good if the user transferred a buffer over it to a new owner.
  */
 export function release(ending: Ending, retireNow: boolean): void {
   const { system, regions, buffers } = ending;

@@ -5,7 +5,7 @@
  */
 
 import { builtins } from "../../ffi/builtins.ts";
-import { ArrayBuffer, IteratorPrototype, MathMin, Object, Uint8Array } from "../../ffi/primordials.ts";
+import { ArrayBuffer, IteratorPrototype, MathMin, ObjectSetPrototypeOf, Uint8Array } from "../../ffi/primordials.ts";
 import type { Memory } from "../mapping/memory.ts";
 
 const NEWLINE = 10;
@@ -61,7 +61,7 @@ class Lines implements IterableIterator<Uint8Array<ArrayBuffer>> {
   #done = false;
 
   static {
-    Object.setPrototypeOf(Lines.prototype, IteratorPrototype);
+    ObjectSetPrototypeOf(Lines.prototype, IteratorPrototype);
   }
 
   constructor(memoryOf: () => Memory, start: number, end: number) {

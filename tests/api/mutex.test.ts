@@ -238,7 +238,7 @@ locking("workers and processes count under a mutex, and none is lost", async () 
        await Promise.all([0, 1].map(() => startWorker({ path })));
        console.log("joined");
      } else {
-       using mm = MMap.open(path, { access: "write" });
+       const mm = MMap.open(path, { access: "write" });
        const mutex = mm.mutex(0);
        const words = mm.view(Int32Array);
        for (let round = 0; round < 500; round++) {
@@ -249,7 +249,7 @@ locking("workers and processes count under a mutex, and none is lost", async () 
          words[4] = before + 1;
          mutex.release();
        }
-     }`.replace("using mm", "const mm");
+     }`;
   const { program, args, env } = commandFor(newProgram(source), { args: [path] });
   const child = spawn(program, args, { env, stdio: ["ignore", "ignore", "inherit"] });
   const closed = once(child, "exit");

@@ -26,7 +26,7 @@ const LONG = 200;
 /** Node 20 cannot detach. */
 const DETACHES = "transfer" in ArrayBuffer.prototype;
 
-export function contentOf({ chunk, length, marks }: Content): Buffer {
+function contentOf({ chunk, length, marks }: Content): Buffer {
   const content = Buffer.alloc(length, Buffer.from(chunk, "latin1"));
   for (const [index, value] of marks) if (index < length) content[index] = value;
   return content;

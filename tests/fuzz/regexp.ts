@@ -46,7 +46,7 @@ export function searched(text: string): Searched & { reads: [start: number, end:
 const latin1 = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString("latin1");
 
 /** The matches that the library finds. */
-export function foundMatches({ source, flags, text, start, end, window }: RegExpCase): Plain[] {
+function foundMatches({ source, flags, text, start, end, window }: RegExpCase): Plain[] {
   const mapping = searched(text);
   const { source: escaped } = new RegExp(source, flags);
   const found = matches(() => mapping, { source: escaped, flags }, start, end, { window, maxText: 2 ** 20 });
@@ -137,7 +137,7 @@ export function fuzzRegExps({ cases, seed, trace }: RegExpOptions): RegExpReport
   return { cases, refused, matched, contradictions };
 }
 
-export function randomCase(random: Random): RegExpCase {
+function randomCase(random: Random): RegExpCase {
   const { source, flags } = new RandomPattern(random);
   const text = randomText(random);
   const bounded = random.oneIn(5);

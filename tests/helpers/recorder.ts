@@ -14,10 +14,11 @@ import type { ErrorFactory, Platform } from "../../platform/types.ts";
 export type Played = Record<string, (...values: never[]) => number>;
 
 export interface Recorder extends Ffi {
-  /** The calls so far, as C writes them; memory that is passed is `&NAME[LENGTH]`. */
+  /** The calls so far, as C writes them; memory that is passed is `&memory[LENGTH]`. */
   calls: string[];
-  /** The libraries and the C functions that were looked up. */
+  /** Not readonly, so that a test can play it. */
   openLater: Ffi["openLater"];
+  /** The libraries and the C functions that were looked up. */
   readonly opened: { libraries: readonly string[]; signatures: Signatures }[];
   /** Returns the calls so far and forgets them. */
   take(): string[];

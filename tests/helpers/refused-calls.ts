@@ -22,9 +22,9 @@ import {
 } from "../../lib/mod.ts";
 import { usePlatform } from "../../lib/platform.ts";
 import { linuxPlatform } from "../../platform/linux.ts";
-import { FAILURE, type FailingFfi, failingFfi } from "../helpers/failing-ffi.ts";
-import { descriptorsOf, mappingsOf } from "../helpers/resources.ts";
-import { newFile, newPath } from "../helpers/support.ts";
+import { FAILURE, type FailingFfi, failingFfi } from "./failing-ffi.ts";
+import { descriptorsOf, mappingsOf } from "./resources.ts";
+import { newFile, newPath } from "./support.ts";
 
 /** The first argument of the program. The suite imports this file too, with arguments of its own, and runs no case here. */
 export const RUN_CASES = "--run-cases";

@@ -23,7 +23,7 @@ const SECRET = "S".charCodeAt(0);
 export const INCOMING: number = "I".charCodeAt(0);
 
 /** The content of the file that is mapped: lower-case letters, another one on each page. */
-export function publicBytes(size: number): View {
+function publicBytes(size: number): View {
   const bytes = new Uint8Array(size);
   for (let page = 0; page * 4096 < size; page++) bytes.fill(97 + (page % 26), page * 4096, (page + 1) * 4096);
   return bytes;

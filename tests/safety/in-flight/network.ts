@@ -29,7 +29,7 @@ async function listen(server: Server): Promise<number> {
 }
 
 /** Two sockets that are connected. */
-export async function socketPair(): Promise<{ near: Socket; far: Socket }> {
+async function socketPair(): Promise<{ near: Socket; far: Socket }> {
   const server = createServer({ pauseOnConnect: true });
   const port = await listen(server);
   const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));
