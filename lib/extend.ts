@@ -9,6 +9,7 @@
 
 import { builtins } from "../ffi/builtins.ts";
 import { AtomicsWait, Int32Array, SharedArrayBuffer, Uint8Array } from "../ffi/primordials.ts";
+import { ignoreErrors } from "./mapping/region.ts";
 import { platform } from "./platform.ts";
 
 /** What `withSize` returns if another opener removed the file before the lock was taken. */
@@ -91,12 +92,4 @@ function lock(descriptor: number): boolean {
     }
   }
   return false;
-}
-
-function ignoreErrors(act: () => void): void {
-  try {
-    act();
-  } catch {
-    // The file stays as it is.
-  }
 }

@@ -56,6 +56,6 @@ export function ignoreErrors(release: () => void): void {
   try {
     release();
   } catch {
-    // The system kept the memory or the descriptor: it stays with the process until the process ends.
+    // What the system kept, memory or a descriptor, stays with the process until that ends; a file stays as it is.
   }
 }

@@ -4,8 +4,9 @@
  * @module
  */
 
-import type { NamedMemory, NamedRequest } from "../../platform/types.ts";
+import type { NamedMemory, NamedRequest, Platform } from "../../platform/types.ts";
 import { show, withPath } from "../errors.ts";
+import { ignoreErrors } from "../mapping/region.ts";
 import { checkOpenOptions, type MakeMap, OpenedFile, type OpenRequest, openPath } from "../open.ts";
 import { checkObject, SHARED_OPTIONS, type SharedOptions } from "../options.ts";
 import { loadBuiltins, platform } from "../platform.ts";
@@ -64,16 +65,30 @@ type SharedRequest = OpenRequest & NamedRequest;
 
 /** By `shm_open`. Its descriptors are not those of node:fs, so the map duplicates this one. */
 function openObject<T>(named: Named<"objects">, name: string, request: SharedRequest, make: MakeMap<T>): T {
-  const { create, length, offset, map } = request;
+  const { create, exclusive, length, offset, map } = request;
   if (create && length === 0) throw new RangeError(`length must be given for create to make "${name}": got 0`);
   const system = platform();
   const descriptor = named.open(name, request);
   try {
-    // Only new memory: macOS allows this once.
-    if (create && system.status(descriptor).size === 0) system.truncate(descriptor, offset + length);
+    if (create) giveSize(system, descriptor, offset + length);
     return make(new OpenedFile(-1, name), length, map, descriptor);
+  } catch (error) {
+    // Without `exclusive`, it may be somebody else's.
+    if (exclusive) ignoreErrors(() => named.unlink(name));
+    throw error;
   } finally {
     system.closeDescriptor(descriptor);
+  }
+}
+
+/** Only new memory gets a size: macOS allows that once. Another process may give it one at the same moment. */
+function giveSize(system: Platform, descriptor: number, size: number): void {
+  const isNew = () => system.status(descriptor).size === 0;
+  if (!isNew()) return;
+  try {
+    system.truncate(descriptor, size);
+  } catch (error) {
+    if (isNew()) throw error;
   }
 }
 

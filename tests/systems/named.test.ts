@@ -66,7 +66,37 @@ for (const [name, system, call] of SYSTEMS) {
       // ENOMEM is 12 everywhere.
       setErrno(ffi, 12);
       refuses("ENOMEM", () => MMap.shared("visit", { create: true, length: 10 }), "ftruncate", "visit");
-      assert.ok(ffi.take().includes("close(21)"), "the descriptor is closed");
+      assert.equal(ffi.take().slice(-1), ["close(21)"], "the descriptor is closed, and the name stays");
+      refuses("ENOMEM", () => MMap.shared("visit", { create: true, exclusive: true, length: 10 }));
+      assert.equal(
+        ffi.take().slice(-2),
+        ["shm_unlink(&memory[7])", "close(21)"],
+        "memory that only this call has made",
+      );
+    });
+  });
+
+  posix(`${name}: memory that another process gives its size at the same moment is used`, () => {
+    const ffi = played(system, 0);
+    over(system.open, ffi, () => {
+      let size = 0n;
+      ffi.play({
+        [system.stat]: (...values: (number | Uint8Array)[]) => {
+          const memory = new DataView((values.at(-1) as Uint8Array).buffer);
+          memory.setUint16(system.modeAt, 0o100644, true);
+          memory.setBigInt64(system.sizeAt, size, true);
+          return 0;
+        },
+        // macOS: EINVAL, because it has a size.
+        ftruncate: () => {
+          size = 20_000n;
+          return -1;
+        },
+      });
+      setErrno(ffi, 22);
+      const mm = MMap.shared("visit", { create: true, length: 20_000 });
+      assert.is(mm.length, 20_000);
+      mm.close();
     });
   });
 }
