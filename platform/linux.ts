@@ -182,8 +182,11 @@ export function linuxPlatform(
   }
 
   const {
+    MADV_DONTFORK,
+    MADV_KEEPONFORK,
     MADV_POPULATE_READ,
     MADV_POPULATE_WRITE,
+    MADV_SEQUENTIAL,
     MAP_HUGE_SHIFT,
     MAP_HUGETLB,
     MAP_NORESERVE,
@@ -196,19 +199,36 @@ export function linuxPlatform(
 
   let limit: number | undefined;
   let mappings = 0;
-  let hasRetired = false;
+  /** Whether there may be fewer: the kernel joins neighbours that are alike, and does not split what is alike already. */
+  let isEstimate = false;
+
+  /** @throws {MMapError} ENOMEM: what is left of the mappings that the process may have is left to the runtime. */
+  function checkMappings(syscall: string): void {
+    // Not read before there are many mappings: a runtime may ask its user for the permission.
+    if (mappings < FEW_MAPPINGS) return;
+    limit ??= mappingLimit();
+    if (limit === undefined || mappings < limit - HEADROOM) return;
+    if (isEstimate) mappings = countMappings() ?? mappings;
+    if (mappings < limit - HEADROOM) return;
+    const meaning = `vm.max_map_count allows the process ${limit} mappings, and it has ${mappings}`;
+    throw errors.system(syscall, ENOMEM, "ENOMEM", meaning);
+  }
+
+  /** Changes a range. If it is a part of a mapping, that may become three. */
+  function change(isPart: boolean | undefined, syscall: string, call: () => void): void {
+    if (isPart) checkMappings(syscall);
+    call();
+    if (!isPart) return;
+    mappings += 2;
+    isEstimate = true;
+  }
+
   /** An empty file, which lasts as long as the process. */
   let emptyFile = -1;
   return {
     ...posix,
     map(request) {
-      // Not read before there are many mappings: a runtime may ask its user for the permission.
-      if (mappings >= FEW_MAPPINGS) limit ??= mappingLimit();
-      if (hasRetired && limit !== undefined && mappings >= limit - HEADROOM) mappings = countMappings() ?? mappings;
-      if (limit !== undefined && mappings >= limit - HEADROOM) {
-        const meaning = `vm.max_map_count allows the process ${limit} mappings, and it has ${mappings}`;
-        throw errors.system("mmap", ENOMEM, "ENOMEM", meaning);
-      }
+      checkMappings("mmap");
       const address = posix.map(request);
       mappings++;
       return address;
@@ -229,7 +249,7 @@ export function linuxPlatform(
       return { ...protection, unit: hugePageSize(protection.flags, MAP_HUGE_SHIFT) };
     },
     retire(address, length, guarded) {
-      hasRetired = true;
+      isEstimate = true;
       if (guarded && emptyFile === -1) emptyFile = c.newer.memfd_create?.(EMPTY_NAME, MFD_CLOEXEC) ?? -1;
       if (!guarded || emptyFile === -1) return posix.retire?.(address, length, false);
       // No page of an empty file can be read or written: a system call fails with EFAULT, and for what the process itself
@@ -275,10 +295,18 @@ export function linuxPlatform(
       },
       isReserved: (address) => permissionsAt(address)?.startsWith("---"),
     },
-    lock(address, length, ofFile) {
-      if (!ofFile || c.newer.mlock2 === undefined) return posix.lock(address, length, ofFile);
-      if (c.newer.mlock2(address, length, MLOCK_ONFAULT) !== 0) fail("mlock2");
+    advise(address, length, advice, isPart) {
+      // Other advice is done to the pages and forgotten.
+      const stays = advice <= MADV_SEQUENTIAL || (advice >= MADV_DONTFORK && advice <= MADV_KEEPONFORK);
+      change(isPart && stays, "madvise", () => posix.advise(address, length, advice));
     },
+    lock(address, length, ofFile, isPart) {
+      change(isPart, "mlock", () => {
+        if (!ofFile || c.newer.mlock2 === undefined) posix.lock(address, length, ofFile);
+        else if (c.newer.mlock2(address, length, MLOCK_ONFAULT) !== 0) fail("mlock2");
+      });
+    },
+    unlock: (address, length, isPart) => change(isPart, "munlock", () => posix.unlock(address, length)),
     residency: residencyReader(c.mincore, fail),
     populate(address, length, write) {
       const advice = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;

@@ -255,14 +255,17 @@ export interface Platform {
    * the memory may be unmapped.
    */
   flushAsync(address: number, length: number, descriptor: number): Promise<void>;
-  /** @throws {RangeError} The system does not have this advice, or it would make the memory unusable. */
-  advise(address: number, length: number, advice: number): void;
+  /**
+   * @param isPart Whether the range is only a part of a mapping. The system may have to split the mapping then.
+   * @throws {RangeError} The system does not have this advice, or it would make the memory unusable.
+   */
+  advise(address: number, length: number, advice: number, isPart?: boolean): void;
   /**
    * Keeps pages in memory until `unlock`. Pages of a file may be locked only once they are accessed: faulting them in for
    * writing would copy the pages of a private mapping.
    */
-  lock(address: number, length: number, ofFile: boolean): void;
-  unlock(address: number, length: number): void;
+  lock(address: number, length: number, ofFile: boolean, isPart?: boolean): void;
+  unlock(address: number, length: number, isPart?: boolean): void;
   /** Sets the lowest bit of a page's byte in `pages` if the page is in memory. `undefined` if unsupported. */
   readonly residency: ((address: number, length: number, pages: Uint8Array) => void) | undefined;
   /**

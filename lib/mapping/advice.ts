@@ -26,7 +26,7 @@ export function advise(backing: Backing, memory: Memory, option: number, start: 
       "option must not release huge pages: another map could take the last one, and reading this one would kill the process",
     );
   }
-  memory.platform.advise(address - lead, length + lead, option);
+  memory.platform.advise(address - lead, length + lead, option, length < memory.length);
 }
 
 /** MADV_REMOVE zeroes whole pages of the file, so a part of a page that is not the map's must not be among them. */

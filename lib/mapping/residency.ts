@@ -22,20 +22,21 @@ const MOST_PAGES = 2 ** 26;
 export function lock(backing: Backing, memory: Memory, start: number, length: number): void {
   const { platform } = memory;
   const { address, span } = memory.pages(start, length);
+  const isPart = length < memory.length;
   const ofFile = !backing.anonymous || backing.descriptor !== -1;
-  platform.lock(address, span, ofFile);
+  platform.lock(address, span, ofFile, isPart);
   if (!ofFile) return;
   try {
     prefault(backing, memory, start, length, false);
   } catch (error) {
-    platform.unlock(address, span);
+    platform.unlock(address, span, isPart);
     throw error;
   }
 }
 
 export function unlock(memory: Memory, start: number, length: number): void {
   const { address, span } = memory.pages(start, length);
-  memory.platform.unlock(address, span);
+  memory.platform.unlock(address, span, length < memory.length);
 }
 
 /** One byte per page, 1 if it is in memory; and how many are. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -14,6 +15,9 @@ import { EMULATED, newPath, printedBy, unless } from "../helpers/support.ts";
 const test = suite("safety/limits");
 const linux = unless(process.platform !== "linux" && "it sets Linux's limits", test);
 const limited = unless(EMULATED && "QEMU's own memory would count", linux);
+
+const LIMIT = "/proc/sys/vm/max_map_count";
+const mostMappings = existsSync(LIMIT) ? Number(readFileSync(LIMIT, "latin1")) : Number.POSITIVE_INFINITY;
 
 const RESOURCES = JSON.stringify(new URL("../helpers/resources.ts", import.meta.url).href);
 
@@ -134,6 +138,47 @@ limited("open() and anonymous() beyond the limit of address space leave nothing 
     print(...outcomes, descriptors(), statSync(path).size / MiB, statSync(made, { throwIfNoEntry: false }) === undefined);`);
   assert.equal(lines, [["ENOMEM", "ENOMEM", "ENOMEM", "ENOMEM", 0, 600, true]]);
 });
+
+const mayLock = process.getuid?.() === 0 ? undefined : "only root may lock much memory";
+for (const [what, change, undo, without] of [
+  ["advice", "mm.madvise(library.MADV_DONTDUMP, start, PAGESIZE)", "mm.madvise(library.MADV_DODUMP)", undefined],
+  ["locks", "mm.lock(start, PAGESIZE)", "mm.unlock()", mayLock],
+]) {
+  unless(mostMappings > 70_000 ? "the limit of mappings is too far away" : without, limited)(
+    `${what} for parts of a map leave 4,096 of the mappings of a process to the runtime`,
+    () => {
+      const lines = printed(`
+        const { PAGESIZE } = library;
+        const all = 65_536;
+        const mm = MMap.anonymous(all * PAGESIZE);
+        let refused;
+        for (let page = 1; page < all && refused === undefined; page += 2) {
+          const start = page * PAGESIZE;
+          const result = outcome(() => ${change});
+          if (result !== "done") refused = result;
+        }
+        const mappings = readFileSync("/proc/self/maps", "latin1").split("\\n").length;
+        mm.write("abc");
+        print(refused, mappings, outcome(() => MMap.anonymous(1)), String.fromCharCode(...mm.slice(0, 3)));
+        // The whole is one mapping again.
+        ${undo};
+        MMap.anonymous(1).close();
+        // What splits nothing more is not refused, however often it is done.
+        for (let round = 0; round < 40_000; round++) {
+          const start = PAGESIZE;
+          ${change};
+        }
+        mm.close();
+        print("done");`);
+      const [[refused, mappings, map, text], last] = lines as [[string, number, string, string], unknown[]];
+      assert.equal([refused, map, text], ["ENOMEM", "ENOMEM", "abc"]);
+      // The runtime's own are counted only when the limit seems to be reached.
+      const beyond = mappings - (mostMappings - 4096);
+      assert.ok(beyond > -100 && beyond < 1000, `${mappings} of ${mostMappings}`);
+      assert.equal(last, ["done"]);
+    },
+  );
+}
 
 limited("without descriptors, calls that need one throw EMFILE and change nothing", () => {
   const lines = printed(`
