@@ -40,8 +40,9 @@ export async function waitAsync(
   timeout: number,
   signal: WaitSignal | undefined,
 ): Promise<WaitResult> {
-  const memory = current();
   if (signal?.aborted) throw signal.reason;
+  // Asked for after that, because a getter of the signal may have closed the map.
+  const memory = current();
   if (loadWord(memory, index) !== value) return "not-equal";
   const { now, setImmediate } = builtins();
   const end = now() + timeout;

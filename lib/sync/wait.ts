@@ -68,7 +68,7 @@ export function loadWord(memory: Memory, index: number): number {
   if (memory.protection.writable && memory.platform.canView) value = AtomicsLoad(memory.word(index), 0);
   else {
     // No view is possible; or the page is read-only, where Atomics.load has killed Bun (SIGSEGV).
-    memory.platform.load(memory.start + index, copiedBytes, 4);
+    memory.load(index, copiedBytes);
     value = copied[0] as number;
   }
   memory.faults.throwIfTruncated(index + 4);

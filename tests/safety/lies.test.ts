@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { MMap } from "../../lib/mod.ts";
-import { newFile, printedBy, refuses, text } from "../helpers/support.ts";
+import { MMap, PROT_READ, PROT_WRITE } from "../../lib/mod.ts";
+import { newFile, printedBy, refuses, text, unless, WINDOWS } from "../helpers/support.ts";
 
 const test = suite("safety/lies");
 
@@ -121,6 +121,29 @@ test("anonymous() and resize() read no property that user code can replace", () 
   `;
   assert.is(printedBy(program, { args: [path] }), "0");
 });
+
+// A word that no view may read was copied from the address that the map had before the getter ran.
+for (const [name, prot] of Object.entries({
+  PROT_READ,
+  "PROT_READ and PROT_WRITE": Number(PROT_READ) | Number(PROT_WRITE),
+})) {
+  unless(WINDOWS && "it has no prot", test)(`waitAsync() rejects if its signal closes a map of ${name}`, () => {
+    const program = `
+      for (const last of [1, 2, 3]) {
+        const mm = MMap.open(process.argv[2], { prot: ${prot} });
+        let asked = 0;
+        const signal = {
+          get aborted() { if (++asked === last) mm.close(); return false; },
+          addEventListener() { if (last === 3) mm.close(); },
+          removeEventListener() {},
+        };
+        await mm.waitAsync(0, 0, { signal }).catch((error) => console.log(error.code));
+      }
+    `;
+    const printed = printedBy(program, { args: [newFile(new Uint8Array(4096))] });
+    assert.equal(printed.split("\n"), ["ERR_MMAP_CLOSED", "ERR_MMAP_CLOSED", "ERR_MMAP_CLOSED"]);
+  });
+}
 
 test("MMapError has the system's code though Map.prototype.get was replaced", () => {
   const program = `
