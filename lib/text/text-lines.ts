@@ -92,18 +92,22 @@ class TextLines implements IterableIterator<string> {
     if (this.#done) return { done: true, value: undefined };
     // An error ends the iteration, as it ends a generator.
     this.#done = true;
-    const last = this.#lastLine();
-    if (last === undefined && !this.#decodeBlock()) return this.return();
+    while (this.#decodeBlock()) {
+      if (indexOf.call(this.#text, "\n") === -1) continue;
+      this.#done = false;
+      return this.next();
+    }
+    const last = this.#rest();
+    if (last === "") return this.return();
+    this.#text = "";
+    this.#returned = 0;
     this.#done = false;
-    return last === undefined ? this.next() : { done: false, value: last };
+    return { done: false, value: last };
   }
 
-  /** What follows the block's last newline: the last line of the text. Undefined if it has been returned, or is not last. */
-  #lastLine(): string | undefined {
-    if (this.#memory?.released !== false || this.#returned === this.#text.length) return undefined;
-    const line = slice.call(this.#text, this.#returned);
-    this.#returned = this.#text.length;
-    return line;
+  /** What follows the block's last newline. */
+  #rest(): string {
+    return slice.call(this.#text, this.#returned);
   }
 
   /** Makes the next lines the block. Returns whether there are any. */
@@ -122,12 +126,16 @@ class TextLines implements IterableIterator<string> {
       length === 0
         ? textOf(memory, this.#decoder, start, next, next === end, "read it by chunks()")
         : this.#decoder.decode(new Uint8Array(bytes.buffer, 0, length), next === end);
-    this.#blockStart = start;
+    // The block ends with the byte of a newline, which is none while ISO-2022-JP is in a set of two bytes a character.
+    const rest = this.#rest();
+    if (rest === "") {
+      this.#blockStart = start;
+      this.#lines = 0;
+    }
     this.#blockEnd = next;
     this.#size = MathMin(4 * this.#size, BLOCK);
-    this.#text = text;
+    this.#text = rest + text;
     this.#returned = 0;
-    this.#lines = 0;
     return true;
   }
 
@@ -143,6 +151,8 @@ class TextLines implements IterableIterator<string> {
     for (let line = 0; line < this.#lines; line++) next = lineEnd(memory, next, end, this.#decoder.newline);
     this.#decoder = new Decoder(this.#encoding, next === this.#start);
     this.#blockEnd = next;
+    this.#text = "";
+    this.#returned = 0;
     this.#memory = memory;
   }
 }

@@ -104,6 +104,23 @@ test("text() and textLines() agree with one TextDecoder on random and malformed 
   }
 });
 
+// Bun and Deno decode the byte of a newline to U+FFFD then, as the standard of encodings says.
+test("textLines() takes a newline in the middle of two-byte characters of ISO-2022-JP as TextDecoder does", () => {
+  const random = new Random(12);
+  const [ascii, wide] = [bytes("\x1b(B"), bytes("\x1b$B")];
+  const pick = (): number[] => {
+    const kind = random.below(1000);
+    if (kind === 0) return [...ascii, 97, 10, 98, 13, 10, ...wide];
+    return kind < 20 ? [10] : [0x24, 0x21 + random.below(80)];
+  };
+  const content = Uint8Array.from([...wide, ...Array.from({ length: 100_000 }, pick).flat()]);
+  for (const end of [2000, content.length]) {
+    using mm = MMap.open(newFile(content.subarray(0, end)));
+    const right = linesOf(new TextDecoder("iso-2022-jp" as never).decode(content.subarray(0, end)));
+    assert.equal([...mm.textLines(0, undefined, "iso-2022-jp")], right);
+  }
+});
+
 test("text() and textLines() treat a byte order mark as TextDecoder does", () => {
   const marked = "\ufeff\ufeffone\n\ufefftwo\n";
   using mm = MMap.open(newFile(marked));
