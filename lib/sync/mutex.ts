@@ -79,9 +79,8 @@ export class Mutex {
   tryAcquire(): Acquired | undefined {
     const word = this.#word();
     const owner = this.#owner();
-    const seen = AtomicsCompareExchange(word, 0, 0, owner.id);
-    if (seen === 0) return this.#acquired(owner, "ok");
-    return this.#inherits(word, owner, seen) ? this.#acquired(owner, "abandoned") : undefined;
+    if (this.#take(word, owner, 0, owner.id)) return "ok";
+    return this.#inherits(word, owner) ? "abandoned" : undefined;
   }
 
   /**
@@ -118,7 +117,7 @@ export class Mutex {
       const left = wanted.left();
       if (left <= 0) return "timed-out";
       const result = wait(this.#current, this.#index, seen, MathMin(left, PATIENCE));
-      if (result === "timed-out" && this.#inheritsNow()) return "abandoned";
+      if (result === "timed-out" && this.#inherits(this.#word(), this.#owner())) return "abandoned";
     }
   }
 
@@ -155,7 +154,7 @@ export class Mutex {
       const left = wanted.left();
       if (left <= 0) return "timed-out";
       const result = await waitAsync(this.#current, this.#index, seen, MathMin(left, PATIENCE), stop);
-      if (result === "timed-out" && this.#inheritsNow()) return "abandoned";
+      if (result === "timed-out" && this.#inherits(this.#word(), this.#owner())) return "abandoned";
     }
   }
 
@@ -177,8 +176,17 @@ export class Mutex {
   release(): void {
     if (!this.#held) throw new TypeError("the mutex is not held by this map: acquire() it first");
     const memory = this.#current();
-    const seen = AtomicsExchange(memory.word(this.#index), 0, 0);
-    this.#released();
+    const owner = this.#owner();
+    const word = memory.word(this.#index);
+    const seen = AtomicsExchange(word, 0, 0);
+    // No call until the map knows: execution can end at one, and a second release would be that of another owner.
+    this.#held = false;
+    owner.held--;
+    if (this.#older !== undefined) this.#older.#newer = this.#newer;
+    if (this.#newer === undefined) newest = this.#older;
+    else this.#newer.#older = this.#older;
+    this.#older = undefined;
+    this.#newer = undefined;
     if ((seen & WAITING) !== 0) notify(memory, this.#index, 1);
   }
 
@@ -215,23 +223,19 @@ export class Mutex {
     return word;
   }
 
-  #acquired<T extends Acquired>(owner: Owner, how: T): T {
+  /** Puts this owner in the word if that is still `seen`, and so acquires the mutex. Returns whether it did. */
+  #take(word: Int32Array, owner: Owner, seen: number, next: number): boolean {
+    const { faults } = this.#current();
+    if (AtomicsCompareExchange(word, 0, seen, next) !== seen) return false;
+    // A page that the file has lost is this process's own, so that every process could acquire the mutex.
+    if (faults.counts[faults.index] !== 0) faults.throwIfTruncated(this.#index + 4);
+    // No call: execution can end at one, by a stack overflow or a timeout of node:vm.
     this.#held = true;
     owner.held++;
     this.#older = newest;
     if (newest !== undefined) newest.#newer = this;
     newest = this;
-    return how;
-  }
-
-  #released(): void {
-    this.#held = false;
-    this.#owner().held--;
-    if (this.#older !== undefined) this.#older.#newer = this.#newer;
-    if (this.#newer === undefined) newest = this.#older;
-    else this.#newer.#older = this.#older;
-    this.#older = undefined;
-    this.#newer = undefined;
+    return true;
   }
 
   /** Tries for some microseconds: an owner that is running may release it within that time. */
@@ -241,8 +245,7 @@ export class Mutex {
     const word = this.#word();
     const owner = this.#owner();
     for (let spin = 0; spin < SPINS; spin++) {
-      if (AtomicsLoad(word, 0) === 0 && AtomicsCompareExchange(word, 0, 0, owner.id) === 0)
-        return this.#acquired(owner, "ok");
+      if (AtomicsLoad(word, 0) === 0 && this.#take(word, owner, 0, owner.id)) return "ok";
     }
     return undefined;
   }
@@ -255,30 +258,21 @@ export class Mutex {
       const seen = AtomicsLoad(word, 0);
       if (seen === 0) {
         // With `WAITING`, because others may be waiting too.
-        if (AtomicsCompareExchange(word, 0, 0, owner.id | WAITING) !== 0) continue;
-        this.#acquired(owner, "ok");
-        return 0;
+        if (this.#take(word, owner, 0, owner.id | WAITING)) return 0;
+        continue;
       }
       const marked = seen | WAITING;
       if (seen === marked || AtomicsCompareExchange(word, 0, seen, marked) === seen) return marked;
     }
   }
 
-  #inheritsNow(): boolean {
-    const word = this.#word();
-    const owner = this.#owner();
-    const seen = AtomicsLoad(word, 0);
-    if (seen === 0 || !this.#inherits(word, owner, seen)) return false;
-    this.#acquired(owner, "abandoned");
-    return true;
-  }
-
   /** Takes the mutex over if the owner in its word is dead. */
-  #inherits(word: Int32Array, owner: Owner, seen: number): boolean {
+  #inherits(word: Int32Array, owner: Owner): boolean {
+    const seen = AtomicsLoad(word, 0);
     const id = seen & MAX_OWNER;
     // If this owner's number is in the word of a mutex that it does not hold, an earlier owner with that number has died.
-    if (id === owner.id ? this.#held : owner.isAlive(id)) return false;
-    return AtomicsCompareExchange(word, 0, seen, owner.id | (seen & WAITING)) === seen;
+    if (seen === 0 || (id === owner.id ? this.#held : owner.isAlive(id))) return false;
+    return this.#take(word, owner, seen, owner.id | (seen & WAITING));
   }
 }
 

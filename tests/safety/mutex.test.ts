@@ -1,0 +1,64 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { newFile, printedBy, unless, WITHOUT_MUTEXES } from "../helpers/support.ts";
+import { printed, TRUNCATED, UNGUARDED } from "../helpers/truncation.ts";
+
+const test = suite("safety/mutex");
+
+// Each map had its own page of zeros, and so a free mutex.
+unless(UNGUARDED, test)("no map acquires a mutex in a page that the file has lost", () => {
+  const results = printed(`
+    for (const way of ["tryAcquire", "acquire", "hold", "acquireAsync"]) {
+      const path = file(0);
+      writeFileSync(path, new Uint8Array(2 * PAGE));
+      const maps = [1, 2].map(() => MMap.open(path, { access: "write" }));
+      const mutexes = maps.map((mm) => mm.mutex(PAGE));
+      cut(path, PAGE);
+      const ends = [];
+      for (const mutex of mutexes) {
+        try { ends.push(await mutex[way]()); } catch (error) { ends.push(error.code); }
+      }
+      // A map that holds a mutex throws here.
+      for (const mm of maps) ends.push(failure(() => mm.close()));
+      print(way, ...ends);
+    }`);
+  for (const [way, first, second, ...closed] of results) {
+    assert.equal([first, second], [TRUNCATED, TRUNCATED], String(way));
+    assert.equal(closed, ["done", "done"], String(way));
+  }
+  assert.is(results.length, 4);
+});
+
+// The word was free and the map held the mutex, so that the map's next release() was that of another owner.
+unless(WITHOUT_MUTEXES, test)(
+  "acquire() and release() that overflow the stack change both the word and the map, or none",
+  () => {
+    const program = `
+    const mm = MMap.open(process.argv[2], { access: "write" });
+    const words = mm.view(Int32Array);
+    const mutex = mm.mutex(0);
+    // Calls \`act\` with more and more stack, until it succeeds or what threw has changed the word.
+    function withLittleStack(act, before) {
+      try { if (withLittleStack(act, before)) return true; } catch {}
+      try { act(); } catch { return words[0] !== before; }
+      return true;
+    }
+    let changed = 0;
+    for (let round = 0; round < 40; round++) {
+      for (const [act, undo] of [["acquire", "release"], ["release", "acquire"]]) {
+        if (undo === "acquire") mutex.acquire();
+        const before = words[0];
+        let done = false;
+        withLittleStack(() => { mutex[act](); done = true; }, before);
+        if (!done) changed++;
+        try { mutex[undo](); } catch {}
+        try { mutex.release(); } catch {}
+        words[0] = 0;
+      }
+    }
+    console.log(changed);`;
+    assert.is(printedBy(program, { args: [newFile(new Uint8Array(4096))] }), "0");
+  },
+);
+
+test.run();
