@@ -19,7 +19,7 @@ interface Joined {
   readonly next: Joined | undefined;
 }
 
-/** The waits that take part in the next call, the newest first. */
+/** The waits that take part in the next call, the newest first: as many as `limit` at most. */
 let joined: Joined | undefined;
 let scheduled = false;
 /** The call that is under way. */
@@ -27,7 +27,7 @@ let running: BackgroundWait | undefined;
 
 /**
  * Waits while the word at an address is `value`. Resolves to true if it was woken; to false after `timeout` milliseconds or
- * earlier. The word must stay mapped until then.
+ * earlier. The word must stay mapped until then. No more than `background.limit` may be pending.
  */
 export function join(background: BackgroundWait, address: number, value: number, timeout: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -56,12 +56,9 @@ async function run(background: BackgroundWait): Promise<void> {
     let count = 0;
     for (let wait: Joined | undefined = waits; wait !== undefined; wait = wait.next) {
       timeout = MathMin(timeout, wait.timeout);
-      if (count < background.limit) background.set(count, wait.address, wait.value);
-      // More than one call can wait for: the others are polled.
-      else timeout = MathMin(timeout, LONGEST_PAUSE);
-      count++;
+      background.set(count++, wait.address, wait.value);
     }
-    const woken = await call(background, MathMin(count, background.limit), timeout);
+    const woken = await call(background, count, timeout);
     let index = 0;
     for (let wait: Joined | undefined = waits; wait !== undefined; wait = wait.next) wait.resolve(index++ === woken);
     // Waits that have not ended join again.

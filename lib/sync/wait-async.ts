@@ -32,6 +32,9 @@ let lastTurn = Number.NEGATIVE_INFINITY;
 
 let pending = 0;
 
+/** How many of the pending waits have a mirror of their word. */
+let mirrors = 0;
+
 /** `current` returns the map's memory; as long as the wait is pending, it keeps the map from being garbage-collected. */
 export async function waitAsync(
   current: () => Memory,
@@ -99,7 +102,11 @@ class Pauses {
   /** Waits for at most `left` milliseconds. Resolves to whether the wait was woken. */
   async next(left: number): Promise<boolean> {
     const background = this.#memory.platform.waiting?.background;
-    if (background !== undefined) this.#mirror ??= mirrorWord(this.#memory, this.#index);
+    // One call waits for so many; the others are polled. And mappings are few.
+    if (background !== undefined && this.#mirror === undefined && mirrors < background.limit) {
+      this.#mirror = mirrorWord(this.#memory, this.#index);
+      if (this.#mirror !== undefined) mirrors++;
+    }
     if (background !== undefined && this.#mirror !== undefined) {
       return await join(background, this.#mirror.address, this.#value, MathMin(left, SLICE));
     }
@@ -110,6 +117,8 @@ class Pauses {
 
   /** Releases the mirror. Must not be called while `next` is pending. */
   end(): void {
-    this.#mirror?.release();
+    if (this.#mirror === undefined) return;
+    mirrors--;
+    this.#mirror.release();
   }
 }

@@ -94,6 +94,26 @@ for (const count of [4, 40]) {
   });
 }
 
+// Each had a mapping of its own: a program with as many waits as the system allows mappings crashed.
+unless(process.platform !== "linux" && "it reads /proc/self/maps", test)("hundreds of waits take few mappings", () => {
+  const path = newWords();
+  const printed = printedBy(
+    `${SHARED}
+     import { readFileSync } from "node:fs";
+     const waits = Array.from({ length: 500 }, (_, index) => mm.waitAsync(4 * (index % 1000), 0));
+     let most = 0;
+     for (let round = 0; round < 30; round++) {
+       await new Promise((resolve) => setTimeout(resolve, 20));
+       const lines = readFileSync("/proc/self/maps", "latin1").split("\\n");
+       most = Math.max(most, lines.filter((line) => line.endsWith(path)).length);
+     }
+     for (let index = 0; index < 1000; index++) Atomics.store(words, index, 1);
+     console.log(most <= 128, new Set(await Promise.all(waits)).size);`,
+    { args: [path] },
+  );
+  assert.is(printed, "true 1");
+});
+
 test("a wait that is pending keeps the process running, and one that has ended does not", () => {
   const printed = printedBy(
     `${SHARED}
