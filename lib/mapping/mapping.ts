@@ -289,9 +289,8 @@ export class Mapping {
     const newLength = backing.regionLength(length);
     const region = backing.guarded(address, newLength);
     const memory = this.#successor(old, region, length);
-    const isTailNew = backing.anonymous && length >= old.length;
     this.#memory = memory;
-    if (!isTailNew) clearTail(backing, memory, old.region);
+    clearTail(backing, memory, old);
     this.#endMoved(old);
     ignoreErrors(() => backing.platform.trim?.(address, oldLength, newLength));
   }
@@ -352,11 +351,9 @@ export class Mapping {
 
   #resizeBeside(old: Memory, resize: Resize): void {
     const backing = this.#backing;
-    const { length: oldLength, region } = old;
     const next = copyToNewRegion(backing, old, resize);
     const memory = this.#successor(old, next, resize.length);
-    // Anonymous memory that grows has its zeros already.
-    if (resize.length < oldLength || !backing.anonymous) clearTail(backing, memory, region);
+    clearTail(backing, memory, old);
     this.#memory = memory;
     releaseReplaced(backing, old, next);
   }

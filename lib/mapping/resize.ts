@@ -85,12 +85,14 @@ function filled(backing: Backing, region: Region, fill: () => void): Region {
  * Zeroes the rest of the last page. The kernel does that for file-backed pages, but not for private or anonymous ones, whose
  * old bytes would reappear when the map grows.
  */
-export function clearTail(backing: Backing, { region, length, platform }: Memory, oldRegion: Region): void {
+export function clearTail(backing: Backing, { region, length, platform }: Memory, old: Memory): void {
+  // Anonymous memory that grows has its zeros already, and its page may be a huge one.
+  if (!backing.isUnbacked || (backing.anonymous && length >= old.length)) return;
   const from = backing.pageOffset + length;
   // Pages that the old region did not have are new, and zero.
-  const to = MathMin(oldRegion.length, region.length);
+  const to = MathMin(old.region.length, region.length);
   // SAFETY: the range lies within the new region.
-  if (backing.isUnbacked && from < to) platform.store(region.address + from, new Uint8Array(to - from), to - from);
+  if (from < to) platform.store(region.address + from, new Uint8Array(to - from), to - from);
 }
 
 /** Releases memory that another region has replaced. Does not throw: if the system refuses, memory stays mapped. */

@@ -163,7 +163,6 @@ const MOST_UNREGISTERED = 128;
 /** The newest of them, as a ring buffer. Filled, so that no assignment reaches a setter of `Array.prototype`. */
 const unregistered = new Array<Retained | undefined>(MOST_UNREGISTERED).fill(undefined);
 let nextUnregistered = 0;
-let registers = false;
 
 /**
  * Detaches the buffers of memory whose map has ended, and unmaps it once nothing can be using it: at once if the user was
@@ -247,17 +246,16 @@ export function retireKept(): void {
 
 /** Has the buffers registered by the next microtask: registering takes V8 longer than the rest of closing a map. */
 function registerLater(one: Retained): void {
+  // The microtask is queued with the first of them; and once more each time that the ring is full, which does no harm.
+  if (nextUnregistered === 0) queueMicrotask(registerAll);
   const before = unregistered[nextUnregistered];
   if (before !== undefined) before.unregistered = undefined;
   unregistered[nextUnregistered] = one;
   nextUnregistered = (nextUnregistered + 1) % MOST_UNREGISTERED;
-  if (registers) return;
-  queueMicrotask(registerAll);
-  registers = true;
 }
 
 function registerAll(): void {
-  registers = false;
+  nextUnregistered = 0;
   for (let index = 0; index < MOST_UNREGISTERED; index++) {
     const one = unregistered[index];
     unregistered[index] = undefined;

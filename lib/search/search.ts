@@ -219,7 +219,7 @@ function viewOf({ ahead, stopping }: WindowedRegExp, text: string, from: number,
   // The expression itself is faster, unless it leaves too much to be looked at again.
   const least = stopping === undefined ? 0 : MathCeil((from + text.length) / 2);
   const undecided = undecidedFrom(text, ahead, least);
-  return { text, undecided, stops: stopping !== undefined && undecided === least };
+  return { text, undecided, stops: undecided === least };
 }
 
 /**

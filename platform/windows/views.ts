@@ -6,7 +6,7 @@
  * @module
  */
 
-import { Map, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, MathCeil } from "../../ffi/primordials.ts";
+import { Map, MapPrototypeDelete, MapPrototypeSet, MathCeil } from "../../ffi/primordials.ts";
 import type { Ffi } from "../../ffi/types.ts";
 import type { Fail } from "../errno.ts";
 import { high, type Kernel, low, THIS_PROCESS } from "./kernel.ts";
@@ -94,10 +94,9 @@ export function viewFunctions(ffi: Ffi, kernel: Kernel, pageSize: number, fail: 
       return { address, syscall: "MapViewOfFile3", error };
     },
     unmap(address) {
-      const isReplaced = MapPrototypeGet(replaced, address) !== undefined;
-      if (isReplaced) MapPrototypeDelete(replaced, address);
-      if (isReplaced && VirtualFree(address, 0, MEM_RELEASE) === 0) fail("VirtualFree");
-      if (!isReplaced && kernel.UnmapViewOfFile(address) === 0) fail("UnmapViewOfFile");
+      if (MapPrototypeDelete(replaced, address)) {
+        if (VirtualFree(address, 0, MEM_RELEASE) === 0) fail("VirtualFree");
+      } else if (kernel.UnmapViewOfFile(address) === 0) fail("UnmapViewOfFile");
     },
     replace(address, length) {
       // SAFETY: the placeholder keeps the addresses reserved between the two calls, so that no other memory gets them.
