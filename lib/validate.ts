@@ -93,13 +93,10 @@ export interface Slice {
 export function slice(start: unknown, end: unknown, step: unknown, length: number): Slice {
   const by = step === undefined ? 1 : anyInteger("step", step);
   if (by === 0) throw new RangeError("step must not be zero: got 0");
-  if (by > 0) {
-    const from = bound("start", start, length, 0);
-    const to = bound("end", end, length, length);
-    return { start: from, step: by, count: MathMax(0, MathCeil((to - from) / by)) };
-  }
-  const from = backwardBound("start", start, length, length - 1);
-  const to = backwardBound("end", end, length, -1);
+  const forward = by > 0;
+  const resolve = forward ? bound : backwardBound;
+  const from = resolve("start", start, length, forward ? 0 : length - 1);
+  const to = resolve("end", end, length, forward ? length : -1);
   return { start: from, step: by, count: MathMax(0, MathCeil((to - from) / by)) };
 }
 
