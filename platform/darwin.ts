@@ -13,7 +13,7 @@ import { Int32Array, Uint8Array } from "../ffi/primordials.ts";
 import type { Ffi, Functions } from "../ffi/types.ts";
 import { darwinWaiting } from "./address-wait.ts";
 import { BSD_AIO, BSD_CONSTANTS } from "./bsd.ts";
-import { errnoReader } from "./errno.ts";
+import { errnoNumber, errnoReader } from "./errno.ts";
 import { darwinOfdLocks } from "./ofd-lock.ts";
 import { NUMBERS as POSIX_NUMBERS, posixPlatform, residencyReader, SHARED_SIGNATURES } from "./posix.ts";
 import { shmObjects } from "./shm-objects.ts";
@@ -51,9 +51,9 @@ export const constants = {
 const { MAP_RESILIENT_MEDIA, MAP_SHARED } = constants;
 
 /** Numbers that only the library uses. FIOCLEX is `_IO('f', 1)`: it takes no argument. */
-export const NUMBERS = { F_FULLFSYNC: 51, FIOCLEX: 0x20006601 } as const;
+export const NUMBERS = { EIO: 5, F_FULLFSYNC: 51, FIOCLEX: 0x20006601 } as const;
 
-const { F_FULLFSYNC, FIOCLEX } = NUMBERS;
+const { EIO, F_FULLFSYNC, FIOCLEX } = NUMBERS;
 
 /** `struct stat` with 64-bit inode numbers. */
 export const STAT: StatusLayout = {
@@ -97,6 +97,7 @@ export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = ru
   >["fstat"];
   const errnoAddress = c.__error();
   const fail = errnoReader(ffi, errnoAddress, errors);
+  const errno = errnoNumber(ffi, errnoAddress);
   const posix = posixPlatform(
     ffi,
     {
@@ -127,9 +128,14 @@ export function darwinPlatform(ffi: Ffi, errors: ErrorFactory, arch: string = ru
     return has(device) && has(number) && has(number + 4);
   }
 
-  /** Has the drive write its cache, which msync and aio_fsync do not. Some file systems cannot, and have written by then. */
+  /**
+   * Has the drive write its cache, which msync and aio_fsync do not. Some file systems do not have the command, and fail with
+   * one of several errors; EIO is the drive's.
+   */
   function syncDrive(descriptor: number): void {
-    if (descriptor !== -1) c.fcntl(descriptor, F_FULLFSYNC);
+    if (descriptor === -1 || c.fcntl(descriptor, F_FULLFSYNC) !== -1) return;
+    const error = errno();
+    if (error === EIO) fail("fcntl", error);
   }
 
   return {

@@ -10,10 +10,11 @@ import { errorFactory } from "../../lib/errors.ts";
 import { MMap, type MMapOptions } from "../../lib/mod.ts";
 import { darwinPlatform } from "../../platform/darwin.ts";
 import { over, type Recorder, recorder, setErrno } from "../helpers/recorder.ts";
-import { refuses, thrown } from "../helpers/support.ts";
+import { NAMES_OTHER_ERRORS, refuses, rejects, thrown, unless } from "../helpers/support.ts";
 import { assertCalls, darwin, darwinIntel, MAPPED, mapped, played } from "../helpers/systems.ts";
 
 const test = suite("systems/darwin");
+const posix = unless(NAMES_OTHER_ERRORS, test);
 
 const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
@@ -66,8 +67,9 @@ test("macOS on Intel: the calls of open, flush, madvise, resize, size and close"
 
 test("flush() ignores a refused F_FULLFSYNC, and new MMap() closes a descriptor that ioctl refuses", () => {
   const ffi = played(darwin, 20_000);
-  // fcntl(2): F_FULLFSYNC "is currently implemented on HFS, MS-DOS (FAT), UDF and APFS".
+  // fcntl(2): F_FULLFSYNC "is currently implemented on HFS, MS-DOS (FAT), UDF and APFS". ENOTSUP is 45.
   ffi.play({ fcntl: () => -1 });
+  setErrno(ffi, 45);
   over(darwin.open, ffi, () => {
     const mm = new MMap(9, 0, { access: "write" });
     mm.flush();
@@ -82,6 +84,25 @@ test("flush() ignores a refused F_FULLFSYNC, and new MMap() closes a descriptor 
     assert.is((thrown(() => new MMap(9, 0)) as Error & { syscall: string }).syscall, "ioctl");
     assert.equal(ffi.take().slice(-2), ["ioctl(20, 0x20006601)", "close(20)"]);
   });
+});
+
+posix("flush() and flushAsync() report that the drive could not write its cache", async () => {
+  const ffi = played(darwin, 20_000);
+  const flushed = over(darwin.open, ffi, async () => {
+    const mm = new MMap(9, 0, { access: "write" });
+    ffi.play({
+      fcntl: () => {
+        // EIO is 5.
+        setErrno(ffi, 5);
+        return -1;
+      },
+      malloc: () => 0x7000,
+    });
+    refuses("EIO", () => mm.flush(), "fcntl");
+    await rejects("EIO", mm.flushAsync(), "fcntl");
+    mm.close();
+  });
+  await flushed;
 });
 
 /** C's variadic functions, with the number of their named parameters. */
