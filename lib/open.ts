@@ -9,6 +9,7 @@ import { show, withPath } from "./errors.ts";
 import { REMOVED, withSize } from "./extend.ts";
 import type { OpenedDescriptor } from "./mapping/backing.ts";
 import {
+  type Access,
   checkObject,
   checkOptions,
   type MMapOptions,
@@ -110,13 +111,16 @@ export interface OpenRequest {
   readonly map: MMapOptions;
 }
 
-/** The caller has checked the options' names. */
-export function checkOpenOptions(options: OpenOptions): OpenRequest {
+/** The caller has checked the options' names. `defaults`: of `mode`, and of `access` if that does not depend on `create`. */
+export function checkOpenOptions(
+  options: OpenOptions,
+  defaults: { readonly mode: number; readonly access?: Access } = { mode: 0o666 },
+): OpenRequest {
   // Listed one by one instead of `...rest`, so that inherited options are included.
   const {
     length: wanted,
     create = false,
-    mode = 0o666,
+    mode = defaults.mode,
     reserve = false,
     access: asked,
     flags,
@@ -128,7 +132,7 @@ export function checkOpenOptions(options: OpenOptions): OpenRequest {
   } = options;
   const length = wanted === undefined ? 0 : integer("length", wanted, 0, MAX_INTEGER);
   const plain = asked === undefined && flags === undefined && prot === undefined;
-  const access = plain ? (create ? "write" : "read") : asked;
+  const access = plain ? (defaults.access ?? (create ? "write" : "read")) : asked;
   const map = { access, flags, prot, offset: start, tagname, trackfd, guard };
   const checked = checkOptions(map, length, -1);
   boolean("create", create);

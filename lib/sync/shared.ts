@@ -27,27 +27,12 @@ function sharedName(name: unknown): string {
 export function openShared<T>(name: unknown, options: SharedOptions, make: MakeMap<T>): T {
   loadBuiltins();
   const checked = sharedName(name);
-  // Listed one by one, so that inherited options are included.
-  const {
-    access: asked,
-    create = false,
-    exclusive = false,
-    flags,
-    guard,
-    length,
-    mode = 0o600,
-    offset,
-    prot,
-    reserve,
-    trackfd,
-  } = checkObject(options, SHARED_OPTIONS, "MMap.shared()");
+  const given = checkObject(options, SHARED_OPTIONS, "MMap.shared()");
+  const { exclusive = false } = given;
   boolean("exclusive", exclusive);
-  const access = asked ?? (flags === undefined && prot === undefined ? "write" : undefined);
-  const request = {
-    ...checkOpenOptions({ access, create, flags, guard, length, mode, offset, prot, reserve, trackfd }),
-    exclusive,
-  };
-  if (exclusive && !create) throw new TypeError("exclusive is for memory that this call creates: give create: true");
+  const request = { ...checkOpenOptions(given, { mode: 0o600, access: "write" }), exclusive };
+  if (exclusive && !request.create)
+    throw new TypeError("exclusive is for memory that this call creates: give create: true");
   const { named } = platform();
   try {
     if (named.kind === "folder") {
