@@ -1581,8 +1581,8 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * @see https://man7.org/linux/man-pages/man2/futex.2.html
    */
-  notify(byteOffset: number, count: number = Number.POSITIVE_INFINITY): number {
-    const most = count === Number.POSITIVE_INFINITY ? count : integer("count", count, 0, MAX_INTEGER);
+  notify(byteOffset: number, count: number = Infinity): number {
+    const most = count === Infinity ? count : integer("count", count, 0, MAX_INTEGER);
     const { memory } = this.#mapping;
     return notify(memory, wordIndex(memory, "notify()", byteOffset), most);
   }

@@ -19,7 +19,7 @@ export function mappingLimit(): number | undefined {
     return Number(builtins().readFileSync("/proc/sys/vm/max_map_count", "latin1"));
   } catch (error) {
     // No descriptor is free to read it with. Try again at the next map.
-    return (error as { code?: string }).code === "EMFILE" ? undefined : Number.POSITIVE_INFINITY;
+    return (error as { code?: string }).code === "EMFILE" ? undefined : Infinity;
   }
 }
 

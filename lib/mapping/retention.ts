@@ -25,7 +25,6 @@ import {
   FinalizationRegistry,
   FinalizationRegistryPrototypeRegister,
   MathMin,
-  Number,
   queueMicrotask,
   WeakMap,
   WeakMapPrototypeSet,
@@ -368,7 +367,7 @@ function addRetired(one: Retained): void {
 /** Stage 3. */
 function leave(one: Retained): void {
   const { system, regions, bytes } = one;
-  let lowest = Number.POSITIVE_INFINITY;
+  let lowest = Infinity;
   regions.each(({ address }) => {
     lowest = MathMin(lowest, address);
   });

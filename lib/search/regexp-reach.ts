@@ -49,18 +49,18 @@ export function undecidedFrom(text: string, { unbounded, possible, others }: Rea
 
 /** The index from which on no attempt to match looks at what is before the text, for the reach backwards. */
 export function decidedFrom(text: string, { unbounded, possible, others }: Reach): number {
-  if (!unbounded.includes(0)) return Number.POSITIVE_INFINITY;
+  if (!unbounded.includes(0)) return Infinity;
   let left = others;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (possible[code] === 0 || (unbounded[code] === 0 && left-- === 0)) return at + 1;
   }
-  return Number.POSITIVE_INFINITY;
+  return Infinity;
 }
 
 /** How many characters an attempt passes over at most. */
 export function maxReach({ unbounded, others }: Reach): number {
-  return unbounded.includes(1) ? Number.POSITIVE_INFINITY : others;
+  return unbounded.includes(1) ? Infinity : others;
 }
 
 /** Which atoms are counted: those that look forwards or backwards from where a match begins, or those that a match consists of. */
@@ -115,7 +115,7 @@ class Measure {
       case "repeat": {
         const { max } = node;
         if (max === 0) return 0;
-        const unbounded = repeated || max === Number.POSITIVE_INFINITY;
+        const unbounded = repeated || max === Infinity;
         return this.#node(node.node, direction, unbounded) * (unbounded ? 1 : max);
       }
     }

@@ -111,7 +111,7 @@ class RegExpRewriter {
       if (captures.some(captured)) characters += hex;
     }
     this.#written += characters.length;
-    const limit = longest === Number.POSITIVE_INFINITY ? "" : longest - 1;
+    const limit = longest === Infinity ? "" : longest - 1;
     return `(?:${reference}|(?!${reference})[${characters}]{0,${limit}}${END})`;
   }
 

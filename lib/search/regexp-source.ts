@@ -153,10 +153,10 @@ class Parser {
     const [quantifier, least, comma, most] = match;
     if (least !== undefined) {
       const min = Number(least);
-      const max = comma === undefined ? min : most === "" ? Number.POSITIVE_INFINITY : Number(most);
+      const max = comma === undefined ? min : most === "" ? Infinity : Number(most);
       return { kind: "repeat", node, min, max, quantifier };
     }
-    const max = quantifier[0] === "?" ? 1 : Number.POSITIVE_INFINITY;
+    const max = quantifier[0] === "?" ? 1 : Infinity;
     return { kind: "repeat", node, min: quantifier[0] === "+" ? 1 : 0, max, quantifier };
   }
 

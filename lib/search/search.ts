@@ -11,7 +11,6 @@ import {
   MathCeil,
   MathMax,
   MathMin,
-  Number,
   Object,
   RegExpPrototypeExec,
   Uint8Array,
@@ -154,7 +153,7 @@ function* windowMatches(
     for (;;) {
       const found = nextMatch(pattern, view, from - left);
       if (typeof found === "number") {
-        if (found === Number.POSITIVE_INFINITY) return;
+        if (found === Infinity) return;
         from = MathMax(from, left + found);
         break;
       }
@@ -182,7 +181,7 @@ function firstStart(
   if (literal === undefined || next - from <= least) return from;
   const { before } = literal;
   let first = from;
-  if (before !== Number.POSITIVE_INFINITY) first = next - before;
+  if (before !== Infinity) first = next - before;
   // Not before the line that contains the literal.
   else if (withinLines) first = findLast(memory, NEWLINES, from, next) + 1;
   return first - from > least ? first : from;
@@ -196,7 +195,7 @@ function leftEdge(
   from: number,
   { window, maxText }: WindowSizes,
 ): number {
-  if (maxBehind !== Number.POSITIVE_INFINITY) return MathMax(start, from - maxBehind);
+  if (maxBehind !== Infinity) return MathMax(start, from - maxBehind);
   for (let size = MathCeil(window / PARTS); ; size *= 4) {
     const left = MathMax(start, from - size);
     if (left === start) return left;
@@ -215,7 +214,7 @@ interface View {
 }
 
 function viewOf({ ahead, stopping }: WindowedRegExp, text: string, from: number, last: boolean): View {
-  if (last) return { text, undecided: Number.POSITIVE_INFINITY, stops: false };
+  if (last) return { text, undecided: Infinity, stops: false };
   // The expression itself is faster, unless it leaves too much to be looked at again.
   const least = stopping === undefined ? 0 : MathCeil((from + text.length) / 2);
   const undecided = undecidedFrom(text, ahead, least);
@@ -230,10 +229,10 @@ function nextMatch({ regexp, stopping, sameGroups }: WindowedRegExp, { text, und
   if (stopping === undefined || !stops) {
     const match = execAt(regexp, text, at);
     if (match !== null && match.index < undecided) return match;
-    return regexp.sticky && at < undecided ? Number.POSITIVE_INFINITY : undecided;
+    return regexp.sticky && at < undecided ? Infinity : undecided;
   }
   const stopped = execAt(stopping, text, at);
-  if (stopped === null) return stopping.sticky ? Number.POSITIVE_INFINITY : text.length;
+  if (stopped === null) return stopping.sticky ? Infinity : text.length;
   if (endOf(stopped) === text.length) return stopped.index;
   if (sameGroups) return stopped;
   // The same match, with the groups of the expression itself.

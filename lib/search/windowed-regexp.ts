@@ -85,7 +85,7 @@ function unknown(regexp: RegExp): WindowedRegExp {
     sameGroups: false,
     ahead: UNKNOWN_REACH,
     behind: UNKNOWN_REACH,
-    maxBehind: Number.POSITIVE_INFINITY,
+    maxBehind: Infinity,
     withinLines: false,
     literal: undefined,
   };

@@ -9,7 +9,7 @@
  */
 
 import { builtins } from "../../ffi/builtins.ts";
-import { MathMin, Number } from "../../ffi/primordials.ts";
+import { MathMin } from "../../ffi/primordials.ts";
 import { closedError } from "../errors.ts";
 import type { Memory } from "../mapping/memory.ts";
 import { type Mirror, mirrorWord } from "../mapping/mirror.ts";
@@ -28,7 +28,7 @@ const BRIEFLY = 0.1;
 const LONGEST_TURN = 1;
 
 /** When a wait last gave the event loop a turn. */
-let lastTurn = Number.NEGATIVE_INFINITY;
+let lastTurn = -Infinity;
 
 let pending = 0;
 

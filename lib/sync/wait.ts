@@ -5,15 +5,7 @@
  */
 
 import { builtins } from "../../ffi/builtins.ts";
-import {
-  AtomicsLoad,
-  AtomicsWait,
-  Int32Array,
-  MathMin,
-  Number,
-  SharedArrayBuffer,
-  Uint8Array,
-} from "../../ffi/primordials.ts";
+import { AtomicsLoad, AtomicsWait, Int32Array, MathMin, SharedArrayBuffer, Uint8Array } from "../../ffi/primordials.ts";
 import { show } from "../errors.ts";
 import type { Memory } from "../mapping/memory.ts";
 import { integer } from "../validate.ts";
@@ -56,10 +48,10 @@ export function wordValue(value: unknown): number {
 
 /** A timeout in milliseconds by the rules of `Atomics.wait`: NaN means no limit, and a negative number means 0. */
 export function milliseconds(timeout: unknown): number {
-  if (timeout === undefined) return Number.POSITIVE_INFINITY;
+  if (timeout === undefined) return Infinity;
   if (typeof timeout !== "number")
     throw new TypeError(`timeout must be a number of milliseconds: got ${show(timeout)}`);
-  return timeout >= Number.NEGATIVE_INFINITY ? timeout : Number.POSITIVE_INFINITY;
+  return timeout >= -Infinity ? timeout : Infinity;
 }
 
 /** The word's value now. `memory` is the map's current memory. */
