@@ -8,10 +8,11 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { PAGES, ROOT } from "./pages.ts";
+import { PAGES, PROGRAMS, ROOT } from "./pages.ts";
+import { programPage } from "./programs.ts";
 
 const HERE = join(ROOT, "docs-site");
 
@@ -38,6 +39,9 @@ export async function build(): Promise<void> {
   const { writeReference } = await import("./reference.ts");
   rmSync(SOURCES, { recursive: true, force: true });
   for (const { source, name } of PAGES) copy(source, `${name}.md`);
+  for (const { source, name, title } of PROGRAMS) {
+    writeFileSync(join(SOURCES, `${name}.md`), programPage(title, readFileSync(join(ROOT, source), "utf8")));
+  }
   const images = readdirSync(join(ROOT, IMAGES)).filter((file) => file.endsWith(".svg"));
   for (const file of images) copy(`${IMAGES}/${file}`, `public/${IMAGES}/${file}`);
   await writeReference(join(SOURCES, "reference"));

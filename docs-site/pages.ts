@@ -83,7 +83,21 @@ export const GROUPS: readonly Group[] = [
   },
 ];
 
+/** The programs of a folder, without the one that maps the files of the checkout. */
+function programs(folder: string): Page[] {
+  const files = readdirSync(join(ROOT, folder)).filter((file) => file.endsWith(".ts") && file !== "demo.ts");
+  return files.map((file) => ({
+    source: `${folder}/${file}`,
+    name: `${folder}/${file.slice(0, -".ts".length)}`,
+    title: file,
+  }));
+}
+
+/** The examples. They are not in the sidebar: documents link to them. */
+export const PROGRAMS: readonly Page[] = [...programs("examples"), ...programs("examples/formats")];
+
 export const PAGES: readonly Page[] = [
   { source: "docs-site/index.md", name: "index", title: "mmap-ffi" },
   ...GROUPS.flatMap(({ pages }) => pages),
+  ...PROGRAMS,
 ];

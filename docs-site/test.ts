@@ -14,6 +14,7 @@ import { Checks } from "../tests/runners/checks.ts";
 import { installDebian } from "../tests/runners/machine.ts";
 import { build, install } from "./build.ts";
 import { ROOT } from "./pages.ts";
+import { CHOICES, SHOWN } from "./summary.ts";
 
 install();
 // They import what was installed just now.
@@ -137,6 +138,10 @@ async function checkDesktop(browser: Browser): Promise<void> {
     "each is in the reference",
     all.filter((example) => !code.has(example)),
   );
+  nothing(
+    "no program imports a file of the repository",
+    [...code].filter((text) => text.includes("lib/mod.ts")),
+  );
   await page.close();
 }
 
@@ -195,6 +200,24 @@ async function checkCharts(page: Page): Promise<void> {
   );
 }
 
+async function checkPictures(page: Page): Promise<void> {
+  await page.goto(`${BASE}benchmarks.html`, { waitUntil: "networkidle" });
+  const rows = await page.locator(".headlines tbody tr").allInnerTexts();
+  // A row is left out if the results have no figure of its name.
+  checks.count("the first picture has all comparisons", rows.length === CHOICES.length, rows.join("\n"));
+  const shown = rows.map((row) => / (?:faster|slower)$/.exec(row.trim())?.[0]);
+  const both = shown.includes(" faster") && shown.includes(" slower") && !shown.includes(undefined);
+  checks.count("it says what is faster and what is slower", both, rows.join("\n"));
+  const lines = await page.locator(".growth polyline").count();
+  checks.count(
+    "the second picture has each runtime and what it is compared with",
+    lines === SHOWN.length + 4,
+    `${lines}`,
+  );
+  const taken = (await page.locator(".taken").textContent()) ?? "";
+  checks.count("they say the machine and the commit", /cores.*as of [0-9a-f]{7}/s.test(taken), taken);
+}
+
 async function checkTheme(page: Page): Promise<void> {
   await page.goto(BASE, { waitUntil: "networkidle" });
   const dark = () => page.evaluate(() => document.documentElement.classList.contains("dark"));
@@ -212,11 +235,12 @@ try {
   const page = await browser.newPage({ colorScheme: "light" });
   const trouble = watch(page);
   await checkSearch(page);
+  await checkPictures(page);
   await checkCharts(page);
   await checkTheme(page);
   nothing("none of that has an error on its console", trouble);
-  await checkDesktop(browser);
-  await checkPhone(browser);
+  // At once: each mostly waits for pages to be idle.
+  await Promise.all([checkDesktop(browser), checkPhone(browser)]);
 } finally {
   await browser.close();
   server.server.close();

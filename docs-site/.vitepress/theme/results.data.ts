@@ -7,8 +7,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineLoader } from "vitepress";
-import type { Figure, Missing } from "../../../bench/harness.ts";
 import { ROOT } from "../../pages.ts";
+import { type Results, type Summary, summaryOf } from "../../summary.ts";
 
 /** A comparison, with the figure of each runtime that has one. */
 export interface Row {
@@ -24,25 +24,26 @@ export interface Data {
   readonly machine: string;
   readonly runtimes: readonly { readonly name: string; readonly label: string }[];
   readonly rows: readonly Row[];
+  readonly summary: Summary;
 }
 
-interface Results {
+interface Run {
   readonly machine: string;
   readonly versions: Readonly<Record<string, string>>;
-  readonly results: Readonly<Record<string, readonly ({ topic: string } & (Figure | Missing))[]>>;
+  readonly results: Results;
 }
 
 const FILE = join(ROOT, "bench/results/results.json");
 
 /** "node26-ffi" becomes "Node 26.10.0, node:ffi". */
-function labelOf(runtime: string, versions: Results["versions"]): string {
+function labelOf(runtime: string, versions: Run["versions"]): string {
   const [base = "", ffi] = runtime.split("-");
   const word = base.replace(/\d+$/, "");
   const version = versions[base] ?? "";
   return `${word[0]?.toUpperCase()}${word.slice(1)} ${version}${ffi === undefined ? "" : ", node:ffi"}`.trim();
 }
 
-function rowsOf(results: Results["results"]): Row[] {
+function rowsOf(results: Results): Row[] {
   const rows = new Map<string, Row>();
   for (const [runtime, figures] of Object.entries(results)) {
     for (const figure of figures) {
@@ -64,8 +65,9 @@ export { data };
 export default defineLoader({
   watch: [FILE],
   load: (): Data => {
-    const { machine, versions, results } = JSON.parse(readFileSync(FILE, "utf8")) as Results;
+    const { machine, versions, results } = JSON.parse(readFileSync(FILE, "utf8")) as Run;
     const runtimes = Object.keys(results).map((name) => ({ name, label: labelOf(name, versions) }));
-    return { machine, runtimes, rows: rowsOf(results) };
+    const labels = new Map(runtimes.map(({ name, label }) => [name, label]));
+    return { machine, runtimes, rows: rowsOf(results), summary: summaryOf(results, labels) };
   },
 });

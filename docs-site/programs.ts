@@ -1,0 +1,35 @@
+/**
+ * The page of an example: what to install, and the program with the import of a program outside of this repository.
+ *
+ * @module
+ */
+
+/** In the examples, the import of the library, with a comment that says what else to write. */
+const OWN_IMPORT = /from "(?:\.\.\/)+lib\/mod\.ts";.*/;
+
+/** The page, as Markdown. */
+export function programPage(title: string, source: string): string {
+  const program = source.replaceAll("\r\n", "\n").replace(OWN_IMPORT, 'from "mmap-ffi";');
+  const imported = [...program.matchAll(/^import .* from "([^."][^"]*)";/gm)].map(([, name = ""]) => name);
+  const packages = imported.filter((name) => !name.startsWith("node:") && name !== "mmap-ffi");
+  return `---
+aside: false
+---
+
+# ${title}
+
+Save it as \`${title}\`. The comment at its top says how to start it. For Node 24 or later, which takes a file of this name
+for CommonJS unless package.json says otherwise (for Bun, Deno and older Node, see [Getting started](/start)):
+
+\`\`\`sh
+npm install ${["mmap-ffi", ...packages].join(" ")}
+npm pkg set type=module
+\`\`\`
+
+\`\`\`ts
+${program.trimEnd()}
+\`\`\`
+
+[All examples](/examples)
+`;
+}
