@@ -1697,6 +1697,8 @@ export class MMap implements Disposable, Iterable<number> {
     const { release = false } = typeof options === "object" && options !== null ? options : {};
     boolean("release", release);
     this.#mapping.requireReleased("close()");
+    // Throws while the map is being resized, and it stays registered then.
+    if (!this.#mapping.closed) this.#checkOpen();
     cancel(this.#registration);
     this.#mapping.close(release);
   }

@@ -112,6 +112,33 @@ linux("resize() that a timeout of node:vm terminates leaves a map that works and
   assert.is(printed, "ERR_SCRIPT_EXECUTION_TIMEOUT");
 });
 
+linux("close() in the middle of a resize() throws, and the map is garbage-collected like any other", () => {
+  const printed = printedBy(
+    `import { setTimeout } from "node:timers/promises";
+     const { descriptorTargets } = await import(${JSON.stringify(new URL("../helpers/resources.ts", import.meta.url).href)});
+     const collect = globalThis.gc ?? (() => Bun.gc(true));
+     const path = process.argv[2];
+     let said;
+     (() => {
+       const mm = MMap.open(path, { access: "write" });
+       // The error of the resize is made by a class that closes the map.
+       Object.setPrototypeOf(MMapError, class extends Error {
+         constructor(...values) {
+           super(...values);
+           try { mm.close(); } catch (error) { said = error.message; }
+         }
+       });
+       try { mm.resize(2 ** 52); } catch {}
+       Object.setPrototypeOf(MMapError, Error);
+       console.log(mm.closed);
+     })();
+     for (let round = 0; round < 20; round++) { await setTimeout(2); collect(); }
+     console.log(said, descriptorTargets().filter((target) => target === path).length);`,
+    { args: [newFile(new Uint8Array(PAGESIZE))] },
+  );
+  assert.is(printed, "false\nthe map is being resized: call again when that is done 0");
+});
+
 linux("resize() whose move is refused leaves the old memory", () => {
   withPlatform(
     (real) => ({
