@@ -7,7 +7,7 @@
 
 import { lengthOf } from "../../ffi/array-buffer.ts";
 import { List } from "../../ffi/list.ts";
-import { type ArrayBuffer, Int32Array, MathMax, type Uint8Array } from "../../ffi/primordials.ts";
+import { ArrayBuffer, Int32Array, MathFloor, MathMax, MathMin, type Uint8Array } from "../../ffi/primordials.ts";
 import type { Platform, Protection } from "../../platform/types.ts";
 import { noViewsError } from "../errors.ts";
 import type { Backing } from "./backing.ts";
@@ -20,7 +20,11 @@ import { Window } from "./window.ts";
 /** The length from which on a search is prepared, in bytes: the first preparation takes as long as a search of about as much. */
 const LONG = 256 * 1024;
 
-const NO_WORD = new Int32Array(0);
+/** How much of a map the view for words shows, in bytes: making one takes longer than all that is done with a word. */
+const WORDS = 64 * 1024;
+
+const NO_BUFFER = new ArrayBuffer(0);
+const NO_WORD = new Int32Array(NO_BUFFER);
 
 export class Memory {
   readonly platform: Platform;
@@ -37,6 +41,9 @@ export class Memory {
   /** The map's length in bytes; 0 once the memory is released, so that no range of it is valid any more. */
   #length: number;
   #released = false;
+  /** The view for words, and where in the map it begins. */
+  #words = NO_BUFFER;
+  #wordsAt = 0;
   /** The word that was last asked for, and where it is. */
   #word = NO_WORD;
   #wordAt = -1;
@@ -93,7 +100,14 @@ export class Memory {
     if (index === this.#wordAt) return this.#word;
     this.checkRange(index, index + 4);
     if (!this.platform.canView) throw noViewsError();
-    this.#word = new Int32Array(this.platform.view(this.start + index, 4));
+    // Words are at multiples of 4 in the file.
+    const first = (4 - (this.offset % 4)) % 4;
+    const at = first + MathFloor((index - first) / WORDS) * WORDS;
+    if (at !== this.#wordsAt || this.#words === NO_BUFFER) {
+      this.#words = this.platform.view(this.start + at, MathMin(WORDS, this.#length - at));
+      this.#wordsAt = at;
+    }
+    this.#word = new Int32Array(this.#words, index - at, 1);
     this.#wordAt = index;
     return this.#word;
   }
@@ -176,6 +190,7 @@ export class Memory {
   forget(): void {
     this.#length = 0;
     this.#released = true;
+    this.#words = NO_BUFFER;
     this.#word = NO_WORD;
     this.#wordAt = -1;
     this.window.clear();

@@ -1,6 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { newFile, printedBy, unless, WITHOUT_MUTEXES } from "../helpers/support.ts";
+import { MMap } from "../../lib/mod.ts";
+import { withPlatform } from "../helpers/platform.ts";
+import { newFile, newPath, printedBy, unless, WITHOUT_MUTEXES } from "../helpers/support.ts";
 import { printed, TRUNCATED, UNGUARDED } from "../helpers/truncation.ts";
 
 const test = suite("safety/mutex");
@@ -60,5 +62,49 @@ unless(WITHOUT_MUTEXES, test)(
     assert.is(printedBy(program, { args: [newFile(new Uint8Array(4096))] }), "0");
   },
 );
+
+// koffi ends the process if a worker is terminated while it makes a view, which each use of another word did.
+unless(WITHOUT_MUTEXES, test)("words that are not far from each other have one view", () => {
+  let views = 0;
+  withPlatform(
+    (real) => ({
+      view(address, length) {
+        views++;
+        return real.view(address, length);
+      },
+    }),
+    () => {
+      using mm = MMap.open(newFile(new Uint8Array(20_000)), { access: "write" });
+      for (let round = 0; round < 10; round++) {
+        const mutexes = [mm.mutex(0), mm.mutex(8), mm.mutex(19_992)];
+        for (const mutex of mutexes) mutex.acquire();
+        for (const mutex of mutexes) mutex.release();
+        mm.notify(16);
+        mm.wait(20, 1);
+      }
+    },
+  );
+  assert.is(views, 1);
+});
+
+test("words are found at every place of a long map, also with an offset", () => {
+  for (const offset of [0, 1, 2, 3, 4096, 70_002]) {
+    const length = 200_000;
+    using mm = MMap.open(newPath(), { create: true, offset, length });
+    const first = (4 - (offset % 4)) % 4;
+    // The edges of the views, and the last word.
+    const around = [0, 1, 2, 3].flatMap((part) => [-8, -4, 0, 4, 8].map((by) => first + part * 65_536 + by));
+    const places = around.filter((place) => place >= 0 && place <= length - 4);
+    places.push(first + 4 * Math.floor((length - 4 - first) / 4));
+    const data = mm.view(DataView);
+    for (const [index, place] of places.entries()) data.setInt32(place, index + 1, true);
+    const wrong = places.filter((place, index) => {
+      const value = data.getInt32(place, true);
+      assert.ok(value >= index + 1);
+      return mm.wait(place, value, 0) !== "timed-out" || mm.wait(place, value + 1000, 0) !== "not-equal";
+    });
+    assert.equal(wrong, [], `offset ${offset}`);
+  }
+});
 
 test.run();
