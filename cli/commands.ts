@@ -12,6 +12,7 @@ import { Failures } from "./failures.ts";
 import { filesOf } from "./files.ts";
 import { lock, prefault } from "./memory.ts";
 import { residency } from "./residency.ts";
+import { printLine } from "./terminal.ts";
 
 /** What a command is given: its paths, and its options by name. */
 export interface Given {
@@ -96,11 +97,11 @@ class UsageError extends Error {}
 /** Runs a command line, and returns the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
   if (args.length === 0 || args.includes("--help") || args.includes("-h")) {
-    console.log(HELP);
+    printLine(HELP);
     return args.length === 0 ? 2 : 0;
   }
   if (args[0] === "--version") {
-    console.log(config.version);
+    printLine(config.version);
     return 0;
   }
   const failures = new Failures();

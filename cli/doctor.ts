@@ -12,7 +12,7 @@ import config from "../deno.json" with { type: "json" };
 import { koffiFfi } from "../ffi/koffi.ts";
 import { ALLOCATIONGRANULARITY, MMap, PAGESIZE } from "../lib/mod.ts";
 import type { Failures } from "./failures.ts";
-import { size } from "./terminal.ts";
+import { printLine, size } from "./terminal.ts";
 
 /** What can be wrong, and what to do about it. */
 interface Finding {
@@ -34,11 +34,11 @@ export function doctor(json: boolean, failures: Failures): void {
     mapping: mapping(findings),
     ...limits(findings),
   };
-  if (json) console.log(JSON.stringify({ ...facts, findings }));
+  if (json) printLine(JSON.stringify({ ...facts, findings }));
   else {
-    for (const [name, fact] of Object.entries(facts)) console.log(`${`${name}:`.padEnd(18)}${fact}`);
-    for (const { problem, fix } of findings) console.log(`\n${problem}\n  ${fix}`);
-    if (findings.length === 0) console.log("\nnothing is missing");
+    for (const [name, fact] of Object.entries(facts)) printLine(`${`${name}:`.padEnd(18)}${fact}`);
+    for (const { problem, fix } of findings) printLine(`\n${problem}\n  ${fix}`);
+    if (findings.length === 0) printLine("\nnothing is missing");
   }
   failures.count += findings.length;
 }

@@ -13,7 +13,7 @@ import { LIBRARIES as FREEBSD_LIBRARIES } from "../platform/freebsd.ts";
 import { librariesFor } from "../platform/linux.ts";
 import type { Failures } from "./failures.ts";
 import type { FileEntry } from "./files.ts";
-import { filesCounted, size } from "./terminal.ts";
+import { filesCounted, printLine, size } from "./terminal.ts";
 
 const LIBRARIES: Partial<Record<string, readonly string[]>> = {
   linux: librariesFor(process.arch),
@@ -33,7 +33,7 @@ export function evict(files: Iterable<FileEntry>, failures: Failures): void {
       bytes += file.size;
     });
   }
-  console.log(`${filesCounted(count)} evicted, ${size(bytes)}`);
+  printLine(`${filesCounted(count)} evicted, ${size(bytes)}`);
 }
 
 /** Makes the function that drops a file from this system's page cache. */

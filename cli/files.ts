@@ -36,6 +36,10 @@ function* walk(
     return;
   }
   for (const name of names) yield* walk(join(path, name), lstatSync, seen, failures);
+  // Below a folder, pipes and the like are passed over.
+  if (status === statSync && !stats.isFile() && !stats.isDirectory()) {
+    failures.report(`"${path}" is neither a file nor a folder`);
+  }
   const key = `${stats.dev}:${stats.ino}`;
   if (!stats.isFile() || seen.has(key)) return;
   seen.add(key);

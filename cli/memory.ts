@@ -8,7 +8,7 @@ import process from "node:process";
 import { MMap } from "../lib/mod.ts";
 import type { Failures } from "./failures.ts";
 import type { FileEntry } from "./files.ts";
-import { filesCounted, Progress, size } from "./terminal.ts";
+import { filesCounted, Progress, printLine, size } from "./terminal.ts";
 
 /** How many bytes one call reads: few enough to show progress in between. */
 const BLOCK = 64 * 2 ** 20;
@@ -29,7 +29,7 @@ export function prefault(files: Iterable<FileEntry>, failures: Failures): void {
     });
   }
   progress.clear();
-  console.log(`${filesCounted(count)} read, ${size(bytes)}`);
+  printLine(`${filesCounted(count)} read, ${size(bytes)}`);
 }
 
 /** Keeps all of the files in memory until the process is interrupted. */
@@ -47,22 +47,29 @@ export async function lock(files: Iterable<FileEntry>, failures: Failures): Prom
         }
       } catch (error) {
         mm.close();
-        throw error;
+        throw new Error(`cannot lock "${path}": ${(error as Error).message}${limitOf(error)}`);
       }
       locked.push(mm);
       bytes += mm.length;
     });
   }
   progress.clear();
-  console.log(`${filesCounted(locked.length)} locked, ${size(bytes)}`);
+  printLine(`${filesCounted(locked.length)} locked, ${size(bytes)}`);
   if (locked.length === 0) return;
   const ended = interrupted();
   // A timer, because a signal handler alone keeps no process alive.
   const timer = setInterval(() => {}, 2 ** 30);
-  console.log("interrupt to unlock");
+  printLine("interrupt to unlock");
   await ended;
   clearInterval(timer);
   for (const mm of locked) mm.close();
+}
+
+/** What to add to an error that may come from the limit of locked memory. */
+function limitOf(error: unknown): string {
+  const { code = "" } = error as { code?: string };
+  const limited = process.platform !== "win32" && ["ENOMEM", "EAGAIN", "EPERM"].includes(code);
+  return limited ? "; what a process may lock has a limit (ulimit -l)" : "";
 }
 
 /** Resolves when the process is interrupted or asked to end. */

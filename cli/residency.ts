@@ -9,7 +9,7 @@ import { setTimeout } from "node:timers/promises";
 import { MMap, PAGESIZE } from "../lib/mod.ts";
 import type { Given } from "./commands.ts";
 import { type FileEntry, filesOf } from "./files.ts";
-import { bar, columns, percent, size } from "./terminal.ts";
+import { bar, columns, percent, printLine, size } from "./terminal.ts";
 
 /** How many bytes of a file one call queries. */
 const BLOCK = 2 ** 36;
@@ -49,7 +49,7 @@ function show({ paths, json, failures }: Given): void {
       else print(path, pages, count, resident);
     });
   }
-  if (json) console.log(JSON.stringify({ pageSize: PAGESIZE, ...totals, list: files }));
+  if (json) printLine(JSON.stringify({ pageSize: PAGESIZE, ...totals, list: files }));
   else if (totals.files > 0 || failures.count === 0) printTotals(totals);
 }
 
@@ -68,11 +68,11 @@ function sample(file: FileEntry): Sample {
 
 function print(path: string, pages: readonly Uint8Array[], count: number, resident: number): void {
   const ratio = ` ${resident}/${count}`;
-  console.log(`${path}\n${bar(pages, Math.max(10, columns() - ratio.length - 2))}${ratio}`);
+  printLine(`${path}\n${bar(pages, Math.max(10, columns() - ratio.length - 2))}${ratio}`);
 }
 
 function printTotals({ files, pages, resident }: Totals): void {
   const sizes = `${size(resident * PAGESIZE)}/${size(pages * PAGESIZE)}`;
-  console.log(`\n         Files: ${files}`);
-  console.log(`Resident Pages: ${resident}/${pages}  ${sizes}  ${percent(resident, pages)}`);
+  printLine(`\n         Files: ${files}`);
+  printLine(`Resident Pages: ${resident}/${pages}  ${sizes}  ${percent(resident, pages)}`);
 }

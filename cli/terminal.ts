@@ -26,6 +26,11 @@ export function percent(part: number, whole: number): string {
   return `${Number((whole === 0 ? 100 : (100 * part) / whole).toFixed(1))}%`;
 }
 
+/** Prints a line. Not by `console.log`, which in Bun and Deno reports no error if the reader has gone. */
+export function printLine(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
 /** The width of the terminal, in characters; 80 if standard output is no terminal. */
 export function columns(): number {
   return process.stdout.columns || 80;

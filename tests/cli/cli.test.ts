@@ -4,9 +4,9 @@
  * @module
  */
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { linkSync, mkdirSync, readFileSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout } from "node:timers/promises";
@@ -110,6 +110,12 @@ resident("a file that fails is one line, the others are shown, and the code is 1
   assert.match(stdout, path);
 });
 
+unless(WINDOWS && "it has no /dev/null", resident)("what is neither a file nor a folder is a failure", () => {
+  const { code, stderr } = cli("residency", "/dev/null");
+  assert.is(code, 1);
+  assert.match(stderr, '"/dev/null" is neither a file nor a folder');
+});
+
 resident("if no file can be read, there are no totals", () => {
   const { code, stdout } = cli("residency", join(FOLDER, "missing"));
   assert.is(code, 1);
@@ -179,6 +185,31 @@ resident("residency --watch shows it again and again", async () => {
   await printed(/^(\{.*\}\n){2}/);
   child.kill("SIGTERM");
   await ended;
+});
+
+resident("--watch ends, and without an error, when nobody reads its output any more", async () => {
+  const { program, args, env } = commandFor(MAIN, { args: ["residency", "--watch", newPages()] });
+  const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  child.stderr.on("data", (chunk) => {
+    said += chunk;
+  });
+  child.stdout.once("data", () => child.stdout.destroy());
+  assert.equal(await once(child, "close"), [0, null], said);
+  assert.is(said, "");
+});
+
+const ROOT_USER = process.getuid?.() === 0;
+const withoutLimit =
+  withoutLock || (ROOT_USER && !existsSync("/usr/bin/setpriv") && "root has no limit without setpriv");
+
+unless(withoutLimit, resident)("a file that may not be locked is named, with the limit", () => {
+  const { program, args, env } = commandFor(MAIN, { args: ["lock", newPages()] });
+  const limited = ROOT_USER ? ["setpriv", "--bounding-set=-ipc_lock"] : [];
+  const shell = ["-c", 'ulimit -l 64 && exec "$@"', "sh", ...limited, program, ...args];
+  const { status, stderr } = spawnSync("sh", shell, { env, encoding: "utf8" });
+  assert.is(status, 1, stderr);
+  assert.match(stderr, /cannot lock ".+": .*\(ENOMEM\); what a process may lock has a limit \(ulimit -l\)$/m);
 });
 
 test("doctor says what runs here", () => {
