@@ -49,6 +49,8 @@ export class Mutex {
   readonly #owner: () => Owner;
   readonly #index: number;
   #held = false;
+  /** How often this map has acquired it. */
+  #turn = 0;
   /** The neighbours in the list of held mutexes. */
   #older: Mutex | undefined;
   #newer: Mutex | undefined;
@@ -191,7 +193,8 @@ export class Mutex {
   }
 
   /**
-   * Acquires the mutex, and releases it when what it returns is disposed of: `using held = mutex.hold();`.
+   * Acquires the mutex, and releases it when what it returns is disposed of: `using held = mutex.hold();`. If it was released
+   * before, disposing does nothing, also if another task of this map holds the mutex by then.
    *
    * @throws {TypeError} As for `acquire`.
    * @throws {MMapError} As for `acquire`.
@@ -212,7 +215,11 @@ export class Mutex {
    */
   hold(): Held {
     const abandoned = this.acquire() === "abandoned";
-    return { abandoned, [Symbol.dispose]: () => this.release() };
+    const turn = this.#turn;
+    const dispose = () => {
+      if (this.#held && this.#turn === turn) this.release();
+    };
+    return { abandoned, [Symbol.dispose]: dispose };
   }
 
   /** The mutex's word, in the map's present memory. */
@@ -231,6 +238,7 @@ export class Mutex {
     if (faults.counts[faults.index] !== 0) faults.throwIfTruncated(this.#index + 4);
     // No call: execution can end at one, by a stack overflow or a timeout of node:vm.
     this.#held = true;
+    this.#turn++;
     owner.held++;
     this.#older = newest;
     if (newest !== undefined) newest.#newer = this;

@@ -55,6 +55,27 @@ locking("mutex() returns the same object for a place", () => {
   assert.is.not(mm.mutex(8), mm.mutex(16));
 });
 
+// Disposed of twice, or after release(), it released the mutex of a task that had acquired it since.
+locking("what hold() returns releases its own turn, and only once", async () => {
+  const path = newPath();
+  using first = open(path);
+  using second = open(path);
+  const [mutex, other] = [first.mutex(0), second.mutex(0)];
+  for (const release of [(held: Disposable) => held[Symbol.dispose](), () => mutex.release()]) {
+    const held = mutex.hold();
+    const waiting = mutex.acquireAsync();
+    release(held);
+    held[Symbol.dispose]();
+    assert.is(await waiting, "ok");
+    held[Symbol.dispose]();
+    assert.is(other.tryAcquire(), undefined, "the task holds it");
+    mutex.release();
+    held[Symbol.dispose]();
+    assert.is(other.tryAcquire(), "ok");
+    other.release();
+  }
+});
+
 locking("recursive acquire() and release() without holding it are errors", async () => {
   using mm = open(newPath());
   const mutex = mm.mutex(0);
