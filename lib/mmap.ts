@@ -249,8 +249,8 @@ export class MMap implements Disposable, Iterable<number> {
    * @param options Those of `MMap.open`, and `exclusive`: `create` then fails with `EEXIST` if there is such memory.
    * @throws {TypeError} `name` is none; an option is wrong.
    * @throws {RangeError} The memory is too short for `offset` and `length`; `create` without `length`.
-   * @throws {MMapError} There is no such memory (`ENOENT`) or already (`EEXIST`, with `exclusive`), or it may not be opened
-   * (`EACCES`); a system call failed.
+   * @throws {MMapError} There is no such memory, or it is just being created (`ENOENT`); there is already (`EEXIST`, with
+   * `exclusive`); it may not be opened (`EACCES`); a system call failed.
    *
    * @example
    * ```ts

@@ -5,7 +5,7 @@
  */
 
 import type { NamedMemory, NamedRequest, Platform } from "../../platform/types.ts";
-import { show, withPath } from "../errors.ts";
+import { errorFactory, show, withPath } from "../errors.ts";
 import { ignoreErrors } from "../mapping/region.ts";
 import { checkOpenOptions, type MakeMap, OpenedFile, type OpenRequest, openPath } from "../open.ts";
 import { checkObject, SHARED_OPTIONS, type SharedOptions } from "../options.ts";
@@ -36,7 +36,11 @@ export function openShared<T>(name: unknown, options: SharedOptions, make: MakeM
   const { named } = platform();
   try {
     if (named.kind === "folder") {
-      return openPath(`${named.folder}${checked}`, request, make, { exclusive, follows: false });
+      const makeReady: MakeMap<T> = (file, bytes, own) => {
+        if (!request.create) requireLength(file.descriptor);
+        return make(file, bytes, own);
+      };
+      return openPath(`${named.folder}${checked}`, request, makeReady, { exclusive, follows: false });
     }
     if (named.kind === "objects") return openObject(named, checked, request, make);
     return openMapping(named, checked, request, make);
@@ -56,6 +60,7 @@ function openObject<T>(named: Named<"objects">, name: string, request: SharedReq
   const descriptor = named.open(name, request);
   try {
     if (create) giveSize(system, descriptor, offset + length);
+    else requireLength(descriptor);
     return make(new OpenedFile(-1, name), length, map, descriptor);
   } catch (error) {
     // Without `exclusive`, it may be somebody else's.
@@ -75,6 +80,16 @@ function giveSize(system: Platform, descriptor: number, size: number): void {
   } catch (error) {
     if (isNew()) throw error;
   }
+}
+
+/** The same number on every system. */
+const ENOENT = 2;
+
+/** @throws {MMapError} `ENOENT`: another process is just creating the memory, and has not given it a length yet. */
+function requireLength(descriptor: number): void {
+  const { regular, size } = platform().status(descriptor);
+  if (!regular || size > 0) return;
+  throw errorFactory.system("open", ENOENT, "ENOENT", "the memory has no length yet, as if it did not exist");
 }
 
 /** By `tagname`, on Windows: memory that lasts as long as it is mapped. */

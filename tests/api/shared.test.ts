@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -129,6 +129,22 @@ linux("a file of /dev/shm, with mode 0600 by default", () => {
   MMap.shared(name, { create: true, length: 10, mode: 0o640 }).close();
   assert.is(statSync(`/dev/shm/${name}`).mode & 0o777, 0o640);
   MMap.unlink(name);
+});
+
+// A map of no bytes was made of it, which stayed so.
+linux("memory that its creator has not given a length yet does not exist", () => {
+  const name = newName();
+  writeFileSync(`/dev/shm/${name}`, "");
+  try {
+    for (const options of [{}, { length: 100 }, { access: "read" }] as const) {
+      refuses("ENOENT", () => MMap.shared(name, options), name, "no length yet");
+    }
+    using mm = MMap.shared(name, { create: true, length: 100 });
+    using other = MMap.shared(name);
+    assert.equal([mm.length, other.length], [100, 100]);
+  } finally {
+    MMap.unlink(name);
+  }
 });
 
 linux("a symbolic link in the place of a name is not followed", () => {
