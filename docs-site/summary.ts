@@ -64,7 +64,8 @@ export const CHOICES: readonly Choice[] = [
   ["matches of literal text, 128 MiB", "GNU grep -o", "count of matches, literal text, 128 MiB"],
   ["matches of literal text, 128 MiB", "ripgrep -o", "count of matches, literal text, 128 MiB"],
   ["lines of a log as bytes, 1 GiB", "CPython's mmap", "lines of a log, 1 GiB", "CPython"],
-  ["wake another process and wait for its answer", "process.send", "round trip between two processes, wait"],
+  ["round trip to another process, wait", "process.send", "round trip between two processes, wait"],
+  ["round trip to another process, waitAsync", "process.send", "round trip between two processes, waitAsync"],
   [`${OPEN}, 64 MiB`, "Bun.mmap", `${OPEN}: 64 MiB`],
   [`${OPEN}, 4 KiB`, "fs.openSync, readSync", `${OPEN}: 4 KiB`, "fs open, read, close"],
   [
