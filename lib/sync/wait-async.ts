@@ -67,7 +67,8 @@ export async function waitAsync(
         await setImmediate();
         lastTurn = now();
       } else woken = await pauses.next(left);
-      if (signal?.aborted) throw signal.reason;
+      // If it was woken, nobody else was: a wake-up must not be lost because of an abort that came after it.
+      if (!woken && signal?.aborted) throw signal.reason;
       // The map was resized. The old memory may be unmapped, so this is checked first.
       if (current() !== memory) throw closedError("the map was resized, which ends its waits");
       if (loadWord(memory, index) !== value || woken) return "ok";

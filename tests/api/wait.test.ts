@@ -76,6 +76,16 @@ unless(polls, test)(
   },
 );
 
+unless(polls, test)("a wait that was woken before its signal is aborted ends with ok", async () => {
+  const { mm } = newMap();
+  const controller = new AbortController();
+  const waiting = mm.waitAsync(8, 0, { signal: controller.signal, timeout: 60_000 });
+  while (mm.notify(8) === 0) await setTimeout(5);
+  controller.abort();
+  assert.is(await waiting, "ok");
+  mm.close();
+});
+
 test("arguments are checked", async () => {
   const { mm } = newMap(4096);
   const both = async (kind: typeof TypeError | typeof RangeError, values: unknown[], ...parts: string[]) => {
