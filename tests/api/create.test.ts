@@ -6,12 +6,24 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap, type MMapError } from "../../lib/mod.ts";
+import type { Platform } from "../../platform/types.ts";
+import { recorded, withPlatform } from "../helpers/platform.ts";
 import {
   commandFor,
   newFile,
@@ -235,5 +247,36 @@ posix("open() of a FIFO does not wait for a writer", () => {
     assert.is(error.path, path);
   }
 });
+
+test("open() with create takes no lock for a file that is long enough, and one for a file that is not", () => {
+  const path = newFile("abcdef");
+  const calls: string[] = [];
+  const change = ({ fileLock }: Platform): Partial<Platform> => {
+    if (fileLock === undefined) return {};
+    const { tryLock, unlock } = fileLock;
+    return { fileLock: { tryLock: recorded(calls, "tryLock", tryLock), unlock: recorded(calls, "unlock", unlock) } };
+  };
+  withPlatform(change, () => MMap.open(path, { create: true, length: 6 }).close());
+  assert.equal(calls, []);
+  withPlatform(change, () => MMap.open(path, { create: true, length: 7 }).close());
+  if (!WINDOWS) assert.equal(calls, ["tryLock", "unlock"]);
+});
+
+posix("open() with create extends no device", () => {
+  using mm = MMap.open("/dev/zero", { create: true, length: 10, access: "copy" });
+  assert.equal(mm.read(), new Uint8Array(10));
+});
+
+unless(!existsSync("/proc/self/fd") && "this system has no /proc/self/fd", test)(
+  "open() with create extends a file that has no name any more, by the path of its descriptor",
+  () => {
+    const path = newFile("abc");
+    const fd = openSync(path, "r+");
+    unlinkSync(path);
+    using mm = MMap.open(`/proc/self/fd/${fd}`, { create: true, length: 10 });
+    assert.is(text(mm.read()), "abc\0\0\0\0\0\0\0");
+    closeSync(fd);
+  },
+);
 
 test.run();

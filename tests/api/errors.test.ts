@@ -385,4 +385,10 @@ test("an error shows a plain object of another realm as one of this realm", () =
   assert.is(message(runInNewContext("new (class Words {})()")), message(new (class Words {})()));
 });
 
+test("an error shows the first hundred characters of a longer string", () => {
+  const message = (value: string) => thrown(() => MMap.anonymous(1, { access: value as never })).message;
+  assert.ok(message("x".repeat(100)).endsWith(`: got "${"x".repeat(100)}"`));
+  assert.ok(message(`${"x".repeat(100)}y`).endsWith(`: got "${"x".repeat(100)}…"`));
+});
+
 test.run();

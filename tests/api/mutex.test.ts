@@ -5,6 +5,8 @@ import { setTimeout } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
+import type { Platform } from "../../platform/types.ts";
+import { recorded, withPlatform } from "../helpers/platform.ts";
 import {
   collectGarbage,
   commandFor,
@@ -278,6 +280,43 @@ locking("workers and processes count under a mutex, and none is lost", async () 
   assert.equal(await closed, [0, null]);
   using mm = open(path);
   assert.is(mm.view(Int32Array)[4], 2000);
+});
+
+locking("a mutex that is released while acquire() looks is acquired without asking its owner for a wake-up", () => {
+  const path = newPath();
+  const wakes: string[] = [];
+  let release = () => {};
+  const change = ({ ownerLocks, waiting }: Platform): Partial<Platform> => ({
+    ownerLocks: ownerLocks && {
+      open(descriptor, name) {
+        const lock = ownerLocks.open(descriptor, name);
+        return {
+          ...lock,
+          isTaken(id) {
+            release();
+            return lock.isTaken(id);
+          },
+        };
+      },
+    },
+    waiting: waiting && { ...waiting, wake: recorded(wakes, "wake", waiting.wake) },
+  });
+  withPlatform(change, () => {
+    using mm = open(path);
+    using other = open(path);
+    const word = other.view(Int32Array, 0, 1);
+    other.mutex(0).acquire();
+    release = () => {
+      release = () => {};
+      other.mutex(0).release();
+    };
+    assert.is(mm.mutex(0).acquire(), "ok");
+    assert.is.not(word[0], 0, "it has an owner");
+    assert.is(other.mutex(0).tryAcquire(), undefined);
+    mm.mutex(0).release();
+    assert.is(word[0], 0);
+    assert.equal(wakes, [], "nobody was waiting");
+  });
 });
 
 test.run();

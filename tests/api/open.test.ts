@@ -19,6 +19,7 @@ import {
   MMapError,
   type MMapOptions,
   PROT_READ,
+  PROT_WRITE,
 } from "../../lib/mod.ts";
 import type { Platform } from "../../platform/types.ts";
 import { recorded, withPlatform } from "../helpers/platform.ts";
@@ -407,5 +408,24 @@ unless(!existsSync("/proc/self/fdinfo") && "this system has no /proc/self/fdinfo
     }
   },
 );
+
+test("open() of the text of a URL says to pass a URL where there is no file of that name, and for no other error", () => {
+  const missing = pathToFileURL(newPath()).href;
+  refuses(TypeError, () => MMap.open(missing), "path must be a string or a file URL", missing, "pass new URL(path)");
+  refuses("ENOENT", () => MMap.open(newPath()));
+  if (!WINDOWS) refuses("ENAMETOOLONG", () => MMap.open(`file:${"x".repeat(1000)}`));
+});
+
+posix("open() with PROT_WRITE opens the file for writing", () => {
+  const path = newFile("abcdef");
+  using mm = MMap.open(path, { prot: (PROT_READ as number) | (PROT_WRITE as number) });
+  mm[0] = 65;
+  assert.is(readFileSync(path, "latin1"), "Abcdef");
+});
+
+reserving("open() with reserve of an empty file makes an empty map, and asks for no blocks", () => {
+  using mm = MMap.open(newFile(""), { access: "write", reserve: true });
+  assert.is(mm.length, 0);
+});
 
 test.run();

@@ -240,4 +240,15 @@ test("bytes is not made before it is asked for", () => {
   assert.ok(after - before < 10_000_000, `${after - before} bytes of views`);
 });
 
+test("view() takes a class whose name was replaced", () => {
+  const name = Object.getOwnPropertyDescriptor(Int16Array, "name") as PropertyDescriptor;
+  Object.defineProperty(Int16Array, "name", { ...name, value: "Samples" });
+  try {
+    using mm = MMap.anonymous(8);
+    assert.is(mm.view(Int16Array).length, 4);
+  } finally {
+    Object.defineProperty(Int16Array, "name", name);
+  }
+});
+
 test.run();

@@ -104,7 +104,9 @@ test("arguments are checked", async () => {
   refuses(RangeError, () => mm.notify(1), "multiple of 4");
   refuses(RangeError, () => mm.notify(0, -1), "count");
   refuses(TypeError, () => mm.notify(0, 1.5), "count");
-  await rejects(TypeError, mm.waitAsync(0, 0, { signal: {} as AbortSignal }), "signal must be an AbortSignal");
+  for (const signal of [{}, { aborted: false }, { addEventListener() {} }, null, 1] as unknown as AbortSignal[]) {
+    await rejects(TypeError, mm.waitAsync(0, 0, { signal }), "signal must be an AbortSignal");
+  }
   await rejects(TypeError, mm.waitAsync(0, 0, { time: 1 } as object), '"time" is not an option of waitAsync()');
   await rejects(TypeError, mm.waitAsync(0, 0, 5 as never), "options must be an object");
   mm.close();

@@ -40,12 +40,17 @@ const GROUPS: readonly [files: RegExp, groups: Groups][] = [
   [/^lib\/finalizer/, [["api/close"], ["safety/collected"]]],
   [/^lib\/mapping\/(faults|region)/, [["safety/sigbus-methods"], METHODS, SYSTEMS, REFUSED, CRASHES]],
   [/^lib\/mapping\/memory/, [METHODS, SYSTEMS, REFUSED, ["safety/collected"]]],
+  [
+    /^lib\/mapping\/(views|chunk-buffers)/,
+    [["units/views", "api/views", "api/chunks"], METHODS, SYSTEMS, REFUSED, CRASHES],
+  ],
   [/^lib\/mapping\//, [METHODS, SYSTEMS, REFUSED, CRASHES]],
   [/^lib\//, [METHODS, [...SYSTEMS, "safety/sigbus-methods"]]],
   [/^platform\/windows\//, [["systems/windows-calls", "systems/windows-maps"]]],
   [/^platform\/file-lock/, [["api/create"]]],
-  [/^platform\/memmem/, [["units/memmem"]]],
+  [/^platform\/memmem/, [["units/memmem", "api/find"]]],
   [/^platform\/word-search/, [["units/word-search"]]],
+  [/^platform\/(proc|android)/, [["units/proc", "units/backend", "systems/"], METHODS]],
   [/^platform\/sigbus\/table/, [["units/sigbus-table", "safety/sigbus-methods"]]],
   [
     /^platform\/sigbus\//,
@@ -58,8 +63,8 @@ const GROUPS: readonly [files: RegExp, groups: Groups][] = [
   [
     /^ffi\//,
     [
-      [...BACKEND, "api/read", "api/write", "api/open"],
-      ["api/views", "api/resize", "safety/lies", "safety/sandbox"],
+      [...BACKEND, "units/bigint-calls", "api/read", "api/write", "api/open"],
+      ["api/views", "api/resize", "api/wait", "safety/lies", "safety/sandbox", "safety/views-outlive"],
     ],
   ],
 ];
@@ -72,12 +77,13 @@ export function groupsOf(file: string): Groups {
 /** The runtimes that run a file: the fastest, or those that the file is for. */
 export function runtimesOf(file: string): readonly string[] {
   const own: Record<string, readonly string[]> = {
-    "ffi/koffi.ts": ["node24"],
+    // In Node 20, the longest view is another.
+    "ffi/koffi.ts": ["node24", "node20"],
     "ffi/koffi-package.ts": ["node24"],
     "ffi/mod.ts": ["bun", "deno", "node24"],
     "ffi/node.ts": ["node26-ffi"],
     "ffi/deno.ts": ["deno"],
-    "ffi/bigint-calls.ts": ["bun", "deno"],
+    "ffi/bigint-calls.ts": ["deno"],
     // How a descriptor is closed matters in Deno, and in Node's workers.
     "lib/mapping/backing.ts": ["bun", "deno", "node24"],
     // Their finalizers' errors show in Node alone.

@@ -103,6 +103,24 @@ test("flush() passes its flags to msync, and MS_SYNC by default", () => {
 
 const posix = unless(NAMES_OTHER_ERRORS, test);
 
+posix("flushAsync() reports that C has no memory for its request, and closes the request's descriptors", async () => {
+  const ffi = played(linux, 20_000);
+  playBlocks(ffi, () => assert.unreachable());
+  ffi.play({ malloc: () => 0 });
+  // ENOMEM is 12.
+  setErrno(ffi, 12);
+  const flushed = over(linux.open, ffi, () => {
+    using mm = new MMap(9, 0, { access: "write", guard: false });
+    ffi.take();
+    return mm.flushAsync();
+  });
+  await rejects("ENOMEM", flushed, "malloc");
+  assert.equal(
+    ffi.take().filter((call) => /^(fcntl|close|aio|free)/.test(call)),
+    ["fcntl(30, 1030, 0)", "close(30)", "close(31)"],
+  );
+});
+
 posix("flush() and flushAsync() report an I/O error", async () => {
   // EIO is 5 on all of them. aio_error(3): "A positive error number, if the asynchronous I/O operation failed. This is the same
   // value that would have been stored in the errno variable".

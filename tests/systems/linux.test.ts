@@ -13,8 +13,8 @@ import { errorFactory } from "../../lib/errors.ts";
 import { MMap } from "../../lib/mod.ts";
 import { librariesFor, linuxPlatform } from "../../platform/linux.ts";
 import type { Remapping } from "../../platform/types.ts";
-import { over } from "../helpers/recorder.ts";
-import { newFile, refuses, thrown, unless, WINDOWS } from "../helpers/support.ts";
+import { over, setErrno } from "../helpers/recorder.ts";
+import { NAMES_OTHER_ERRORS, newFile, refuses, thrown, unless, WINDOWS } from "../helpers/support.ts";
 import { assertCalls, linux, MAPPED, played, type System } from "../helpers/systems.ts";
 
 const test = suite("systems/linux");
@@ -245,6 +245,35 @@ test("open() of a file on hugetlbfs maps whole huge pages, and close() unmaps th
   });
 });
 
+test("open() of a file whose blocks are large maps ordinary pages, unless it is on hugetlbfs", () => {
+  // include/uapi/linux/magic.h: TMPFS_MAGIC is 0x01021994.
+  for (const [magic, result] of [
+    [0x01021994, 0],
+    [0x958458f6, -1],
+  ] as const) {
+    const ffi = played(linux, 2 ** 22);
+    ffi.play({
+      statx: (...values: (number | Uint8Array)[]) => {
+        const memory = new DataView((values.at(-1) as Uint8Array).buffer);
+        memory.setUint32(4, 2 ** 21, true);
+        memory.setUint16(28, 0o100644, true);
+        memory.setBigInt64(40, BigInt(2 ** 22), true);
+        return 0;
+      },
+      fstatfs: (_descriptor: number, memory: Uint8Array) => {
+        new DataView(memory.buffer).setUint32(0, magic, true);
+        return result;
+      },
+    });
+    over(linux.open, ffi, () => {
+      ffi.take();
+      using mm = new MMap(9, 4096, { access: "write", guard: false });
+      assert.is(mm.length, 4096);
+      assert.equal(ffi.take().slice(-1), ["mmap(0, 4096, 3, 1, 20, 0)"]);
+    });
+  }
+});
+
 test("Linux: setName() passes the region and a terminated name to prctl", () => {
   const ffi = played(linux, 0);
   const names: string[] = [];
@@ -263,5 +292,42 @@ test("Linux: setName() passes the region and a terminated name to prctl", () => 
     assert.equal(names, ["cache\0"]);
   });
 });
+
+unless(NAMES_OTHER_ERRORS, test)("Linux: setName() says what an old kernel lacks, and no more of another error", () => {
+  const ffi = played(linux, 0);
+  ffi.play({ prctl: () => -1 });
+  over(linux.open, ffi, () => {
+    using mm = MMap.anonymous(4096, { access: "copy" });
+    // errno.h: EINVAL is 22, ENOMEM 12.
+    setErrno(ffi, 22);
+    refuses("EINVAL", () => mm.setName("cache"), "the kernel names no memory");
+    setErrno(ffi, 12);
+    const { message } = thrown(() => mm.setName("cache"));
+    assert.match(message, /ENOMEM/);
+    assert.not.match(message, /names no memory/);
+  });
+});
+
+unless(process.arch !== "x64" && "the search by words is for x64", test)(
+  "Linux: prepareSearch() looks wmemchr up once, and where it is missing once too",
+  () => {
+    for (const missing of [false, true]) {
+      const ffi = played(linux, 0);
+      let looked = 0;
+      const { open } = ffi;
+      ffi.open = (libraries, signatures) => {
+        if (!("wmemchr" in signatures)) return open(libraries, signatures);
+        looked++;
+        if (missing) throw new Error("no such function");
+        return open(libraries, signatures);
+      };
+      const platform = linuxPlatform(ffi, errorFactory);
+      assert.is(looked, 0);
+      platform.prepareSearch();
+      platform.prepareSearch();
+      assert.is(looked, 1);
+    }
+  },
+);
 
 test.run();

@@ -267,4 +267,13 @@ test("openPlatform() names the supported systems on an unknown one", () => {
   }
 });
 
+test("mutex() on systems without a lock that shows whether an owner is alive says so", () => {
+  for (const system of [freebsd, openbsd]) {
+    over(system.open, played(system, 4096), () => {
+      using mm = new MMap(9, 0, { access: "write", guard: false });
+      refuses(TypeError, () => mm.mutex(0), "mutex() is not supported on this system");
+    });
+  }
+});
+
 test.run();

@@ -9,7 +9,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Ffi, Signatures } from "../../ffi/types.ts";
 import { Mapping } from "../../lib/mapping/mapping.ts";
-import { MMapError } from "../../lib/mod.ts";
+import { MMap, MMapError } from "../../lib/mod.ts";
 import { usePlatform } from "../../lib/platform.ts";
 import type { OwnerLock, Platform, ProtectionRequest } from "../../platform/types.ts";
 import { windowsPlatform } from "../../platform/windows/mod.ts";
@@ -699,6 +699,7 @@ test("withPath() opens the path again where descriptors have no handle, and chec
   assert.is(calls[0]?.[2], 0x80000000);
   const error = thrown(() => platform.duplicate(fd)) as MMapError;
   assert.equal([error.code, error.errno], ["ENOTSUP", 50]);
+  assert.match(error.message, "this runtime does not tell which file a descriptor stands for: use MMap.open(path)");
   closeSync(fd);
 });
 
@@ -862,6 +863,33 @@ test("an owner's lock of named memory is an event, of which the name is the memo
   error = 87;
   assert.is((thrown(() => late.isTaken(77)) as MMapError).syscall, "OpenEventW");
   assert.is((thrown(() => late.take(77)) as MMapError).syscall, "CreateEventW");
+});
+
+test("shared() maps the paging file by the name, and must be told the length", () => {
+  const { platform, calls } = recorded();
+  const before = usePlatform(platform);
+  try {
+    MMap.shared("visit", { create: true, length: 10 }).close();
+    // winnt.h: PAGE_READWRITE is 4. INVALID_HANDLE_VALUE (-1): "the calling process must also specify a size".
+    assert.equal(calls.find(([name]) => name === "CreateFileMappingW")?.slice(0, 7), [
+      "CreateFileMappingW",
+      -1,
+      0,
+      4,
+      0,
+      10,
+      "visit",
+    ]);
+    calls.length = 0;
+    for (const options of [{ create: true }, {}, { create: true, length: 0 }]) {
+      const error = thrown(() => MMap.shared("visit", options));
+      assert.instance(error, RangeError);
+      assert.match(error.message, "length must be given");
+    }
+    assert.equal(calls, []);
+  } finally {
+    usePlatform(before);
+  }
 });
 
 test.run();

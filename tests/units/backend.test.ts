@@ -8,6 +8,7 @@ import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import process from "node:process";
+import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openFfi } from "../../ffi/mod.ts";
@@ -30,6 +31,8 @@ test("process.platform and process.arch are those of the emulated machine", () =
   const running = `${process.platform}-${process.arch}`;
   if (MACHINE !== undefined) assert.ok(MACHINE.system.startsWith(running), `${running} instead of ${MACHINE.system}`);
 });
+
+const isNode = process.versions.bun === undefined && process.versions.deno === undefined;
 
 /** Each system's C library. */
 const C_LIBRARIES: Record<string, readonly string[]> = {
@@ -89,13 +92,52 @@ test("anonymous() on an architecture whose constants are unknown names the known
   assert.is(second, first);
 });
 
+test("each system names the architectures that its constants are known for", () => {
+  const path = `${newPath()}.mts`;
+  const modules = ["platform/mod.ts", "lib/errors.ts"].map((file) =>
+    JSON.stringify(pathToFileURL(join(ROOT, file)).href),
+  );
+  writeFileSync(
+    path,
+    `${PRETEND("arch", "mips64el")}
+     const { openPlatform } = await import(${modules[0]});
+     const { errorFactory } = await import(${modules[1]});
+     for (const name of ["linux", "android", "darwin", "freebsd", "openbsd", "win32"]) {
+       try { openPlatform(errorFactory, name); console.log("opened"); } catch (error) { console.log(error.message); }
+     }`,
+  );
+  const { stdout, stderr } = runFile(path);
+  const known = stdout
+    .trim()
+    .split("\n")
+    .map((line) => /of (\w+), .*: run it on (.*)$/.exec(line)?.slice(1).join(": "));
+  assert.equal(
+    known,
+    [
+      "linux: x64, arm64, riscv64, loong64, s390x, ppc64",
+      "android: x64, arm64, riscv64",
+      "darwin: x64, arm64",
+      "freebsd: x64, arm64",
+      "openbsd: x64, arm64",
+      "win32: x64, arm64",
+    ],
+    stderr,
+  );
+});
+
+unless(!isNode && "only Node 20 has another limit", test)(
+  "the longest view in Node is 1 TiB, and 4 GiB in Node 20",
+  () => {
+    const isOld = Number.parseInt(process.versions.node, 10) < 22;
+    assert.is(openFfi().maxViewLength, isOld ? 2 ** 32 : 2 ** 40);
+  },
+);
+
 test("anonymous() on an unknown system names the supported ones; its constants are undefined", () => {
   const [imported, first] = tryWith(PRETEND("platform", "plan9"));
   assert.match(imported as string, /^imported (true|false) undefined$/);
   assert.match(first as string, /^true ERR_MMAP_FFI .*plan9.*linux/);
 });
-
-const isNode = process.versions.bun === undefined && process.versions.deno === undefined;
 
 const hasNodeFfi = isNode && Number.parseInt(process.versions.node, 10) >= 26;
 
@@ -214,6 +256,12 @@ needsKoffi("anonymous() in Node names a koffi that is too old, or that lacks its
   const [, tooOld] = old.lines as [string, string];
   assert.ok(tooOld.includes(`koffi 3 is needed, and ${join(old.folder, "node_modules", "koffi")}`), tooOld);
   assert.match(tooOld, /^true ERR_MMAP_FFI .*koffi 2\.16\.1: npm install @koromix/);
+  for (const code of ["load() {}", "view() {}"]) {
+    const { lines } = tryWithout((folder) => {
+      addPackage(folder, "koffi", `module.exports = { version: "3.0.0", ${code} };`);
+    });
+    assert.match(lines[1] as string, /^true ERR_MMAP_FFI .*koffi 3 is needed, and .* is koffi 3\.0\.0/);
+  }
   const [, withoutPart] = broken.lines as [string, string];
   assert.match(withoutPart, /^true ERR_MMAP_FFI .* does not load: Cannot find module .*npm install @koromix/);
 });

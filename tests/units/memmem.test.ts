@@ -334,4 +334,24 @@ test("findLastBytes looks at the end first, and for one byte asks memchr alone",
   }
 });
 
+test("where the search by words gives up, what begins right there is found", () => {
+  const needle = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
+  for (let at = 1024; at < 1040; at++) {
+    // The word that the needle has at an address that is a multiple of 4, many times; and no byte of the needle is rare.
+    const text = new Uint8Array(100_000);
+    for (let place = 2048; place < 60_000; place += 4) text.set(needle.subarray(0, 4), place);
+    for (let place = 60_000; place < 90_000; place++) text[place] = 1 + (place % 10);
+    text.set(needle, at);
+    const { memory, work } = memoryOf(text, true);
+    let words = 0;
+    memory.findWord = (address, count, word) => {
+      words++;
+      return new Int32Array(text.buffer, address, count).indexOf(word);
+    };
+    assert.is(findBytes(memory, 0, text.length, needle), at);
+    assert.is(findBytes(memory, 4, text.length - 4, needle), at - 4);
+    assert.ok(words > 0 && work.calls > 0);
+  }
+});
+
 test.run();

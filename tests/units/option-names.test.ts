@@ -6,6 +6,7 @@ import { thrown } from "../helpers/support.ts";
 const test = suite("units/option-names");
 
 const SEVERAL = optionNames("offset", "length", "trackfd");
+const SHORT = optionNames("mode", "off");
 const ONE = optionNames("reserve");
 
 const messageOf = (name: string, names = SEVERAL): string => {
@@ -45,6 +46,8 @@ test("rejectUnknown() lists the options where none is near, or the name is short
   for (const name of ["nothing", "offset123", "oset1", "le", "tesffo"]) {
     assert.is(messageOf(name), "it has offset, length, trackfd", name);
   }
+  for (const name of ["a", "md", "of"]) assert.is(messageOf(name, SHORT), "it has mode, off", name);
+  for (const name of ["mod", "mde", "offf"]) assert.match(messageOf(name, SHORT), /^did you mean/, name);
   assert.is(messageOf("nothing", ONE), "it has only reserve");
   assert.is(messageOf("reserved", ONE), 'did you mean "reserve"?');
 });

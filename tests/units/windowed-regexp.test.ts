@@ -277,4 +277,14 @@ test("as many expressions as are prepared at a time stay so", () => {
   assert.is.not(windowedRegExp({ source: "first", flags: "" }), first);
 });
 
+test("an expression that needs more than a string holds throws wherever it begins", () => {
+  const sizes = { window: 16, maxText: 1000 };
+  for (const before of [1, 17, 500, 5000]) {
+    const text = `${"-".repeat(before)}b${"a".repeat(2000)}`;
+    const error = thrown(() => found("(?<=-)b[a]+", "", text, sizes));
+    assert.instance(error, RangeError);
+    assert.match(error.message, /pattern needs more than 1000 bytes at once, from index \d+/);
+  }
+});
+
 test.run();
