@@ -769,6 +769,11 @@ test("map() maps into a placeholder, and retire() replaces the view by zeros wit
   platform.unmap(address, 5000);
   // MEM_RELEASE 0x8000: "the dwSize parameter must be 0".
   assert.equal(calls.splice(0), [["VirtualFree", PLACE, 0, 0x8000]]);
+  // Another view at the same address, which is not replaced.
+  platform.map(requestFor(platform, -1, 5000));
+  calls.length = 0;
+  platform.unmap(address, 5000);
+  assert.equal(calls, [["UnmapViewOfFile", PLACE]]);
 });
 
 test("map() gives the placeholder back if the view is refused", () => {
