@@ -262,6 +262,12 @@ test("open() with create takes no lock for a file that is long enough, and one f
   if (!WINDOWS) assert.equal(calls, ["tryLock", "unlock"]);
 });
 
+posix("open() with create of what is no file says so, and asks for no length", () => {
+  const folder = newPath();
+  mkdirSync(folder);
+  refuses("EISDIR", () => MMap.open(folder, { create: true }), folder);
+});
+
 posix("open() with create extends no device", () => {
   using mm = MMap.open("/dev/zero", { create: true, length: 10, access: "copy" });
   assert.equal(mm.read(), new Uint8Array(10));

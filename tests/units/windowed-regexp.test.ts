@@ -277,6 +277,11 @@ test("as many expressions as are prepared at a time stay so", () => {
   assert.is.not(windowedRegExp({ source: "first", flags: "" }), first);
 });
 
+test("a match is reported once no more text can change it, though other attempts could need all of the text", () => {
+  const sizes = { window: 16, maxText: 1000 };
+  assert.equal(found("a(?=b|[^]*z)", "", `${"-".repeat(50)}ab${"-".repeat(5000)}ab`, sizes).indices, [50, 5052]);
+});
+
 test("an expression that needs more than a string holds throws wherever it begins", () => {
   const sizes = { window: 16, maxText: 1000 };
   for (const before of [1, 17, 500, 5000]) {
