@@ -6,8 +6,9 @@
  *     npm run mutate -- --sample 50 lib/mapping/*.ts     that many of these files
  *     npm run mutate -- --list lib/slab.ts               prints the mutants and runs nothing
  *
- * `--jobs N` runs N at once (2), `--report FILE` writes all outcomes as JSON. Survivors that make no difference to any program
- * are listed in equivalent.json, with the reason, and do not count.
+ * `--jobs N` runs N at once (2), `--report FILE` writes all outcomes as JSON. Mutants whose tests take too long or too much memory
+ * are stopped, and count as killed; on a busy machine, run those once more by their file. Survivors that make no difference to any
+ * program are listed in equivalent.json, with the reason, and do not count.
  *
  * @module
  */
@@ -43,8 +44,10 @@ interface Equivalent {
 
 const EQUIVALENT: readonly Equivalent[] = JSON.parse(readFileSync(new URL("equivalent.json", import.meta.url), "utf8"));
 
-const isEquivalent = ({ file, original, replacement }: Mutant): boolean =>
-  EQUIVALENT.some((one) => one.file === file && one.original === original && one.replacement === replacement);
+const same = (one: Equivalent, { file, original, replacement }: Mutant): boolean =>
+  one.file === file && one.original === original && one.replacement === replacement;
+
+const isEquivalent = (mutant: Mutant): boolean => EQUIVALENT.some((one) => same(one, mutant));
 
 /** So many of the mutants: of each file its share, and at least one. */
 function sampled(mutants: Mutant[], size: number, random: Random): Mutant[] {
@@ -73,6 +76,10 @@ async function chooseMutants(): Promise<Mutant[]> {
   const all: Mutant[] = [];
   for (const file of files) all.push(...(await mutantsOf(file)));
   const counted = all.filter((mutant) => !isEquivalent(mutant));
+  for (const one of EQUIVALENT) {
+    if (!files.includes(one.file) || all.some((mutant) => same(one, mutant))) continue;
+    console.log(`equivalent.json lists a mutant that ${one.file} does not have: ${one.original} -> ${one.replacement}`);
+  }
   console.log(`${all.length} mutants of ${files.length} files, ${all.length - counted.length} known as equivalent`);
   if (values.sample === undefined) return counted;
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
@@ -89,7 +96,7 @@ async function runAll(mutants: Mutant[], folder: string): Promise<Map<Mutant, Ou
     for (let mutant = left.shift(); mutant !== undefined; mutant = left.shift()) {
       const outcome = await bench.try(mutant);
       outcomes.set(mutant, outcome);
-      if (outcome === "survived") console.log(`survived: ${written(mutant)}`);
+      if (outcome !== "killed") console.log(`${outcome}: ${written(mutant)}`);
       if (outcomes.size % 10 === 0) console.log(`${outcomes.size} of ${mutants.length}`);
     }
   };
