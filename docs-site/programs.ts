@@ -18,8 +18,9 @@ aside: false
 
 # ${title}
 
-Save it as \`${title}\`. The comment at its top says how to start it. For Node 24 or later, which takes a file of this name
-for CommonJS unless package.json says otherwise (for Bun, Deno and older Node, see [Getting started](/start)):
+Save it as \`${title}\`, and start it by \`node\`, \`bun\` or \`deno run -A\`; the comment at its top has the arguments. What Bun,
+Deno and Node before 24 need: [Getting started](/start). Node 24 and later need these packages, and take the file for
+CommonJS unless package.json says otherwise:
 
 \`\`\`sh
 npm install ${["mmap-ffi", ...packages].join(" ")}

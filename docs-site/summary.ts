@@ -64,8 +64,8 @@ export const CHOICES: readonly Choice[] = [
   ["matches of literal text, 128 MiB", "GNU grep -o", "count of matches, literal text, 128 MiB"],
   ["matches of literal text, 128 MiB", "ripgrep -o", "count of matches, literal text, 128 MiB"],
   ["lines of a log as bytes, 1 GiB", "CPython's mmap", "lines of a log, 1 GiB", "CPython"],
-  ["round trip to another process, wait", "process.send", "round trip between two processes, wait"],
-  ["round trip to another process, waitAsync", "process.send", "round trip between two processes, waitAsync"],
+  ["messages of 64 bytes to a process, queue.ts", "process.send", "examples/queue.ts, messages of 64 bytes"],
+  ["messages of 64 bytes to a process, queue.ts", "a Unix socket", "examples/queue.ts, messages of 64 bytes"],
   [`${OPEN}, 64 MiB`, "Bun.mmap", `${OPEN}: 64 MiB`],
   [`${OPEN}, 4 KiB`, "fs.openSync, readSync", `${OPEN}: 4 KiB`, "fs open, read, close"],
   [
