@@ -218,6 +218,9 @@ async function checkPictures(page: Page): Promise<void> {
     lines === SHOWN.length + 4,
     `${lines}`,
   );
+  const [first, second] = await page.locator(".legend").evaluateAll((all) => all.map((one) => one.textContent ?? ""));
+  const same = second?.replaceAll("here, ", "").startsWith(first ?? "-") === true;
+  checks.count("a runtime has one colour in both", same, `${first}\n${second}`);
   const taken = (await page.locator(".taken").textContent()) ?? "";
   checks.count("they say the machine and the commit", /cores.*as of [0-9a-f]{7}/s.test(taken), taken);
 }
