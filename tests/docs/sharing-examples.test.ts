@@ -33,6 +33,8 @@ function start(name: string, runtime: Runtime, args: string[]) {
   child.stderr.setEncoding("utf8").on("data", (text) => {
     stderr += text;
   });
+  // A child that fails at once leaves what is written to it: its exit code says so.
+  child.stdin.on("error", () => {});
   return { child, ended: once(child, "close").then(([code]) => ({ code, stdout, stderr })) };
 }
 
@@ -85,7 +87,6 @@ locking("examples/queue.ts notices that the other end was killed", async () => {
       send: start("queue-lines.ts", currentRuntime(), ["send", path]),
       receive: start("queue-lines.ts", currentRuntime(), ["receive", path]),
     };
-    ends.send.child.stdin.on("error", () => {});
     ends.send.child.stdin.write("hello\n");
     await once(ends.receive.child.stdout, "data");
     process.kill(ends[victim].child.pid as number, "SIGKILL");

@@ -95,12 +95,16 @@ function modifiersLeak(flags = "v"): boolean {
   }
 }
 
+/** Whether a quantifier of `[^]` has no effect with flag `v`, which is a fault of V8 (11.3). */
+const repeatsAnyOnce = new RegExp("[^]{2}", "v").test("a");
+
 /**
  * Whether the engine contradicts itself: by another way to the same matches, or because the case does not fail in a process that has
- * run no other, or by modifiers that it is known to get wrong.
+ * run no other, or by what it is known to get wrong.
  */
 function contradicted(one: RegExpCase): boolean {
   if (/\(\?[ms]*-?[ms]*i[ims-]*:/.test(one.source) && modifiersLeak()) return true;
+  if (repeatsAnyOnce && one.flags.includes("v") && one.source.includes("[^]")) return true;
   const expected = JSON.stringify(expectedMatches(one));
   if (expectedOtherwise(one).some((other) => JSON.stringify(other) !== expected)) return true;
   const fresh = fileURLToPath(new URL("regexp-fresh.ts", import.meta.url));
