@@ -39,6 +39,16 @@ described("new MMap() maps shared memory to read and write by default", () => {
 /** What Windows has in another way is in systems/windows.test.ts. */
 const posix = unless(WINDOWS && "it is about POSIX's flags, devices, modes, blocks or errors", test);
 
+posix("new MMap() calls a file whose path it does not know the file", () => {
+  const fd = openSync(newFile("abcdef"), "r");
+  const message = (length: number, offset: number) =>
+    thrown(() => new MMap(fd, length, { access: ACCESS_READ, offset })).message;
+  assert.is(message(0, 6), "offset must be less than the size of the file, 6: got 6");
+  assert.is(message(1, 7), "offset must be at most the size of the file, 6: got 7");
+  assert.is(message(6, 1), "length must be at most 5, what the file has from offset 1: got 6");
+  closeSync(fd);
+});
+
 posix("new MMap() and close() leave the user's descriptor open", () => {
   const fd = openSync(newFile("abcdef"), "r");
   new MMap(fd, 0, { access: ACCESS_READ }).close();
