@@ -64,7 +64,7 @@ const GROUPS: readonly [files: RegExp, groups: Groups][] = [
     /^ffi\//,
     [
       [...BACKEND, "units/bigint-calls", "api/read", "api/write", "api/open"],
-      ["api/views", "api/resize", "api/wait", "safety/lies", "safety/sandbox", "safety/views-outlive"],
+      ["api/views", "api/resize", "api/wait", "safety/lies", "safety/sandbox"],
     ],
   ],
 ];

@@ -133,6 +133,11 @@ unless(!isNode && "only Node 20 has another limit", test)(
   },
 );
 
+test("operations hold the buffers that they work on, except Deno's", () => {
+  // tests/safety/in-flight/ shows what that leads to.
+  assert.is(openFfi().operationsKeepBuffers, process.versions.deno === undefined);
+});
+
 test("anonymous() on an unknown system names the supported ones; its constants are undefined", () => {
   const [imported, first] = tryWith(PRETEND("platform", "plan9"));
   assert.match(imported as string, /^imported (true|false) undefined$/);
