@@ -42,9 +42,10 @@ export class ChunkBuffers {
     this.#strong++;
     while (this.#strong > STRONG) {
       const { buffer: passed, newer } = this.#oldest as Recent;
+      // First, because a stack overflow in it must not lose the buffer: the user would have it after its memory.
+      this.#addWeak(passed);
       this.#oldest = newer;
       this.#strong--;
-      this.#addWeak(passed);
     }
     if (this.#weakCount >= this.#sweepAt) this.#sweep();
   }
@@ -61,13 +62,20 @@ export class ChunkBuffers {
 
   #sweep(): void {
     const passed = this.#weak;
-    this.#weak = new List();
-    this.#weakCount = 0;
+    const left = new List<WeakRef<ArrayBuffer>>();
+    let count = 0;
     passed.each((reference) => {
       const buffer = WeakRefPrototypeDeref(reference);
-      if (buffer !== undefined) this.#addWeak(buffer);
+      if (buffer === undefined) return;
+      if (isDetached(buffer)) this.transferred = true;
+      else {
+        left.add(reference);
+        count++;
+      }
     });
-    this.#sweepAt = 2 * (STRONG + this.#weakCount);
+    this.#weak = left;
+    this.#weakCount = count;
+    this.#sweepAt = 2 * (STRONG + count);
   }
 
   /** Adds to a list what the program may still have. */

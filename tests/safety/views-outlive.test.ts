@@ -158,4 +158,30 @@ unless(!DETACHES && "this runtime has no transfer()", posix)(
   },
 );
 
+// The list of chunks took a buffer out before it put it in elsewhere, so that close() did not find it.
+unless(!DETACHES && "this runtime cannot detach buffers", test)(
+  "no chunk outlives its map because the stack overflowed while another was made",
+  () => {
+    const program = `
+      let outlived = 0;
+      for (let round = 0; round < 100; round++) {
+        const mm = MMap.open(process.argv[2]);
+        const chunks = [];
+        const take = () => chunks.push(mm.chunks(4096).next().value);
+        for (let index = 0; index < 8; index++) take();
+        // With more and more stack, until it succeeds.
+        const withLittleStack = () => {
+          try { if (withLittleStack()) return true; } catch {}
+          try { take(); return true; } catch { return false; }
+        };
+        const indent = (depth) => depth === 0 ? withLittleStack() : indent(depth - 1);
+        indent(round % 23);
+        mm.close();
+        outlived += chunks.filter((chunk) => chunk.length > 0).length;
+      }
+      console.log(outlived);`;
+    assert.is(printedBy(program, { args: [newFile(new Uint8Array(100_000))] }), "0");
+  },
+);
+
 test.run();
