@@ -133,6 +133,15 @@ unless(!isNode && "only Node 20 has another limit", test)(
   },
 );
 
+test("openFfi().openLater() calls C in another thread, in the runtimes that can", async () => {
+  const { openLater } = openFfi();
+  const can = process.versions.deno !== undefined || (isNode && currentRuntime().env.MMAP_FFI !== "node");
+  assert.is(openLater !== undefined, can);
+  const libraries = C_LIBRARIES[process.platform] as readonly string[];
+  const { abs } = openLater?.(libraries, { abs: { parameters: ["i32"], result: "i32" } }) ?? {};
+  if (can) assert.is(await abs?.(-3), 3);
+});
+
 test("operations hold the buffers that they work on, except Deno's", () => {
   // tests/safety/in-flight/ shows what that leads to.
   assert.is(openFfi().operationsKeepBuffers, process.versions.deno === undefined);
