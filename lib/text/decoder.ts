@@ -8,6 +8,9 @@ import { builtins } from "../../ffi/builtins.ts";
 import { ReflectApply, Uint8Array } from "../../ffi/primordials.ts";
 import { show } from "../errors.ts";
 
+/** The one of `node:util`, which Deno types apart from the global one. */
+type TextDecoder = InstanceType<ReturnType<typeof builtins>["TextDecoder"]>;
+
 /** The decoders of UTF-8: one removes a byte order mark, the other keeps it. Neither keeps state between two calls. */
 let utf8: { readonly first: TextDecoder; readonly later: TextDecoder } | undefined;
 

@@ -110,6 +110,19 @@ try {
     ROOT,
   );
 
+  // The sources in a program with other compiler options than the library's.
+  writeFileSync(
+    join(elsewhere, "sources.ts"),
+    `export { MMap } from ${JSON.stringify(join(ROOT, "lib", "mod.ts"))};\n`,
+  );
+  await check(
+    "deno check",
+    "env",
+    ["DENO_NO_PACKAGE_JSON=1", tool("deno"), "check", "sources.ts"],
+    /sources\.ts/,
+    elsewhere,
+  );
+
   const contents = [...packed.files].sort();
   const expected =
     /^(CHANGELOG\.md|LICENSE|README\.md|package\.json|dist\/cli\.js|dist\/mod\.(js|cjs|d\.ts|d\.cts|js\.map|cjs\.map))$/;
