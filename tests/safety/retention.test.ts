@@ -82,6 +82,25 @@ test("close() keeps at most 256 MiB of memory that belongs to no file", () => {
   assert.is(printed, "4");
 });
 
+test("close() keeps at most 16 GiB of files, or one map that is longer", () => {
+  const printed = printedBy(
+    `${MAPPINGS}
+     import { truncateSync } from "node:fs";
+     const path = process.argv[2];
+     truncateSync(path, 17 * 2 ** 30);
+     for (const length of [6, 17, 6]) {
+       for (let round = 0; round < 5; round++) {
+         const mm = MMap.open(path, { length: length * 2 ** 30 });
+         mm.view(Uint8Array, 0, 10);
+         mm.close();
+       }
+       console.log(mappings(path));
+     }`,
+    { args: [newFile("")] },
+  );
+  assert.equal(printed.split("\n"), ["2", "1", "2"]);
+});
+
 test("a worker keeps at most 64 regions, and leaves no mapping of the file when it ends", () => {
   const printed = printedBy(
     `${MAPPINGS}
