@@ -296,6 +296,16 @@ test("Linux: setName() passes the region and a terminated name to prctl", () => 
   });
 });
 
+unless(NAMES_OTHER_ERRORS, test)("Linux: anonymous() reports that memfd_create has failed", () => {
+  const ffi = played(linux, 0);
+  over(linux.open, ffi, () => {
+    ffi.play({ memfd_create: () => -1 });
+    // errno.h: EMFILE is 24.
+    setErrno(ffi, 24);
+    refuses("EMFILE", () => MMap.anonymous(4096), "memfd_create");
+  });
+});
+
 unless(NAMES_OTHER_ERRORS, test)("Linux: setName() says what an old kernel lacks, and no more of another error", () => {
   const ffi = played(linux, 0);
   ffi.play({ prctl: () => -1 });

@@ -276,4 +276,20 @@ test("mutex() on systems without a lock that shows whether an owner is alive say
   }
 });
 
+test("memmem and memrchr are looked up where memmem takes linear time", () => {
+  // macOS has no memrchr, and its memmem takes quadratic time.
+  for (const [system, wanted] of [
+    [linux, true],
+    [freebsd, true],
+    [openbsd, true],
+    [darwin, false],
+  ] as const) {
+    const ffi = played(system, 0);
+    over(system.open, ffi, () => {
+      const names = ffi.opened.flatMap(({ signatures }) => Object.keys(signatures));
+      assert.equal([names.includes("memmem"), names.includes("memrchr")], [wanted, wanted]);
+    });
+  }
+});
+
 test.run();
