@@ -5,6 +5,7 @@
  */
 
 import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import process from "node:process";
@@ -55,6 +56,8 @@ async function messages(bench: Bench, path: string, size: number): Promise<void>
   // 256 KiB or 16 MiB: more than buffers hold, so that both sides work at once.
   const batch = small ? 4096 : 256;
   const message = new Uint8Array(size);
+  // Another runtime may have left a queue there.
+  rmSync(path, { force: true });
   const acknowledged = ways.newMap(`${path}.ack`);
   const words = acknowledged.view(Int32Array, 0, 1);
   const child = ways.start(["queue", path, String(batch), `${path}.ack`]);

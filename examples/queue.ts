@@ -32,7 +32,7 @@ export class Queue {
     [this.#mine, this.#theirs] = role === "send" ? [WRITTEN, READ] : [READ, WRITTEN];
     this.#peer = this.#mm.mutex(this.#theirs + ALIVE);
     const held = this.#mm.mutex(this.#mine + ALIVE).acquire(1000);
-    if (held === "timed-out") throw new Error(`somebody else is there to ${role}`);
+    if (held === "timed-out" || this.#words[this.#mine / 4] !== 0) throw new Error(`${path} is or was used to ${role}`);
     while (!this.#peerLives()) this.#mm.wait(READ, Atomics.load(this.#words, READ / 4), 5);
   }
 

@@ -81,6 +81,17 @@ for (const receiver of PEERS) {
   });
 }
 
+locking("examples/queue.ts refuses a file that another pair has used", async () => {
+  const path = newPath();
+  const ends = [start("queue-lines.ts", currentRuntime(), ["receive", path])];
+  ends.push(start("queue-lines.ts", currentRuntime(), ["send", path]));
+  ends[1]?.child.stdin.end("one\n");
+  for (const { code, stderr } of await Promise.all(ends.map(({ ended }) => ended))) assert.is(code, 0, stderr);
+  const { code, stderr } = await start("queue-lines.ts", currentRuntime(), ["send", path]).ended;
+  assert.is.not(code, 0);
+  assert.match(stderr, /is or was used to send/);
+});
+
 locking("examples/queue.ts notices that the other end was killed", async () => {
   for (const victim of ["send", "receive"] as const) {
     const path = newPath();
