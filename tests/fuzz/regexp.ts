@@ -96,7 +96,9 @@ function modifiersLeak(flags = "v"): boolean {
 }
 
 /** Whether a quantifier of `[^]` has no effect with flag `v`, which is a fault of V8 (11.3). */
-const repeatsAnyOnce = new RegExp("[^]{2}", "v").test("a");
+function repeatsAnyOnce(flags = "v"): boolean {
+  return new RegExp("[^]{2}", flags).test("a");
+}
 
 /**
  * Whether the engine contradicts itself: by another way to the same matches, or because the case does not fail in a process that has
@@ -104,7 +106,7 @@ const repeatsAnyOnce = new RegExp("[^]{2}", "v").test("a");
  */
 function contradicted(one: RegExpCase): boolean {
   if (/\(\?[ms]*-?[ms]*i[ims-]*:/.test(one.source) && modifiersLeak()) return true;
-  if (repeatsAnyOnce && one.flags.includes("v") && one.source.includes("[^]")) return true;
+  if (one.flags.includes("v") && one.source.includes("[^]") && repeatsAnyOnce()) return true;
   const expected = JSON.stringify(expectedMatches(one));
   if (expectedOtherwise(one).some((other) => JSON.stringify(other) !== expected)) return true;
   const fresh = fileURLToPath(new URL("regexp-fresh.ts", import.meta.url));
