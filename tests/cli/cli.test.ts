@@ -48,7 +48,7 @@ test("--help names each command, and exits with 0", () => {
 test("--version prints the version alone", () => {
   const { code, stdout } = cli("--version");
   assert.is(code, 0);
-  assert.is(stdout.trim(), JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version);
+  assert.is(stdout.trim(), JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8")).version);
 });
 
 test("a wrong command line is one line that names what is wrong, and the code 2", () => {
