@@ -5,6 +5,7 @@
  */
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Outcome, Sequence } from "./steps.ts";
 
@@ -50,7 +51,9 @@ export class Peer {
 
   #start(): ChildProcess {
     const program = fileURLToPath(new URL("peer.py", import.meta.url));
-    const child = spawn("python3", [program, this.#path], { stdio: ["pipe", "pipe", "pipe"] });
+    // Unbuffered, Python loses the rest of what a pipe takes only in part, because of a signal for example.
+    const env = { ...process.env, PYTHONUNBUFFERED: "" };
+    const child = spawn("python3", [program, this.#path], { env, stdio: ["pipe", "pipe", "pipe"] });
     let said = "";
     const answer = lines((line) => this.#waiting.shift()?.resolve(JSON.parse(line)));
     child.stdout?.setEncoding("utf8").on("data", answer);
