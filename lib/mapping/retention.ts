@@ -46,6 +46,11 @@ const KEPT_FILE = 16 * 1024 ** 3;
 /** The most retired regions. Each has an entry here, and one in the guard's table. */
 export const RETIRED_REGIONS = 16_384;
 
+/** The same for a worker: its regions and another's are not one mapping until they are left, and a process may have 65,530. */
+const RETIRED_REGIONS_IN_WORKER = 256;
+
+let mostRetired = RETIRED_REGIONS;
+
 /** How much of the addresses below a region the left ones may take in all. Systems map from the top down. */
 const LEFT_SHARE = 1 / 8;
 
@@ -230,6 +235,7 @@ function prepareThread(): number {
   const { isMainThread, process } = builtins();
   if (isMainThread()) return KEPT_REGIONS;
   process.on("exit", retireKept);
+  mostRetired = RETIRED_REGIONS_IN_WORKER;
   return KEPT_REGIONS_IN_WORKER;
 }
 
@@ -359,7 +365,7 @@ class Runs {
 function addRetired(one: Retained): void {
   retired.add(one);
   const { oldest } = retired;
-  if (retired.count <= RETIRED_REGIONS || oldest === undefined) return;
+  if (retired.count <= mostRetired || oldest === undefined) return;
   retired.remove(oldest);
   leave(oldest);
 }
