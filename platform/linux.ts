@@ -6,7 +6,7 @@
  */
 
 import { arch as runningArch } from "../ffi/builtins.ts";
-import { Number, Uint8Array } from "../ffi/primordials.ts";
+import { Uint8Array } from "../ffi/primordials.ts";
 import type { Ffi, Functions } from "../ffi/types.ts";
 import type { Aio } from "./aio.ts";
 import { errnoReader, type Fail } from "./errno.ts";
@@ -207,7 +207,7 @@ export function linuxPlatform(
     // Not read before there are many mappings: a runtime may ask its user for the permission.
     if (mappings < FEW_MAPPINGS) return;
     limit ??= mappingLimit();
-    const most = (limit ?? Number.POSITIVE_INFINITY) - HEADROOM;
+    const most = (limit ?? Infinity) - HEADROOM;
     if (isEstimate && mappings >= most) mappings = countMappings() ?? mappings;
     if (mappings < most) return;
     const meaning = `vm.max_map_count allows the process ${limit} mappings, and it has ${mappings}`;

@@ -9,7 +9,7 @@
  *    operations hold the memory but not the buffer, collection proves nothing: there it is kept until stage 2.
  * 2. Retired: when more is kept than the limits below allow, the oldest region's pages are replaced in place. That
  *    releases the file and the memory, while the address stays taken.
- * 3. Left: when `RETIRED_REGIONS` more were retired, only the addresses stay taken, for good: adjacent ones are one mapping of
+ * 3. Left: when `mostRetired` more were retired, only the addresses stay taken, for good: adjacent ones are one mapping of
  *    zeros. When an eighth of the address space is taken in this way, a region is unmapped instead.
  *
  * A region that is kept or retired is unmapped when its buffers have been collected, where that proves something.
@@ -48,8 +48,6 @@ export const RETIRED_REGIONS = 16_384;
 
 /** The same for a worker: its regions and another's are not one mapping until they are left, and a process may have 65,530. */
 const RETIRED_REGIONS_IN_WORKER = 256;
-
-let mostRetired = RETIRED_REGIONS;
 
 /** How much of the addresses below a region the left ones may take in all. Systems map from the top down. */
 const LEFT_SHARE = 1 / 8;
@@ -139,6 +137,9 @@ let left = 0;
 
 /** How many regions this thread keeps; undefined before it keeps one. */
 let mostKept: number | undefined;
+
+/** How many regions of this thread may be retired. */
+let mostRetired = RETIRED_REGIONS;
 
 /** How many members of `kept` have buffers that are still to be detached. */
 let attachedCount = 0;
@@ -230,7 +231,7 @@ function keep(one: Retained): void {
   while (kept.oldest !== undefined && isTooMuch(one, kept.oldest)) retireOldest(1);
 }
 
-/** Returns how many regions this thread may keep. A worker that ends retires them, because no finalizer would run later. */
+/** Returns how many regions this thread may keep, and sets how many it may retire. A worker that ends retires them, because no finalizer would run later. */
 function prepareThread(): number {
   const { isMainThread, process } = builtins();
   if (isMainThread()) return KEPT_REGIONS;

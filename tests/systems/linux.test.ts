@@ -223,9 +223,9 @@ unless(WINDOWS && "the constants are the running system's, and Windows has no MA
   },
 );
 
-test("open() of a file on hugetlbfs maps whole huge pages, and close() unmaps them", () => {
+/** Linux with a file of 4 MiB in blocks of 2 MiB; the magic number of its file system, and what fstatfs returns. */
+function playedLargeBlocks(magic: number, result: number) {
   const ffi = played(linux, 2 ** 22);
-  // include/uapi/linux/magic.h: HUGETLBFS_MAGIC is 0x958458f6. fs/hugetlbfs/inode.c: the block size is that of a huge page.
   ffi.play({
     statx: (...values: (number | Uint8Array)[]) => {
       const memory = new DataView((values.at(-1) as Uint8Array).buffer);
@@ -235,10 +235,16 @@ test("open() of a file on hugetlbfs maps whole huge pages, and close() unmaps th
       return 0;
     },
     fstatfs: (_descriptor: number, memory: Uint8Array) => {
-      new DataView(memory.buffer).setUint32(0, 0x958458f6, true);
-      return 0;
+      new DataView(memory.buffer).setUint32(0, magic, true);
+      return result;
     },
   });
+  return ffi;
+}
+
+test("open() of a file on hugetlbfs maps whole huge pages, and close() unmaps them", () => {
+  // include/uapi/linux/magic.h: HUGETLBFS_MAGIC is 0x958458f6. fs/hugetlbfs/inode.c: the block size is that of a huge page.
+  const ffi = playedLargeBlocks(0x958458f6, 0);
   over(linux.open, ffi, () => {
     ffi.take();
     const mm = new MMap(9, 4096, { access: "write", offset: 2 ** 21 + 100, guard: false });
@@ -254,20 +260,7 @@ test("open() of a file whose blocks are large maps ordinary pages, unless it is 
     [0x01021994, 0],
     [0x958458f6, -1],
   ] as const) {
-    const ffi = played(linux, 2 ** 22);
-    ffi.play({
-      statx: (...values: (number | Uint8Array)[]) => {
-        const memory = new DataView((values.at(-1) as Uint8Array).buffer);
-        memory.setUint32(4, 2 ** 21, true);
-        memory.setUint16(28, 0o100644, true);
-        memory.setBigInt64(40, BigInt(2 ** 22), true);
-        return 0;
-      },
-      fstatfs: (_descriptor: number, memory: Uint8Array) => {
-        new DataView(memory.buffer).setUint32(0, magic, true);
-        return result;
-      },
-    });
+    const ffi = playedLargeBlocks(magic, result);
     over(linux.open, ffi, () => {
       ffi.take();
       using mm = new MMap(9, 4096, { access: "write", guard: false });
