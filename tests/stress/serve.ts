@@ -11,9 +11,10 @@ import { Buffer } from "node:buffer";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import process from "node:process";
 import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { ROOT } from "../helpers/runtimes.ts";
 import { commandFor, FOLDER, newFile } from "../helpers/support.ts";
 import { Curve, heldBy, ownMappings } from "./curve.ts";
@@ -28,8 +29,10 @@ const small = newFile(content);
 // Longer than what sockets hold, so that the server is still sending when a client disconnects.
 const large = newFile(new Uint8Array(30_000_000));
 
-const { program, args, env } = commandFor(join(ROOT, "examples", "serve.ts"), { args: [FOLDER, "0"] });
-const server = spawn(program, args, { cwd: ROOT, env, stdio: ["ignore", "pipe", "inherit"] });
+const { program, args, env } = commandFor(fileURLToPath(new URL("served.ts", import.meta.url)), {
+  args: [FOLDER, "0"],
+});
+const server = spawn(program, args, { cwd: ROOT, env, stdio: ["pipe", "pipe", "inherit"] });
 const ended = once(server, "exit").then(([code, signal]) => {
   throw new Error(`the server ended with ${signal ?? code}`);
 });
@@ -75,6 +78,8 @@ async function run(address: URL): Promise<void> {
     await Promise.all(Array.from({ length: AT_ONCE }, () => client(end)));
     // The server may not yet know that the last clients have gone.
     while (ownMappings(server.pid) > 0) await setTimeout(20);
+    server.stdin.write("collect\n");
+    await once(server.stdout, "data");
     await curve.sample(end);
   }
   const rises = curve.rises();
