@@ -223,8 +223,23 @@ export function linuxPlatform(
     isEstimate = true;
   }
 
-  /** An empty file, which lasts as long as the process. */
-  let emptyFile = -1;
+  // The guard counts lost pages in memory that is viewed.
+  const sigbus = library.canGuard && posix.canView ? sigbusGuard(ffi, libraries, posix.pageSize, arch) : undefined;
+
+  /**
+   * An empty file, which lasts as long as the process. Its threads share it: a worker leaves no descriptor behind when it
+   * ends, and what one thread retires continues what another one has.
+   */
+  function emptyFile(): number {
+    const table = sigbus?.table;
+    if (table === undefined || table.descriptor !== -1) return table?.descriptor ?? -1;
+    const made = c.newer.memfd_create?.(EMPTY_NAME, MFD_CLOEXEC) ?? -1;
+    if (made === -1) return -1;
+    const shared = table.share(made);
+    if (shared !== made) posix.closeDescriptor(made);
+    return shared;
+  }
+
   return {
     ...posix,
     map(request) {
@@ -250,14 +265,13 @@ export function linuxPlatform(
     },
     retire(address, length, guarded) {
       isEstimate = true;
-      if (guarded && emptyFile === -1) emptyFile = c.newer.memfd_create?.(EMPTY_NAME, MFD_CLOEXEC) ?? -1;
-      if (!guarded || emptyFile === -1) return posix.retire?.(address, length, false);
+      const file = guarded ? emptyFile() : -1;
+      if (file === -1) return posix.retire?.(address, length, false);
       // No page of an empty file can be read or written: a system call fails with EFAULT, and for what the process itself
       // reads the guard provides zeros. The offset makes neighbours continue each other: the kernel joins them to one mapping.
-      if (c.mmap(address, length, PROT_READ | PROT_WRITE, replacing, emptyFile, address) === -1) fail("mmap");
+      if (c.mmap(address, length, PROT_READ | PROT_WRITE, replacing, file, address) === -1) fail("mmap");
     },
-    // The guard counts lost pages in memory that is viewed.
-    guard: library.canGuard && posix.canView ? sigbusGuard(ffi, libraries, posix.pageSize, arch) : undefined,
+    guard: sigbus?.guard,
     // They are written for little-endian machines.
     ownerLocks: posix.canView && arch !== "s390x" ? ofdLocks(ffi, libraries, errnoAddress, fail) : undefined,
     named: { kind: "folder", folder: "/dev/shm/" },

@@ -29,7 +29,8 @@ export function lock(backing: Backing, memory: Memory, start: number, length: nu
   try {
     prefault(backing, memory, start, length, false);
   } catch (error) {
-    platform.unlock(address, span, isPart);
+    // Not counted as a change of a part: the limit of mappings would hide the error.
+    platform.unlock(address, span);
     throw error;
   }
 }

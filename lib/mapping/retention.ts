@@ -46,7 +46,7 @@ const KEPT_FILE = 16 * 1024 ** 3;
 /** The most retired regions. Each has an entry here, and one in the guard's table. */
 export const RETIRED_REGIONS = 16_384;
 
-/** The same for a worker: its regions and another's are not one mapping until they are left, and a process may have 65,530. */
+/** The same for a worker: a process may have many of them, but only 65,530 mappings. */
 const RETIRED_REGIONS_IN_WORKER = 256;
 
 /** How much of the addresses below a region the left ones may take in all. Systems map from the top down. */

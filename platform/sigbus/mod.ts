@@ -244,30 +244,43 @@ function copy(source: Uint8Array, target: Uint8Array, count: number): void {
   for (let index = 0; index < count; index++) target[index] = source[index] as number;
 }
 
-/**
- * Makes the function that guards a region. It returns `undefined` if that is not supported: on other architectures, if the
- * system allows no new executable pages, or if the table is full.
- */
+export interface SigbusGuard {
+  /**
+   * Guards a region. Returns `undefined` if that is not supported: on other architectures, if the system allows no new
+   * executable pages, or if the table is full.
+   */
+  guard(address: number, length: number): Guard | undefined;
+  /** The table that the threads of the process share; `undefined` before a region was guarded. */
+  readonly table: Pick<Table, "descriptor" | "share"> | undefined;
+}
+
 export function sigbusGuard(
   ffi: Ffi,
   libraries: readonly string[],
   pageSize: number,
   arch: string = runningArch,
-): (address: number, length: number) => Guard | undefined {
+): SigbusGuard {
   const code = CODE[arch];
   let handler: Handler | undefined;
   let works = code !== undefined;
-  return (address, length) => {
-    if (!works) return undefined;
-    try {
-      handler ??= new Handler(ffi, libraries, pageSize, bytesOf(code as string));
-      return handler.table().claim(address, length);
-    } catch (error) {
-      // A stack overflow, for example: the map is not made.
-      if (!(error instanceof Failed)) throw error;
-      if (error instanceof Forbidden) works = false;
-      return undefined;
-    }
+  let table: Table | undefined;
+  return {
+    guard(address, length) {
+      if (!works) return undefined;
+      try {
+        handler ??= new Handler(ffi, libraries, pageSize, bytesOf(code as string));
+        table = handler.table();
+        return table.claim(address, length);
+      } catch (error) {
+        // A stack overflow, for example: the map is not made.
+        if (!(error instanceof Failed)) throw error;
+        if (error instanceof Forbidden) works = false;
+        return undefined;
+      }
+    },
+    get table() {
+      return table;
+    },
   };
 }
 

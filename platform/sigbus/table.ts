@@ -2,7 +2,7 @@
  * The table of guarded regions, which the SIGBUS handler reads: ordinary memory that all threads of the process share.
  *
  * Its head is 64 bytes long: the page size, 64 bits; the number of slots that were ever in use, 32 bits; the number of slots,
- * 32 bits. A slot is 40 bytes long: its state, 32 bits; the number of replaced pages, 32 bits; and four addresses of 64 bits:
+ * 32 bits; one more than a descriptor that the threads share, or 0, 32 bits. A slot is 40 bytes long: its state, 32 bits; the number of replaced pages, 32 bits; and four addresses of 64 bits:
  * the start of its region, the end, the lowest page that was replaced, and the page from which all were replaced.
  *
  * A slot's state is four times the number of its uses, plus FREE, TAKEN or LIVE.
@@ -37,6 +37,7 @@ const SLOT = 10;
 const PAGE_SIZE = 0;
 const USED = 2;
 const AVAILABLE = 3;
+const DESCRIPTOR = 4;
 const STATE = 0;
 const FAULTS = 1;
 const START = 2;
@@ -104,6 +105,17 @@ export class Table {
 
   get words(): Int32Array {
     return this.#words;
+  }
+
+  /** The descriptor that the threads share; -1 if none has stored one. */
+  get descriptor(): number {
+    return AtomicsLoad(this.#words, DESCRIPTOR) - 1;
+  }
+
+  /** Shares a descriptor if none is shared. Returns the one that is shared from then on. */
+  share(descriptor: number): number {
+    const before = AtomicsCompareExchange(this.#words, DESCRIPTOR, 0, descriptor + 1);
+    return before === 0 ? descriptor : before - 1;
   }
 
   /** The lowest page that was replaced in a slot's region; the region's end if none was. */

@@ -4,9 +4,12 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { WITHOUT_VIEWS } from "../helpers/runtimes.ts";
 import { newFile, printedBy, unless, WINDOWS, WORKERS } from "../helpers/support.ts";
+import { UNGUARDED } from "../helpers/truncation.ts";
 
 const retention = suite("retention");
 const test = unless(WINDOWS && "what is mapped is read from /proc", retention);
+/** For what is mapped to an empty file when it is retired: guarded regions. */
+const retired = unless(UNGUARDED || (WINDOWS && "what is mapped is read from /proc"), retention);
 
 const DETACHES = "transfer" in ArrayBuffer.prototype;
 
@@ -126,6 +129,67 @@ test("a worker keeps at most 64 regions, and leaves no mapping of the file when 
   // They are retired 16 at a time.
   assert.ok(during > 48 && during <= 64, `${during} are kept`);
   assert.is(after, 0);
+});
+
+retired("a worker retires at most 256 regions", () => {
+  const printed = printedBy(
+    `${MAPPINGS}
+     ${WORKERS}
+     if (isMainThread) {
+       const path = process.argv[2];
+       const counts = new Int32Array(new SharedArrayBuffer(4));
+       await startWorker({ path, counts });
+       console.log(counts[0]);
+     } else {
+       const { path, counts } = workerData;
+       // With a map between each two, they are not adjacent, and the kernel does not join them.
+       const apart = [];
+       const maps = Array.from({ length: 400 }, () => {
+         apart.push(MMap.open(path, { access: "write" }));
+         return MMap.open(path);
+       });
+       for (const mm of maps) {
+         mm.bytes;
+         mm.close();
+       }
+       counts[0] = mappings("retired by mmap-ffi");
+     }`,
+    { args: [page()] },
+  );
+  assert.is(Number(printed), 256);
+});
+
+retired("workers share one descriptor of the file that retired regions are mapped to", () => {
+  const printed = printedBy(
+    `import { readdirSync, readlinkSync } from "node:fs";
+     ${WORKERS}
+     const descriptors = () => {
+       const targets = readdirSync("/proc/self/fd").map((name) => {
+         try {
+           return readlinkSync("/proc/self/fd/" + name);
+         } catch {
+           return "closed meanwhile";
+         }
+       });
+       return targets.filter((target) => target.includes("retired by mmap-ffi")).length;
+     };
+     if (isMainThread) {
+       const path = process.argv[2];
+       await Promise.all([startWorker({ path }), startWorker({ path })]);
+       const after = descriptors();
+       await startWorker({ path });
+       const mm = MMap.open(path);
+       mm.bytes;
+       mm.close({ release: true });
+       console.log(after, descriptors());
+     } else {
+       const mm = MMap.open(workerData.path);
+       mm.bytes;
+       mm.close({ release: true });
+     }`,
+    { args: [page()] },
+  );
+  assert.is(printed, "1 1");
 });
 
 test("resize() keeps memory mapped that was viewed, up to its new end, and unmaps what was not", () => {

@@ -321,7 +321,7 @@ guarded("a handler that another thread installs right before the library's gets 
       },
     };
     const memory = c.mmap(0, PAGE, 3, 0x22, -1, 0);
-    print(sigbusGuard(late, libraries, PAGE)(memory, PAGE) !== undefined, handler() !== other);
+    print(sigbusGuard(late, libraries, PAGE).guard(memory, PAGE) !== undefined, handler() !== other);
     const path = file(1);
     const mm = MMap.open(path, { guard: false });
     cut(path, 0);

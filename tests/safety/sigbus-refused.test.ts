@@ -47,7 +47,7 @@ const FAILING = `${CALLS}
     },
   };
   const memory = c.mmap(0, PAGE, 3, 0x22, -1, 0);
-  const guard = sigbusGuard(recording, libraries, PAGE);
+  const { guard } = sigbusGuard(recording, libraries, PAGE);
   /** Guards the memory; gives the outcome, whether the handler is another, and what stays mapped. */
   const attempt = () => {
     const before = handler();

@@ -148,7 +148,8 @@ test("retire() maps an empty file where a guard provides zeros, and anonymous me
     const memfdCreate = () => descriptors.shift() as number;
     return { ...functions, memfd_create: memfdCreate } as typeof functions;
   };
-  const platform = linuxPlatform(ffi, errorFactory);
+  const platform = linuxPlatform(ffi, errorFactory, "x64");
+  platform.guard?.(MAPPED, 4096);
   const retire = (address: number, guarded: boolean) => {
     ffi.take();
     platform.retire?.(address, 8192, guarded);
@@ -167,6 +168,25 @@ test("retire() maps an empty file where a guard provides zeros, and anonymous me
   assert.equal(retire(MAPPED, false), anonymous("0x100000000"));
   ffi.play({ mmap: () => -1 });
   for (const guarded of [false, true]) assert.match(thrown(() => retire(MAPPED, guarded)).message, "mmap");
+});
+
+test("retire() closes an empty file when another thread has shared one meanwhile", () => {
+  const ffi = played(linux, 4096);
+  const { view } = ffi;
+  // The guard's table is mapped first. The descriptor that the threads share is its word 4, less 1.
+  const table = new ArrayBuffer(2 ** 22);
+  ffi.view = (address, length) => (address === MAPPED ? table : view(address, length));
+  ffi.play({
+    memfd_create: () => {
+      new Int32Array(table)[4] = 31;
+      return 21;
+    },
+  });
+  const platform = linuxPlatform(ffi, errorFactory, "x64");
+  platform.guard?.(MAPPED, 4096);
+  ffi.take();
+  platform.retire?.(MAPPED, 8192, true);
+  assert.equal(ffi.take().slice(-2), ["close(21)", `mmap(0x100000000, 8192, 3, ${0x4011}, 30, 0x100000000)`]);
 });
 
 test("librariesFor() names glibc first and then musl", () => {

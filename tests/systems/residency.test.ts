@@ -67,6 +67,29 @@ test("lock(), unlock(), residency() and prefault() on macOS, FreeBSD and OpenBSD
   }
 });
 
+test("lock() undoes itself where the pages cannot be brought in, however many mappings there are", () => {
+  const ffi = played(linux, 200_000);
+  const unlocked: unknown[][] = [];
+  // The system refuses to change a part of a mapping when there are many.
+  const open: System["open"] = (...opened) => ({
+    ...linux.open(...opened),
+    unlock(...range) {
+      unlocked.push(range);
+      if (range[2]) throw new Error("too many mappings");
+    },
+  });
+  over(open, ffi, () => {
+    using mm = new MMap(9, 0, { access: "read", guard: false });
+    ffi.play({ madvise: () => -1 });
+    setErrno(ffi, 5);
+    assert.throws(
+      () => mm.lock(70_000, 10),
+      (error: Error) => error.message.startsWith("madvise"),
+    );
+    assert.equal(unlocked, [[0x100011000, 378]]);
+  });
+});
+
 test("residency() takes the lowest bit of what mincore says", () => {
   // mincore(2) of macOS and FreeBSD: MINCORE_INCORE 0x1, MINCORE_REFERENCED 0x2, MINCORE_MODIFIED 0x4,
   // MINCORE_REFERENCED_OTHER 0x8, MINCORE_MODIFIED_OTHER 0x10. Of Linux: "The settings of the other bits in each byte are

@@ -38,6 +38,15 @@ test("claim() of a slot that was released changes its version", () => {
   assert.is(again?.lowest(), 16_384);
 });
 
+test("share() gives all threads the first descriptor", () => {
+  const [one, other] = twoTables();
+  assert.is(other.descriptor, -1);
+  assert.is(one.share(0), 0);
+  assert.is(other.descriptor, 0);
+  assert.is(other.share(7), 0);
+  assert.is(one.descriptor, 0);
+});
+
 test("claim() scans rarely while every slot is in use, and finds a released one", () => {
   const memory = new ArrayBuffer(Table.size(4096));
   const ffi = { view: () => memory } as unknown as Ffi;
