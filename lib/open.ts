@@ -154,6 +154,7 @@ interface Opened {
 
 function openFile(path: string, request: OpenRequest, { exclusive, follows }: OpenMode): Opened {
   const { writable, create, length, mode } = request;
+  // Never by C: the runtime's own open refuses paths that its query for permissions calls granted (Deno, /proc/self/mem).
   const { fileFlags, openSync } = builtins();
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fileFlags;
   // Without O_NONBLOCK, opening a FIFO waits for a writer.

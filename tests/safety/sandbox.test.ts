@@ -4,11 +4,13 @@
  * @module
  */
 
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, join, relative } from "node:path";
 import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { currentRuntime } from "../helpers/runtimes.ts";
-import { newFile, ownFlags, runChild, unless, WINDOWS } from "../helpers/support.ts";
+import { currentRuntime, ROOT } from "../helpers/runtimes.ts";
+import { newFile, newPath, ownFlags, printedBy, runChild, unless, WINDOWS } from "../helpers/support.ts";
 
 const test = suite("safety/sandbox");
 
@@ -40,6 +42,85 @@ inDeno("open() in Deno with --allow-ffi but without --allow-read opens no path",
   assert.match(refused, /--allow-read/);
   assert.not.match(refused, /mapped/);
   assert.is(refusedBy(["run", "--no-prompt", "--allow-ffi", "--allow-read"]), "mapped 7");
+});
+
+/** Prints, for each path, what Deno's permissions said to `MMap.open`, and fails where they say something else to `Deno.openSync`. */
+const ASKS = `
+  const [access, ...paths] = process.argv.slice(2);
+  const answerTo = (open) => {
+    try {
+      open();
+    } catch (error) {
+      if (error.name === "NotCapable") return error.message;
+      // It was opened, and cannot be mapped.
+      if (error.syscall === "open") throw error;
+    }
+    return "allowed";
+  };
+  for (const path of paths) {
+    const answer = answerTo(() => MMap.open(path, { access }).close());
+    const expected = answerTo(() => Deno.openSync(path, { read: true, write: access === "write" }).close());
+    console.log(answer === expected ? answer : answer + " instead of " + expected);
+  }`;
+
+/** What Deno's permissions say to `open` of each path, in the words of the message: "read", "write", "all" or "allowed". */
+function answers(access: string, paths: string[], permissions: string[]): string[] {
+  const flags = ["run", "--no-prompt", "--allow-ffi", ...permissions];
+  const lines = printedBy(ASKS, { args: [access, ...paths], flags }).split("\n");
+  return lines.map(
+    (line) => /^Requires (\w+) access to "[^"]*", run again with the --allow-\w+ flag$/.exec(line)?.[1] ?? line,
+  );
+}
+
+/** A folder with a file, and a file beside it. */
+function folderAndFile() {
+  const folder = newPath();
+  mkdirSync(folder);
+  const inside = join(folder, "inside");
+  writeFileSync(inside, "content");
+  return { folder, inside, outside: newFile("content") };
+}
+
+inDeno("open() in Deno opens the paths that are allowed, and no others", () => {
+  const { folder, inside, outside } = folderAndFile();
+  const around = `${folder}/../${basename(outside)}`;
+  const paths = [inside, relative(ROOT, inside), outside, around, relative(ROOT, outside)];
+  assert.equal(answers("read", paths, [`--allow-read=${folder}`]), ["allowed", "allowed", "read", "read", "read"]);
+  assert.equal(answers("read", paths.slice(0, 3), ["--allow-read", `--deny-read=${folder}`]), [
+    "read",
+    "read",
+    "allowed",
+  ]);
+});
+
+inDeno("open() in Deno needs --allow-write as well for a map that is written to", () => {
+  const { folder, inside, outside } = folderAndFile();
+  const paths = [inside, outside];
+  assert.equal(answers("write", paths, ["--allow-read"]), ["write", "write"]);
+  assert.equal(answers("write", paths, ["--allow-write"]), ["read", "read"]);
+  assert.equal(answers("write", paths, ["--allow-read", `--allow-write=${folder}`]), ["allowed", "write"]);
+  assert.equal(answers("read", paths, ["--allow-read", `--deny-write=${folder}`]), ["allowed", "allowed"]);
+});
+
+// Deno allows these by --allow-all only, although `Deno.permissions.query` calls them granted: the library must leave it to
+// the runtime to open a path, and not ask for the permission and then open it by C.
+const inDenoOnLinux = unless(process.platform !== "linux" && "it needs /proc", inDeno);
+
+inDenoOnLinux("open() in Deno opens what Deno protects by --allow-all alone, also through a symbolic link", () => {
+  const { folder, outside } = folderAndFile();
+  const linkTo = (target: string) => {
+    const link = join(folder, `link-${basename(target)}`);
+    symlinkSync(target, link);
+    return link;
+  };
+  const links = ["/proc/self/environ", "/proc/self/mem", "/proc/self/maps", outside].map(linkTo);
+  assert.equal(answers("read", links, [`--allow-read=${folder}`]), ["all", "all", "all", "allowed"]);
+  const query = `for (const path of process.argv.slice(2)) console.log(Deno.permissions.querySync({ name: "read", path }).state);`;
+  const flags = ["run", "--no-prompt", `--allow-read=${folder}`];
+  assert.is(printedBy(query, { args: links.slice(0, 2), flags }), "granted\ngranted");
+  const paths = ["/proc/self/environ", "/proc/self/mem", "/proc/self/fd/0", "/dev/fd/0", "/dev/zero"];
+  assert.equal(answers("read", paths, ["--allow-read"]), ["all", "all", "all", "all", "allowed"]);
+  assert.equal(answers("read", paths, [`--allow-read=${folder}`]), ["read", "read", "read", "read", "read"]);
 });
 
 const isNode = isDeno === undefined && isBun === undefined;
