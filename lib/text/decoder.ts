@@ -5,7 +5,7 @@
  */
 
 import { builtins } from "../../ffi/builtins.ts";
-import { ReflectApply, Uint8Array } from "../../ffi/primordials.ts";
+import { ReflectApply, RegExpPrototypeExec, Uint8Array } from "../../ffi/primordials.ts";
 import { show } from "../errors.ts";
 
 /** The one of `node:util`, which Deno types apart from the global one. */
@@ -46,9 +46,22 @@ export class Decoder {
     if (!this.isUtf8) return ReflectApply(decode, this.#decoder, isLast ? [bytes] : [bytes, { stream: true }]);
     utf8 ??= { first: newDecoder("utf-8", false), later: newDecoder("utf-8", true) };
     const decoder = this.#atStart ? utf8.first : utf8.later;
+    const text = this.#atStart ? undefined : transcoded(bytes);
     this.#atStart = false;
-    return ReflectApply(decode, decoder, [bytes]);
+    return text ?? ReflectApply(decode, decoder, [bytes]);
   }
+}
+
+/** A character that strings of one byte a character cannot hold. */
+const WIDE = /[^\0-\xff]/;
+
+/** The text of UTF-8 that is well-formed and not all ASCII. undefined for other bytes, and where TextDecoder is as fast. */
+function transcoded(bytes: Uint8Array): string | undefined {
+  const { Buffer, isAscii, isUtf8, transcode } = builtins();
+  if (transcode === undefined || isAscii(bytes) || !isUtf8(bytes)) return undefined;
+  const text = transcode(bytes, "utf8", "utf16le").toString("utf16le");
+  // A string of UTF-16 takes two bytes a character, whatever its characters are.
+  return RegExpPrototypeExec(WIDE, text) === null ? Buffer.from(text, "latin1").toString("latin1") : text;
 }
 
 function newDecoder(encoding: unknown, ignoreBOM: boolean): TextDecoder {

@@ -121,6 +121,16 @@ test("textLines() takes a newline in the middle of two-byte characters of ISO-20
   }
 });
 
+test("text() and textLines() agree with one TextDecoder on blocks of ASCII, of Latin-1, of wider and of malformed bytes", () => {
+  const kinds = ["plain", "größe", "größe 日本😀", "\ufeffß"].map((word) => bytes(`${word}\n`.repeat(200_000)));
+  const malformed = Uint8Array.of(...bytes("größe "), 0xc3, 10, 0xed, 0xa0, 0x80, 10);
+  const content = Buffer.concat([...kinds.flatMap((kind) => [kind.subarray(0, 2e5 + 1), malformed]), bytes("ende")]);
+  using mm = MMap.open(newFile(content));
+  const right = new TextDecoder().decode(content);
+  assert.ok(mm.text() === right);
+  assert.ok([...mm.textLines()].join("\n") === right);
+});
+
 test("text() and textLines() treat a byte order mark as TextDecoder does", () => {
   const marked = "\ufeff\ufeffone\n\ufefftwo\n";
   using mm = MMap.open(newFile(marked));
