@@ -54,6 +54,8 @@ function load() {
     constants,
     fstatSync,
     ftruncateSync,
+    lstatSync,
+    mkdirSync,
     openSync,
     readFileSync,
     readSync,
@@ -66,13 +68,14 @@ function load() {
   const { setImmediate, setTimeout } = getBuiltinModule("node:timers/promises");
   // Environments that replace the globals (jsdom) have no TextDecoder or TextEncoder among them.
   const { getSystemErrorMap, TextDecoder, TextEncoder } = getBuiltinModule("node:util");
-  // These three are loaded on first use, because most programs need none of them. All others are loaded now: Bun's modules call
+  // These four are loaded on first use, because most programs need none of them. All others are loaded now: Bun's modules call
   // built-ins while they load, and later these may have been replaced.
   const path = once(() => {
     const { resolve, win32 } = getBuiltinModule("node:path");
     return { resolve, toNamespacedPath: win32.toNamespacedPath };
   });
   const createRequire = once(() => getBuiltinModule("node:module").createRequire);
+  const homedir = once(() => getBuiltinModule("node:os").homedir);
   const fileURLToPath = once(() => getBuiltinModule("node:url").fileURLToPath);
   return {
     Buffer,
@@ -91,10 +94,15 @@ function load() {
     ftruncateSync,
     getBuiltinModule: getBuiltinModule as (name: string) => object | undefined,
     getSystemErrorMap,
+    get homedir() {
+      return homedir();
+    },
     isAscii,
     isMainThread: once(() => getBuiltinModule("node:worker_threads").isMainThread),
     isUtf8,
+    lstatSync,
     maxStringLength: limits.MAX_STRING_LENGTH,
+    mkdirSync,
     /** A monotonic clock, in milliseconds. */
     now(): number {
       const time = hrtime();

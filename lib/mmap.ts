@@ -1592,16 +1592,16 @@ export class MMap implements Disposable, Iterable<number> {
    * zero are one that is free. The same map returns the same object for a place.
    *
    * It survives its owner: if a process dies holding it, however it dies, the next one gets "abandoned" and decides what to
-   * do with what it guards. Supported on Linux, on Windows, and on macOS in files. Each map is one owner. While it holds a
-   * mutex, `close`, `resize` and `remap` throw. A worker that is terminated keeps its mutexes locked until the process ends,
-   * except in Node.
+   * do with what it guards. On macOS, only files have mutexes; on FreeBSD and OpenBSD, processes of one user share one. Each map
+   * is one owner. While it holds a mutex, `close`, `resize` and `remap` throw. A worker that is terminated keeps its mutexes
+   * locked until the process ends, except in Node.
    *
    * @param byteOffset Where the 8 bytes are, in bytes from the start of the map. A multiple of 8 in the file.
    * @throws {RangeError} They are not within the map, or not aligned.
    * @throws {TypeError} The map is not writable, does not share its memory, or has neither a descriptor
    * (`trackfd: false`) nor a name; the system does not support it.
-   * @throws {MMapError} A system call failed: the file is opened once more, on Linux by /proc. Another program has locked all of
-   * the file (`EBUSY`).
+   * @throws {MMapError} A system call failed: the file is opened once more, on Linux by /proc; FreeBSD and OpenBSD have a file
+   * for each owner in `~/.mmap-ffi`. Another program has locked all of the file (`EBUSY`).
    *
    * @example
    * ```ts

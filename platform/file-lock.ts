@@ -16,7 +16,7 @@ export const SIGNATURES = {
 } as const;
 
 /** From sys/file.h of Linux, macOS and the BSDs. */
-export const NUMBERS = { LOCK_EX: 2, LOCK_NB: 4, LOCK_UN: 8 } as const;
+export const NUMBERS = { LOCK_SH: 1, LOCK_EX: 2, LOCK_NB: 4, LOCK_UN: 8 } as const;
 
 const { LOCK_EX, LOCK_NB, LOCK_UN } = NUMBERS;
 

@@ -9,6 +9,7 @@ import type { Ffi } from "../ffi/types.ts";
 import { umtxWaiting } from "./address-wait.ts";
 import { BSD_AIO, BSD_CONSTANTS } from "./bsd.ts";
 import { errnoReader } from "./errno.ts";
+import { lockFiles } from "./lock-files.ts";
 import { blockAllocator, duplicator, posixPlatform, residencyReader, SHARED_SIGNATURES } from "./posix.ts";
 import { shmObjects } from "./shm-objects.ts";
 import { type StatusLayout, statusReader } from "./status.ts";
@@ -85,6 +86,7 @@ export function freebsdPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
     ...posix,
     // Its errno is read through a view.
     waiting: posix.canView ? umtxWaiting(ffi, LIBRARIES, errnoAddress, fail) : undefined,
+    ownerLocks: posix.canView ? lockFiles(ffi, LIBRARIES, errnoAddress, errors) : undefined,
     named: shmObjects(ffi, LIBRARIES, fail, false),
     status: statusReader(c.fstat, STAT, fail),
     allocateBlocks: blockAllocator(ffi, LIBRARIES, fail),

@@ -1,7 +1,6 @@
 /**
  * Open-file-description locks on single bytes of a file. The kernel releases them when the description is closed: by `close`,
- * or when the process ends, however it ends. Linux and macOS have them. The BSDs do not: their locks of bytes belong to a
- * process, and end when it closes any descriptor of the file.
+ * or when the process ends, however it ends. Linux and macOS have them. The BSDs do not: lock-files.ts.
  *
  * @see https://man7.org/linux/man-pages/man2/fcntl_locking.2.html
  * @module

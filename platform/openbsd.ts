@@ -9,6 +9,7 @@ import type { Ffi } from "../ffi/types.ts";
 import { BSD_CONSTANTS } from "./bsd.ts";
 import { errnoReader } from "./errno.ts";
 import { cString } from "./libc.ts";
+import { lockFiles } from "./lock-files.ts";
 import { duplicator, posixPlatform, SHARED_SIGNATURES } from "./posix.ts";
 import { shmObjects } from "./shm-objects.ts";
 import { type StatusLayout, statusReader } from "./status.ts";
@@ -51,7 +52,8 @@ export const SIGNATURES = {
 
 export function openbsdPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   const c = ffi.open(LIBRARIES, SIGNATURES);
-  const fail = errnoReader(ffi, c.__errno(), errors);
+  const errnoAddress = c.__errno();
+  const fail = errnoReader(ffi, errnoAddress, errors);
   const posix = posixPlatform(
     ffi,
     { libraries: LIBRARIES, constants, hasFastMemmem: true, refusedFlags: [], aio: undefined },
@@ -59,6 +61,7 @@ export function openbsdPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
   );
   return {
     ...posix,
+    ownerLocks: posix.canView ? lockFiles(ffi, LIBRARIES, errnoAddress, errors) : undefined,
     named: shmObjects(ffi, LIBRARIES, fail, false),
     status: statusReader(c.fstat, STAT, fail),
     duplicate: duplicator(c.fcntl, NUMBERS.F_DUPFD_CLOEXEC, fail),

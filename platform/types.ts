@@ -147,7 +147,7 @@ export interface OwnerLocks {
 export interface OwnerLock {
   /** Takes the lock of a number below 2^30 until `close`, once. Returns false if somebody else has it. */
   take(id: number): boolean;
-  /** Whether another owner has the lock of a number. */
+  /** Whether another owner has the lock of a number, or may have it. */
   isTaken(id: number): boolean;
   close(): void;
 }

@@ -169,7 +169,6 @@ const NOT_HERE: readonly [part: string, reason: string | false | undefined][] = 
   ["renameSync(", WINDOWS && "Windows does not rename onto a file that is mapped"],
   ["new Worker(", NEEDS_TSX && "Node 20 and 22 take TypeScript through tsx, which workers do not load"],
   [".residency(", WINDOWS && "Windows has no mincore"],
-  [".mutex(", process.platform.endsWith("bsd") && "the BSDs have no lock that shows whether an owner is alive"],
   [
     'writeFileSync("',
     WINE && process.versions.bun !== undefined && "Bun's writeFileSync makes no file by a relative path under Wine",

@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
 import { currentRuntime, ROOT, RUNTIMES, type Runtime, WITHOUT_VIEWS } from "../helpers/runtimes.ts";
-import { commandFor, newPath, runFile, unless, WITHOUT_MUTEXES } from "../helpers/support.ts";
+import { commandFor, NEEDS_LOCK_FILE, newPath, runFile, unless } from "../helpers/support.ts";
 
 const test = suite("docs/sharing-examples");
 
@@ -65,7 +65,7 @@ test("examples/counter.ts counts in several runtimes at once", async () => {
 });
 
 // One end that fails at once would leave the other waiting for it.
-const locking = unless(WITHOUT_MUTEXES || (WITHOUT_VIEWS && "the examples use views"), test);
+const locking = unless(WITHOUT_VIEWS && "the examples use views", test);
 
 for (const receiver of PEERS) {
   locking(`examples/queue.ts sends messages of any length to ${receiver.name}`, async () => {
@@ -130,7 +130,7 @@ locking("examples/cache.ts shares values between runtimes", async () => {
   assert.is(await run(first, "get", "large"), "undefined");
 });
 
-locking("examples/cache.ts throws away what a dead process was writing", () => {
+unless(NEEDS_LOCK_FILE, locking)("examples/cache.ts throws away what a dead process was writing", () => {
   const path = newPath();
   const set = runFile(example("cache.ts"), { args: ["set", path, "key", '"value"'] });
   assert.is(set.stdout.trim(), "true", set.stderr);

@@ -14,6 +14,7 @@ import * as futex from "../../platform/futex.ts";
 import * as libc from "../../platform/libc.ts";
 import * as linux from "../../platform/linux.ts";
 import * as linuxHeaders from "../../platform/linux-headers.ts";
+import * as lockFiles from "../../platform/lock-files.ts";
 import * as ofdLock from "../../platform/ofd-lock.ts";
 import * as openbsd from "../../platform/openbsd.ts";
 import * as posix from "../../platform/posix.ts";
@@ -176,6 +177,7 @@ function bsdFacts(system: typeof darwin | typeof freebsd | typeof openbsd): Fact
     ...functions({ ...system.SIGNATURES, fstat: posix.SHARED_SIGNATURES.fstat }),
     ...(system === freebsd ? functions(posix.ALLOCATE_SIGNATURES) : []),
     ...constants(shmObjects.NUMBERS),
+    ...(system === darwin ? [] : [...constants(lockFiles.NUMBERS), ...functions(lockFiles.SIGNATURES)]),
     ...(system === openbsd ? [] : constants(addressWait.NUMBERS)),
     ...(system === darwin ? functions(addressWait.DARWIN_SIGNATURES) : []),
     // Its fcntl is variadic too.

@@ -12,6 +12,7 @@ import process from "node:process";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import * as assert from "uvu/assert";
 import { MMapError } from "../../lib/mod.ts";
+import { LOCK_FILES } from "./lock-files.ts";
 import { DESCRIPTORS, descriptorsOf, mappingsOf, resources, withoutMappings } from "./resources.ts";
 import { currentRuntime, MACHINE, ROOT, type Runtime } from "./runtimes.ts";
 
@@ -23,9 +24,8 @@ export const WINDOWS: boolean = process.platform === "win32";
 /** Why the errors of a recorded POSIX system have no names here, or false where they have: for `unless`. */
 export const NAMES_OTHER_ERRORS: string | false = WINDOWS && "node:util names Windows's errors there";
 
-/** Why there are no mutexes here, or false where there are: for `unless`. */
-export const WITHOUT_MUTEXES: string | false =
-  !["linux", "darwin", "win32"].includes(process.platform) && "no lock of this system shows whether an owner is alive";
+/** Why a mutex of an owner that never was is not abandoned here, or false where it is: for `unless`. */
+export const NEEDS_LOCK_FILE: string | false = LOCK_FILES && "an owner without a lock file counts as alive";
 
 /** Whether the C library is musl. */
 export const MUSL: boolean = MACHINE?.system.endsWith("-musl") || existsSync("/lib/ld-musl-x86_64.so.1");
@@ -185,13 +185,16 @@ export interface ChildOptions {
 /** The address of the library, for a child's program to import. */
 export const LIBRARY: string = new URL("../../lib/mod.ts", import.meta.url).href;
 
+/** The mutexes of a child process are those of this one. */
+const LOCK_FILES_TOO = LOCK_FILES ? `import ${JSON.stringify(new URL("lock-files.ts", import.meta.url).href)};\n` : "";
+
 /** Writes a program whose first line imports all of the library. Returns its path. */
 export function newProgram(source: string): string {
   mkdirSync(FOLDER, { recursive: true });
   const path = `${newPath()}.mts`;
   writeFileSync(
     path,
-    `import * as library from ${JSON.stringify(LIBRARY)};\nconst { MMap, MMapError } = library;\n${source}\n`,
+    `import * as library from ${JSON.stringify(LIBRARY)};\n${LOCK_FILES_TOO}const { MMap, MMapError } = library;\n${source}\n`,
   );
   return path;
 }

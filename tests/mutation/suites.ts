@@ -48,6 +48,7 @@ const GROUPS: readonly [files: RegExp, groups: Groups][] = [
   [/^lib\//, [METHODS, [...SYSTEMS, "safety/sigbus-methods"]]],
   [/^platform\/windows\//, [["systems/windows-calls", "systems/windows-maps"]]],
   [/^platform\/file-lock/, [["api/create"]]],
+  [/^platform\/lock-files/, [["systems/lock-files"]]],
   [/^platform\/memmem/, [["units/memmem", "api/find"]]],
   [/^platform\/word-search/, [["units/word-search"]]],
   [/^platform\/(proc|android)/, [["units/proc", "units/backend", "systems/"], METHODS]],

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MMap } from "../../lib/mod.ts";
 import { withPlatform } from "../helpers/platform.ts";
-import { newFile, newPath, printedBy, unless, WITHOUT_MUTEXES } from "../helpers/support.ts";
+import { newFile, newPath, printedBy, unless } from "../helpers/support.ts";
 import { printed, TRUNCATED, UNGUARDED } from "../helpers/truncation.ts";
 
 const test = suite("safety/mutex");
@@ -32,10 +32,8 @@ unless(UNGUARDED, test)("no map acquires a mutex in a page that the file has los
 });
 
 // The word was free and the map held the mutex, so that the map's next release() was that of another owner.
-unless(WITHOUT_MUTEXES, test)(
-  "acquire() and release() that overflow the stack change both the word and the map, or none",
-  () => {
-    const program = `
+test("acquire() and release() that overflow the stack change both the word and the map, or none", () => {
+  const program = `
     const mm = MMap.open(process.argv[2], { access: "write" });
     const words = mm.view(Int32Array);
     const mutex = mm.mutex(0);
@@ -59,12 +57,11 @@ unless(WITHOUT_MUTEXES, test)(
       }
     }
     console.log(changed);`;
-    assert.is(printedBy(program, { args: [newFile(new Uint8Array(4096))] }), "0");
-  },
-);
+  assert.is(printedBy(program, { args: [newFile(new Uint8Array(4096))] }), "0");
+});
 
 // koffi ends the process if a worker is terminated while it makes a view, which each use of another word did.
-unless(WITHOUT_MUTEXES, test)("words that are not far from each other have one view", () => {
+test("words that are not far from each other have one view", () => {
   let views = 0;
   withPlatform(
     (real) => ({

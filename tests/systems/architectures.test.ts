@@ -11,6 +11,7 @@ import { MMap } from "../../lib/mod.ts";
 import { androidPlatform } from "../../platform/android.ts";
 import { linuxPlatform } from "../../platform/linux.ts";
 import { over, type Recorder } from "../helpers/recorder.ts";
+import { refuses } from "../helpers/support.ts";
 import { assertCalls, linux, played, type System } from "../helpers/systems.ts";
 
 const test = suite("systems/architectures");
@@ -121,6 +122,11 @@ test("mutexes have no locks of owners on s390x, whose struct flock is big-endian
     const system = linuxOn(arch);
     over(system.open, played(system, 0), (platform) => assert.is(platform.ownerLocks !== undefined, has, arch));
   }
+  const s390x = linuxOn("s390x");
+  over(s390x.open, played(s390x, 4096), () => {
+    using mm = new MMap(9, 0, { access: "write", guard: false });
+    refuses(TypeError, () => mm.mutex(0), "mutex() is not supported on this system");
+  });
 });
 
 // bionic, libc/include/bits/sysconf.h: _SC_PAGESIZE 0x0027. errno.h: `int* __errno(void); #define errno (*__errno())`. The file

@@ -267,15 +267,6 @@ test("openPlatform() names the supported systems on an unknown one", () => {
   }
 });
 
-test("mutex() on systems without a lock that shows whether an owner is alive says so", () => {
-  for (const system of [freebsd, openbsd]) {
-    over(system.open, played(system, 4096), () => {
-      using mm = new MMap(9, 0, { access: "write", guard: false });
-      refuses(TypeError, () => mm.mutex(0), "mutex() is not supported on this system");
-    });
-  }
-});
-
 test("memmem and memrchr are looked up where memmem takes linear time", () => {
   // macOS has no memrchr, and its memmem takes quadratic time.
   for (const [system, wanted] of [
