@@ -52,19 +52,35 @@ export function openShared<T>(name: unknown, options: SharedOptions, make: MakeM
 type Named<Kind> = NamedMemory & { readonly kind: Kind };
 type SharedRequest = OpenRequest & NamedRequest;
 
+interface OpenedObject {
+  readonly descriptor: number;
+  /** Whether this call has created it. */
+  readonly isNew: boolean;
+}
+
+function openOrCreate(named: Named<"objects">, name: string, request: SharedRequest): OpenedObject {
+  if (request.create) {
+    try {
+      return { descriptor: named.open(name, { ...request, exclusive: true }), isNew: true };
+    } catch (error) {
+      if (request.exclusive || (error as { code?: string }).code !== "EEXIST") throw error;
+    }
+  }
+  return { descriptor: named.open(name, request), isNew: false };
+}
+
 /** By `shm_open`. Its descriptors are not those of node:fs, so the map duplicates this one. */
 function openObject<T>(named: Named<"objects">, name: string, request: SharedRequest, make: MakeMap<T>): T {
-  const { create, exclusive, length, offset, map } = request;
+  const { create, length, offset, map } = request;
   if (create && length === 0) throw new RangeError(`length must be given for create to make "${name}": got 0`);
   const system = platform();
-  const descriptor = named.open(name, request);
+  const { descriptor, isNew } = openOrCreate(named, name, request);
   try {
     if (create) giveSize(system, descriptor, offset + length);
     else requireLength(descriptor);
     return make(new OpenedFile(-1, name), length, map, descriptor);
   } catch (error) {
-    // Without `exclusive`, it may be somebody else's.
-    if (exclusive) ignoreErrors(() => named.unlink(name));
+    if (isNew) ignoreErrors(() => named.unlink(name));
     throw error;
   } finally {
     system.closeDescriptor(descriptor);

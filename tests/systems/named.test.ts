@@ -38,7 +38,8 @@ for (const [name, system, call] of SYSTEMS) {
         return ffi.take().filter((one) => /^(shm_|ftruncate|close)/.test(one));
       };
       const created = shared("visit", { create: true, length: 20_000 });
-      assert.equal(created.slice(0, 3), [call(0x202), "ftruncate(21, 20000)", "close(21)"]);
+      // O_EXCL shows whether this call creates it.
+      assert.equal(created.slice(0, 3), [call(0xa02), "ftruncate(21, 20000)", "close(21)"]);
       // It has a size now, so nobody gives it another.
       assert.equal(shared("visit", { create: true, exclusive: true, length: 20_000, mode: 0o640 }).slice(0, 2), [
         call(0xa02, 416),
@@ -66,13 +67,25 @@ for (const [name, system, call] of SYSTEMS) {
       // ENOMEM is 12 everywhere.
       setErrno(ffi, 12);
       refuses("ENOMEM", () => MMap.shared("visit", { create: true, length: 10 }), "ftruncate", "visit");
-      assert.equal(ffi.take().slice(-1), ["close(21)"], "the descriptor is closed, and the name stays");
+      const undone = ["shm_unlink(&memory[7])", "close(21)"];
+      assert.equal(ffi.take().slice(-2), undone, "memory that this call has made");
       refuses("ENOMEM", () => MMap.shared("visit", { create: true, exclusive: true, length: 10 }));
-      assert.equal(
-        ffi.take().slice(-2),
-        ["shm_unlink(&memory[7])", "close(21)"],
-        "memory that only this call has made",
-      );
+      assert.equal(ffi.take().slice(-2), undone);
+      // EEXIST is 17 everywhere.
+      ffi.play({
+        shm_open: (_name: Uint8Array, flags: number) => {
+          setErrno(ffi, 17);
+          return flags & 0x800 ? -1 : 21;
+        },
+        ftruncate: () => {
+          setErrno(ffi, 12);
+          return -1;
+        },
+      });
+      refuses("ENOMEM", () => MMap.shared("visit", { create: true, length: 10 }), "ftruncate", "visit");
+      const calls = ffi.take().filter((one) => /^(shm_|close)/.test(one));
+      assert.equal(calls, [call(0xa02), call(0x202), "close(21)"], "the name of another's memory stays");
+      refuses("EEXIST", () => MMap.shared("visit", { create: true, exclusive: true, length: 10 }), "shm_open");
     });
   });
 
