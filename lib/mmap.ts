@@ -1308,7 +1308,8 @@ export class MMap implements Disposable, Iterable<number> {
     if (option === undefined) {
       throw new TypeError("option must be a MADV_* constant that this system has: got undefined");
     }
-    const advice = integer("option", option, -(2 ** 31), 2 ** 31 - 1);
+    const example = "; pass a MADV_* constant, which mmap-ffi exports, such as MADV_RANDOM or MADV_SEQUENTIAL";
+    const advice = integer("option", option, -(2 ** 31), 2 ** 31 - 1, example);
     const all = this.#mapping.memory.length;
     const from = integer("start", start, 0, MathMax(0, all - 1));
     const rest = all - from;

@@ -34,6 +34,13 @@ unless(MADV_REMOVE === undefined && "this system has no MADV_REMOVE", posix)(
   },
 );
 
+test("madvise() names the constants to the one who passes the name of an advice", () => {
+  using mm = MMap.open(newFile(new Uint8Array(10)));
+  for (const name of ["random", "MADV_RANDOM"]) {
+    refuses(TypeError, () => mm.madvise(name as never), "option must be an integer", `"${name}"`, "MADV_SEQUENTIAL");
+  }
+});
+
 posix("madvise() takes the system's advice, for the whole map or a part", () => {
   const path = newFile(new Uint8Array(PAGESIZE * 4).fill(1));
   using mm = MMap.open(path);
