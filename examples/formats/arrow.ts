@@ -14,7 +14,11 @@ import process from "node:process";
 import { type Float64, tableFromIPC } from "apache-arrow";
 import { MMap } from "../../lib/mod.ts"; // in your program: from "mmap-ffi"
 
-const mm = MMap.open(process.argv[2] ?? "");
+if (process.argv[2] === undefined) {
+  console.error("usage: arrow.ts FILE");
+  process.exit(1);
+}
+const mm = MMap.open(process.argv[2]);
 const table = tableFromIPC(mm.bytes);
 console.log(`${table.numRows} rows of ${table.schema.names.join(", ")}`);
 

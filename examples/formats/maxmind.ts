@@ -15,7 +15,11 @@ import process from "node:process";
 import { Reader, type Response } from "maxmind";
 import { MMap } from "../../lib/mod.ts"; // in your program: from "mmap-ffi"
 
-const [path = "", ...addresses] = process.argv.slice(2);
+const [path, ...addresses] = process.argv.slice(2);
+if (path === undefined) {
+  console.error("usage: maxmind.ts FILE ADDRESS…");
+  process.exit(1);
+}
 const mm = MMap.open(path);
 const reader = new Reader<Response>(Buffer.from(mm.buffer));
 console.log(`${reader.metadata.databaseType}: ${reader.metadata.nodeCount} nodes`);

@@ -50,7 +50,11 @@ function* filesOf(mm: MMap): Generator<[string, Uint8Array<ArrayBuffer>]> {
   }
 }
 
-const mm = MMap.open(process.argv[2] ?? "");
+if (process.argv[2] === undefined) {
+  console.error("usage: numpy.ts FILE");
+  process.exit(1);
+}
+const mm = MMap.open(process.argv[2]);
 for (const [name, bytes] of mm.text(0, 2) === "PK" ? filesOf(mm) : [["array", mm.bytes] as const]) {
   const { type, shape, array } = arrayOf(bytes);
   const kind = array.buffer === mm.buffer ? "a view" : "a copy";

@@ -20,7 +20,11 @@ const fileOf = (mm: MMap): AsyncBuffer => ({
   slice: (start, end) => mm.slice(start, end).buffer,
 });
 
-const mm = MMap.open(process.argv[2] ?? "");
+if (process.argv[2] === undefined) {
+  console.error("usage: parquet.ts FILE");
+  process.exit(1);
+}
+const mm = MMap.open(process.argv[2]);
 const file = fileOf(mm);
 const metadata = await parquetMetadataAsync(file);
 console.log(`${metadata.num_rows} rows in ${metadata.row_groups.length} row groups`);

@@ -19,7 +19,11 @@ const sourceOf = (mm: MMap, key: string): Source => ({
   getBytes: async (offset, length) => ({ data: mm.slice(offset, offset + length).buffer }),
 });
 
-const [path = "", ...numbers] = process.argv.slice(2);
+const [path, ...numbers] = process.argv.slice(2);
+if (path === undefined) {
+  console.error("usage: pmtiles.ts FILE Z X Y");
+  process.exit(1);
+}
 const [z = 0, x = 0, y = 0] = numbers.map(Number);
 
 const mm = MMap.open(path);

@@ -50,7 +50,11 @@ function numberAt({ dtype, data }: { dtype: string; data: ArrayLike<number | big
   return bits.getFloat32(0) * (isHalf ? 2 ** 112 : 1);
 }
 
-const mm = MMap.open(process.argv[2] ?? "");
+if (process.argv[2] === undefined) {
+  console.error("usage: safetensors.ts FILE");
+  process.exit(1);
+}
+const mm = MMap.open(process.argv[2]);
 for (const [name, tensor] of tensorsOf(mm)) {
   const first = Array.from({ length: Math.min(5, tensor.data.length) }, (_, index) => numberAt(tensor, index));
   console.log(`${name}: ${tensor.dtype} [${tensor.shape}] ${first.join(" ")}`);

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,8 +64,11 @@ const afterClose = (detaches: boolean): string[] => [
   "parquet: 0.5; unchanged; closed: throws ERR_MMAP_CLOSED",
 ];
 
-/** The longest that an example may be, in lines. */
+/** The longest that an example may be, in lines, without those that print its usage. */
 const LONGEST = 60;
+
+/** What an example does without arguments. */
+const USAGE = /^if \(\S+ === undefined\) \{\n {2}console\.error\("usage: .*"\);\n {2}process\.exit\(1\);\n\}\n/m;
 
 const checks = new Checks();
 const files = mkdtempSync(join(tmpdir(), "mmap-ffi-formats-"));
@@ -81,12 +85,25 @@ function check({ name, command, env }: Runtime, file: string, args: readonly str
   });
 }
 
+/** Runs an example without arguments, which must print its usage in one line and exit with 1. */
+function checkUsage({ name, command, env }: Runtime, example: string): void {
+  const [program, ...flags] = command as [string, ...string[]];
+  const options = { cwd: ROOT, env: { ...process.env, ...env, NODE_NO_WARNINGS: "1", NO_COLOR: "1" } };
+  const { status, stdout, stderr } = spawnSync(program, [...flags, exampleFile(`${example}.ts`)], {
+    ...options,
+    encoding: "utf8",
+  });
+  const isRight = status === 1 && stdout === "" && new RegExp(`^usage: ${example}\\.ts FILE.*\n$`).test(stderr);
+  checks.count(`${name}: ${example}.ts without arguments`, isRight, `ended with ${status}:\n${stdout}${stderr}`);
+}
+
 try {
   const folder = setUp();
   makeFiles(files, "small");
   const examples = readdirSync(join(ROOT, "examples", "formats")).filter((name) => name.endsWith(".ts"));
   for (const name of examples) {
     const lines = readFileSync(join(ROOT, "examples", "formats", name), "utf8")
+      .replace(USAGE, "")
       .trimEnd()
       .split("\n").length;
     checks.count(`${name} is shorter than ${LONGEST} lines`, lines < LONGEST, `it has ${lines}`);
@@ -100,6 +117,7 @@ try {
   const at = process.argv.indexOf("--only");
   const only = at === -1 ? undefined : process.argv[at + 1]?.split(",");
   for (const runtime of presentRuntimes().filter(({ name }) => only?.includes(name) ?? true)) {
+    for (const example of new Set(CASES.map(([name]) => name))) checkUsage(runtime, example);
     for (const [name, args, printed] of CASES) await check(runtime, exampleFile(`${name}.ts`), args, printed);
     await check(runtime, programFile("after-close.ts"), ["."], afterClose(runtime.name !== "node20"));
   }
