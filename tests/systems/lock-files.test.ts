@@ -31,25 +31,32 @@ function played(folder: string, errno = 0, user = process.geteuid?.()) {
   return { ffi, locks: lockFiles(ffi, ["libc"], ERRNO, errorFactory, { folder: () => folder, wouldBlock: 35 }) };
 }
 
-/** The calls of both systems, and what is in the home folder of the user then. */
+/** The address of a file, as a program imports it. */
+const address = (file: string) => JSON.stringify(new URL(file, import.meta.url).href);
+
+/** Prints what an owner's lock calls, and what is in the user's home then. */
 const CALLS = (system: string) => `
   import { readdirSync } from "node:fs";
   import { homedir } from "node:os";
-  import { over, setErrno } from ${JSON.stringify(new URL("../helpers/recorder.ts", import.meta.url).href)};
-  import { played, ${system} } from ${JSON.stringify(new URL("../helpers/systems.ts", import.meta.url).href)};
-  const ffi = played(${system}, 4096);
+  import { ERRNO, recorder, setErrno } from ${address("../helpers/recorder.ts")};
+  import { errorFactory } from ${address("../../lib/errors.ts")};
+  import { ${system}Platform as open } from ${address(`../../platform/${system}.ts`)};
+  const ffi = recorder({
+    __error: () => ERRNO,
+    __errno: () => ERRNO,
+    geteuid: () => process.geteuid(),
+    flock: (descriptor, operation) => (operation === 6 ? 0 : -1),
+  });
+  const { ownerLocks } = open(ffi, errorFactory);
   // errno.h of both: EWOULDBLOCK is EAGAIN, 35.
   setErrno(ffi, 35);
-  ffi.play({ geteuid: () => process.geteuid(), flock: (descriptor, operation) => (operation === 6 ? 0 : -1) });
-  over(${system}.open, ffi, ({ ownerLocks }) => {
-    ffi.take();
-    const own = ownerLocks.open(9, undefined);
-    const results = [own.take(77), own.isTaken(77), own.isTaken(78)];
-    const files = readdirSync(homedir() + "/.mmap-ffi");
-    own.close();
-    const left = readdirSync(homedir() + "/.mmap-ffi");
-    console.log(JSON.stringify([results, files, left, ffi.take().map((call) => call.replace(/\\d+,/, "N,"))]));
-  });`;
+  ffi.take();
+  const own = ownerLocks.open(9, undefined);
+  const results = [own.take(77), own.isTaken(77), own.isTaken(78)];
+  const files = readdirSync(homedir() + "/.mmap-ffi");
+  own.close();
+  const left = readdirSync(homedir() + "/.mmap-ffi");
+  console.log(JSON.stringify([results, files, left, ffi.take().map((call) => call.replace(/\\d+,/, "N,"))]));`;
 
 for (const system of ["freebsd", "openbsd"]) {
   posix(`${system}: an owner's lock is one of flock(2), on a file in the user's home`, () => {
