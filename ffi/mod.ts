@@ -1,6 +1,6 @@
 /**
  * Picks the way to call C in the running runtime. This is the one place that asks which runtime it is; only builtins.ts asks
- * for Deno itself, because it must not read `process` there.
+ * for Deno, because it must not read `process` there, and for Bun, where it takes what `node:util` has from elsewhere.
  *
  * @module
  */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { once } from "../ffi/once.ts";
 import {
   Map,
   MapPrototypeGet,
@@ -118,7 +119,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
   const memory = memoryFunctions(ffi, libraries, system.hasFastMemmem);
   const pageSize = c.sysconf(constants._SC_PAGESIZE as number);
   const { MS_ASYNC, MS_SYNC } = constants as { MS_ASYNC: number; MS_SYNC: number };
-  const advices = adviceNames(constants);
+  const advices = once(() => adviceNames(constants));
   const background = system.aio && asynchronousIo(ffi, system.aio, fail);
   const zeros = flags(constants, ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_FIXED", "MAP_NORESERVE"]);
 
@@ -176,7 +177,7 @@ export function posixPlatform(ffi: Ffi, system: PosixSystem, fail: Fail): Omit<P
       await background.sync(descriptor);
     },
     advise(address, length, advice) {
-      const name = MapPrototypeGet(advices, advice);
+      const name = MapPrototypeGet(advices(), advice);
       if (name === undefined || name === "MADV_HWPOISON" || name === "MADV_SOFT_OFFLINE") {
         const why = name === undefined ? "is not one" : `is ${name}, after which reading the memory kills the process`;
         throw new RangeError(`option must be one of this system's MADV_* constants: ${advice} ${why}`);

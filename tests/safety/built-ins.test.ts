@@ -428,4 +428,14 @@ test("replaced built-in functions do not decide where memory begins and ends", (
   assert.is(printed(program), REPLACED.map(([name, _, outcome]) => `${name}: ${outcome}`).join("\n"));
 });
 
+test("a TextDecoder that replaces the built-in one before the first map is not used", () => {
+  const program = `
+    globalThis.TextDecoder = class { constructor() { throw new Error("used"); } };
+    const mm = MMap.anonymous(4096);
+    mm.write("wörter");
+    console.log(mm.text(0, 7), mm.find("ter"));
+  `;
+  assert.is(printed(program), "wörter 4");
+});
+
 test.run();

@@ -7,9 +7,10 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { getSystemErrorMap } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { arch, platform } from "../../ffi/builtins.ts";
+import { arch, builtins, platform } from "../../ffi/builtins.ts";
 import { ROOT } from "../helpers/runtimes.ts";
 import { LIBRARY, newPath, runFile, unless, WINDOWS } from "../helpers/support.ts";
 
@@ -36,6 +37,14 @@ const PROGRAM = `
   MMap.anonymous(10).close();
   console.log("mapped:", ...new Set(asked));`;
 
+/** Prints the error of a map that no system has the memory for. */
+const FAILING = `
+  try {
+    MMap.anonymous(2 ** 52);
+  } catch (error) {
+    console.log(error.code, error.message);
+  }`;
+
 known("importing loads no module of the runtime before something is mapped", () => {
   const path = `${newPath()}.mts`;
   writeFileSync(path, PROGRAM);
@@ -43,6 +52,30 @@ known("importing loads no module of the runtime before something is mapped", () 
   const [imported, mapped] = stdout.trim().split("\n");
   assert.is(imported, "imported:", stderr);
   assert.match(mapped as string, /^mapped: .*node:fs/);
+});
+
+const inBun = unless(process.versions.bun === undefined && "node:util is loaded in other runtimes", test);
+
+inBun("mapping does not load node:util, which takes a tenth of the time in Bun", () => {
+  const path = `${newPath()}.mts`;
+  writeFileSync(path, PROGRAM);
+  const { stdout } = runFile(path);
+  assert.not.match(stdout, "node:util");
+});
+
+inBun("in a Bun without its own table of system errors, node:util names them", () => {
+  const path = `${newPath()}.mts`;
+  writeFileSync(
+    path,
+    `globalThis.process.binding = () => { throw new Error("No such module: uv"); };${PROGRAM}${FAILING}`,
+  );
+  const { stdout, stderr } = runFile(path);
+  assert.match(stdout, /^mapped: .*node:util.*\nENOMEM mmap: not enough memory \(ENOMEM\)$/m, stderr);
+});
+
+test("system errors have node:util's names and meanings", () => {
+  assert.equal(builtins().getSystemErrorMap(), getSystemErrorMap());
+  assert.ok(getSystemErrorMap().size > 50);
 });
 
 /** Subscribes before the library is imported and after, collects garbage, and then maps something. */
