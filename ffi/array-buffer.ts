@@ -4,13 +4,21 @@
  * @module
  */
 
-import { ArrayBuffer, getterOf, NO_ARGUMENTS, ObjectGetPrototypeOf, ReflectApply, Uint8Array } from "./primordials.ts";
+import {
+  ArrayBuffer,
+  getterOf,
+  type Int32Array,
+  NO_ARGUMENTS,
+  ObjectGetPrototypeOf,
+  ReflectApply,
+  Uint8Array,
+} from "./primordials.ts";
 
 const byteLength = getterOf(ObjectGetPrototypeOf(Uint8Array.prototype), "byteLength") as () => number;
 const bufferLength = getterOf(ArrayBuffer.prototype, "byteLength") as () => number;
 
 /** The length of an array in bytes, as the engine has it: its `length` and `byteLength` may be overridden. */
-export function lengthOf(bytes: Uint8Array): number {
+export function lengthOf(bytes: Uint8Array | Int32Array): number {
   return ReflectApply(byteLength, bytes, NO_ARGUMENTS);
 }
 

@@ -54,9 +54,10 @@ import {
   type WaitOptions,
 } from "./options.ts";
 import { loadBuiltins } from "./platform.ts";
+import { find, findLast } from "./search/find.ts";
 import { lineEnd, lines } from "./search/lines.ts";
 import { checkMatchesBytes } from "./search/regexp-bytes.ts";
-import { type ByteMatch, find, findLast, matches } from "./search/search.ts";
+import { type ByteMatch, matches } from "./search/search.ts";
 import { type ByteStream, stream } from "./stream.ts";
 import { Mutex } from "./sync/mutex.ts";
 import { openShared, unlinkShared } from "./sync/shared.ts";

@@ -8,7 +8,7 @@ import { lengthOf } from "../ffi/array-buffer.ts";
 import { arch } from "../ffi/builtins.ts";
 import { StringPrototypeCharCodeAt, Uint8Array } from "../ffi/primordials.ts";
 import type { Ffi } from "../ffi/types.ts";
-import { findBytes, findLastBytes, indexOfResult, type SearchPrimitives } from "./memmem.ts";
+import { findBytes, findLastBytes, indexOfResult, listBytes, type SearchPrimitives } from "./memmem.ts";
 import type { Platform } from "./types.ts";
 import type { FindWord } from "./word-search.ts";
 
@@ -48,7 +48,7 @@ export const WORD_SIGNATURES = {
 /** The part of a platform that works on memory. */
 type MemoryFunctions = Pick<
   Platform,
-  "prepareSearch" | "findByte" | "findBytes" | "findLastBytes" | "move" | "load" | "store"
+  "prepareSearch" | "findByte" | "findBytes" | "findLastBytes" | "listBytes" | "move" | "load" | "store"
 >;
 
 // SAFETY: C trusts the addresses and lengths. `lib/mapping/memory.ts` checks each range right before it becomes an address, and
@@ -79,6 +79,7 @@ export function memoryFunctions(ffi: Ffi, libraries: readonly string[], hasFastM
     findByte: primitives.findByte,
     findBytes: (address, length, needle) => findBytes(primitives, address, length, needle),
     findLastBytes: (address, length, needle) => findLastBytes(primitives, address, length, needle),
+    listBytes: (address, length, needle, found) => listBytes(primitives, address, length, needle, found),
     move(destination, source, length) {
       c.memmove(destination, source, length);
     },

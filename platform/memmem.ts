@@ -10,7 +10,7 @@
 
 import { lengthOf } from "../ffi/array-buffer.ts";
 import { ArrayBuffer, Int32Array, MathCeil, MathMax, MathMin, Uint8Array } from "../ffi/primordials.ts";
-import { type FindWord, findByWords, LEAST_NEEDLE } from "./word-search.ts";
+import { type FindWord, findByWords, LEAST_NEEDLE, listByWords } from "./word-search.ts";
 
 /** The functions of the C library that searches are made of. */
 export interface SearchPrimitives {
@@ -36,6 +36,22 @@ export function indexOfResult(address: number, result: number): number {
 /** The index of the first occurrence of `needle`, of at least one byte, or -1. */
 export function findBytes(memory: SearchPrimitives, address: number, length: number, needle: Uint8Array): number {
   return new Search(memory, needle).first(address, length);
+}
+
+/**
+ * Lists where the occurrences of `needle` begin, as `listByWords` does. -1: there are too many, or this needle is not searched
+ * by words.
+ */
+export function listBytes(
+  { findWord, equals }: SearchPrimitives,
+  address: number,
+  length: number,
+  needle: Uint8Array,
+  found: Int32Array,
+): number {
+  const needed = lengthOf(needle);
+  if (findWord === undefined || needed < LEAST_NEEDLE) return -1;
+  return listByWords(findWord, equals, address, length, needle, needed, found, lengthOf(found) / 4);
 }
 
 /** The index of the last occurrence of `needle`, of at least one byte, or -1. */

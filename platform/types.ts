@@ -336,6 +336,11 @@ export interface Platform {
   /** The index of the first or last occurrence of `needle`, of at least one byte, or -1. */
   findBytes(address: number, length: number, needle: Uint8Array): number;
   findLastBytes(address: number, length: number, needle: Uint8Array): number;
+  /**
+   * Lists where the occurrences of `needle` begin: indices from `address`, in order, those that overlap too. Returns how many
+   * there are, or -1 if `found` may have no room for them, or `findBytes` is the only way to find them.
+   */
+  listBytes(address: number, length: number, needle: Uint8Array, found: Int32Array): number;
   /** Copies within mapped memory; the ranges may overlap. */
   move(destination: number, source: number, length: number): void;
   /** Copies `length` bytes out of mapped memory into an array, or out of an array into mapped memory. The array has as many. */

@@ -71,6 +71,44 @@ export function findByWords(
   return -1;
 }
 
+/**
+ * Lists where the occurrences of `needle`, of `needed` bytes, begin: indices from `address`, in order, those that overlap too.
+ * Returns how many there are, or -1 if there are more candidates, false ones among them, than `found` has room for.
+ */
+export function listByWords(
+  findWord: FindWord,
+  equals: Equals,
+  address: number,
+  length: number,
+  needle: Uint8Array,
+  needed: number,
+  found: Int32Array,
+  room: number,
+): number {
+  const words = wordsOf(needle);
+  let candidates = 0;
+  let count = 0;
+  for (let before = 0; before < 4; before++) {
+    const end = address + length - needed + 1 + before;
+    for (let next = alignedUp(address + before); next < end; next += 4) {
+      const index = findWord(next, MathCeil((end - next) / 4), words[before] as number);
+      if (index === -1) break;
+      if (candidates++ === room) return -1;
+      next += 4 * index;
+      const start = next - before;
+      if (equals(start, needle)) insert(found, count++, start - address);
+    }
+  }
+  return count;
+}
+
+/** Puts a number into an array of `count` numbers in order, and keeps the order. */
+function insert(numbers: Int32Array, count: number, number: number): void {
+  let place = count;
+  for (; place > 0 && (numbers[place - 1] as number) > number; place--) numbers[place] = numbers[place - 1] as number;
+  numbers[place] = number;
+}
+
 /** The four words, as wmemchr gets them: little-endian, and with a sign. */
 function wordsOf(needle: Uint8Array): Int32Array {
   const words = new Int32Array(4);

@@ -167,6 +167,18 @@ export class Memory {
   }
 
   /**
+   * Lists where the occurrences of `needle` between `start` and `end` begin: indices from `start`, in order, those that overlap
+   * too. Returns how many there are, or -1 if `findBytes` must find them.
+   */
+  listBytes(start: number, end: number, needle: Uint8Array, found: Int32Array): number {
+    if (end - start < lengthOf(needle)) return 0;
+    this.checkRange(start, end);
+    const count = this.platform.listBytes(this.start + start, end - start, needle, found);
+    this.faults.throwIfTruncated(end);
+    return count;
+  }
+
+  /**
    * Ends this memory: nothing in the library refers to the region any more, and it is unmapped once nothing else can.
    *
    * @param inMemory Whether the pages are this process's memory, and not a file's.

@@ -1,5 +1,5 @@
 /**
- * Searches over a mapped region: bytes and regular expressions. Neither copies more than a window at a time.
+ * Regular expressions over a mapped region. No more than a window is copied at a time.
  *
  * @module
  */
@@ -15,9 +15,10 @@ import {
   RegExpPrototypeExec,
   Uint8Array,
 } from "../../ffi/primordials.ts";
-import type { Memory } from "../mapping/memory.ts";
 import { shortArray } from "../slab.ts";
+import { find, findLast, type Searched } from "./find.ts";
 import { loaded } from "./lines.ts";
+import { Occurrences } from "./occurrences.ts";
 import { decidedFrom, undecidedFrom } from "./regexp-reach.ts";
 import { type WindowedRegExp, windowedRegExp } from "./windowed-regexp.ts";
 
@@ -40,26 +41,6 @@ export interface ByteMatch extends globalThis.Array<globalThis.Uint8Array<global
   /** The bytes of the named groups, if the expression has any; those that took no part are `undefined`. */
   groups: Record<string, globalThis.Uint8Array<globalThis.ArrayBuffer> | undefined> | undefined;
 }
-
-/** The first occurrence of `needle` between `start` and `end`, or -1. */
-export function find(memory: Searched, needle: Uint8Array, start: number, end: number): number {
-  const length = lengthOf(needle);
-  if (end - start < length) return -1;
-  if (length === 0) return start;
-  if (length === 1) return memory.findByte(start, end, needle[0] as number);
-  return memory.findBytes(start, end, needle);
-}
-
-/** The last occurrence of `needle` between `start` and `end`, or -1. */
-export function findLast(memory: Searched, needle: Uint8Array, start: number, end: number): number {
-  const length = lengthOf(needle);
-  if (end - start < length) return -1;
-  if (length === 0) return end;
-  return memory.findLastBytes(start, end, needle);
-}
-
-/** What is searched: the memory of a map, or what stands for it in the tests. */
-export type Searched = Pick<Memory, "length" | "load" | "findByte" | "findBytes" | "findLastBytes">;
 
 /**
  * How much text a regular expression sees at first, in bytes. Engines allocate longer strings outside of the nursery, and
@@ -108,9 +89,10 @@ function* literalMatches(
   end: number,
 ): Generator<ByteMatch, void> {
   const length = lengthOf(literal);
+  const occurrences = new Occurrences(literal);
   for (let from = start; ; from += length) {
     const memory = memoryOf();
-    from = find(memory, literal, from, MathMin(end, memory.length));
+    from = occurrences.next(memory, from, MathMin(end, memory.length));
     if (from === -1) return;
     const bytes = shortArray(length);
     for (let index = 0; index < length; index++) bytes[index] = literal[index] as number;

@@ -574,6 +574,56 @@ test("a pattern of literal characters only has the matches of the same text", ()
   );
 });
 
+test("matches of literal characters are all found where they are near each other, and where they get far or too near", () => {
+  const random = new Random(5);
+  const word = "needle needle";
+  let content = "";
+  // Each stretch of some blocks has matches about so far apart, some across the edges of the blocks. The last overlap.
+  for (const gap of [3000, 9000, 40_000, 20, 3000, 400_000, 3000]) {
+    for (const end = content.length + 400_000; content.length < end; ) {
+      content += `${"-".repeat(random.below(2 * gap))}${word}${random.below(2) === 0 ? " needle".repeat(random.below(4)) : ""}`;
+    }
+  }
+  content += `${"needle ".repeat(20_000)}--${word}`;
+  using mm = MMap.open(newFile(content));
+  const expected = [...content.matchAll(/needle needle/g)].map(({ index }) => index);
+  assert.ok(expected.length > 20_000, `${expected.length} matches`);
+  assert.equal(
+    Array.from(mm.matchAll(/needle needle/), ({ index }) => index),
+    expected,
+  );
+});
+
+test("matches of literal characters are found across the edge of what is searched at once", () => {
+  const word = "session token";
+  for (let before = 0; before <= word.length + 1; before++) {
+    const content = Buffer.alloc(300_000, "-");
+    // 64 KiB that begin after the first match end `before` bytes after the beginning of the fourth.
+    const places = [100, 5000, 20_000, 100 + word.length + 64 * 1024 - before, 70_000, 290_000];
+    for (const at of places) content.write(word, at, "latin1");
+    using mm = MMap.open(newFile(content));
+    const found = Array.from(mm.matchAll(/session token/), ({ index }) => index);
+    assert.equal(found, places, `${before} bytes before the edge`);
+  }
+});
+
+test("matches of literal characters that are near each other are those of the map as resize leaves it", () => {
+  const line = `${"-".repeat(1000)}session token\n`;
+  using mm = MMap.open(newFile(line.repeat(1000)), { access: "write" });
+  const found: number[] = [];
+  for (const { index } of mm.matchAll(/session token/)) {
+    found.push(index);
+    if (found.length === 500) {
+      // The next line moves, and only ten lines follow it.
+      mm.move(500 * line.length, 500 * line.length + 5, line.length);
+      mm.resize(510 * line.length);
+    }
+  }
+  const expected = Array.from({ length: 510 }, (_, index) => 1000 + index * line.length);
+  expected[500] = (expected[500] as number) - 5;
+  assert.equal(found, expected);
+});
+
 test("expressions that would get too long to be cut at a window's edge are run over all of the text", () => {
   using mm = MMap.anonymous(300_000);
   mm.bytes.fill(97);

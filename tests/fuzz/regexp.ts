@@ -6,7 +6,8 @@
  */
 
 import { fileURLToPath } from "node:url";
-import { matches, type Searched } from "../../lib/search/search.ts";
+import type { Searched } from "../../lib/search/find.ts";
+import { matches } from "../../lib/search/search.ts";
 import { runFile } from "../helpers/support.ts";
 import { Random } from "./random.ts";
 import { expectedMatches, expectedOtherwise, type Plain, type RegExpCase } from "./regexp-engine.ts";
@@ -40,6 +41,15 @@ export function searched(text: string): Searched & { reads: [start: number, end:
     findBytes: (start, end, needle) => indexIn(bytes.subarray(start, end).indexOf(needle), start, end, needle.length),
     findLastBytes: (start, end, needle) =>
       indexIn(bytes.subarray(start, end).lastIndexOf(needle), start, end, needle.length),
+    listBytes(start, end, needle, found) {
+      const text = bytes.subarray(start, end);
+      let count = 0;
+      for (let at = text.indexOf(needle); at !== -1; at = text.indexOf(needle, at + 1)) {
+        if (count === found.length) return -1;
+        found[count++] = at;
+      }
+      return count;
+    },
   };
 }
 

@@ -6,7 +6,7 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { findByWords } from "../../platform/word-search.ts";
+import { findByWords, listByWords } from "../../platform/word-search.ts";
 import { Random } from "../fuzz/random.ts";
 
 const test = suite("units/word-search");
@@ -14,8 +14,8 @@ const test = suite("units/word-search");
 /** Where the searched memory begins within what the test has, so that its address can have any remainder. */
 const BEFORE = 8;
 
-/** A search of `text` at an address, which fails if it looks at anything else. */
-function search(text: Uint8Array, needle: Uint8Array, remainder: number) {
+/** `text` at an address, and functions that search it, which fail if they look at anything else. */
+function placed(text: Uint8Array, needle: Uint8Array, remainder: number) {
   const start = BEFORE + remainder;
   const memory = new Uint8Array(4 * Math.ceil((start + text.length + 8) / 4));
   // Around it is what a search beyond the text would find.
@@ -34,7 +34,21 @@ function search(text: Uint8Array, needle: Uint8Array, remainder: number) {
     assert.ok(address >= start && address + bytes.length <= start + text.length, "outside of the text");
     return bytes.every((byte, at) => memory[address + at] === byte);
   };
+  return { start, work, findWord, equals };
+}
+
+function search(text: Uint8Array, needle: Uint8Array, remainder: number) {
+  const { start, work, findWord, equals } = placed(text, needle, remainder);
   return { found: findByWords(findWord, equals, start, text.length, needle, needle.length), work };
+}
+
+/** The list of all occurrences, or undefined if there is none. */
+function list(text: Uint8Array, needle: Uint8Array, remainder: number, room: number): number[] | undefined {
+  const { start, work, findWord, equals } = placed(text, needle, remainder);
+  const found = new Int32Array(room + 1).fill(-7);
+  const count = listByWords(findWord, equals, start, text.length, needle, needle.length, found, room);
+  assert.ok(work.candidates <= room && found[room] === -7, "more than there is room for");
+  return count === -1 ? undefined : Array.from(found.subarray(0, count));
 }
 
 /** The answer, in the plainest way. */
@@ -110,6 +124,40 @@ test("a search by words gives up where candidates come too often, and says from 
     assert.ok(given >= 3 * block + aligned - 3 && given < 3 * block + 3 * block, `from ${given} on`);
     assert.is((given + 3 - aligned) % block, 0);
   }
+});
+
+test("a list by words has what the plain way finds, at every alignment, in order", () => {
+  const random = new Random(3);
+  let several = 0;
+  for (let round = 0; round < 4000; round++) {
+    const letters = 1 + random.below(3);
+    const text = Uint8Array.from({ length: 7 + random.below(60) }, () => random.below(letters));
+    const length = 7 + random.below(Math.min(8, text.length - 6));
+    const at = random.below(text.length - length + 1);
+    const needle = text.slice(at, at + length);
+    const copy = random.below(text.length - length + 1);
+    text.set(needle, copy);
+    const expected: number[] = [];
+    for (let next = plainFind(text, needle); next !== -1; next = Buffer.from(text).indexOf(needle, next + 1)) {
+      expected.push(next);
+    }
+    if (expected.length > 1) several++;
+    for (let remainder = 0; remainder < 4; remainder++) {
+      assert.equal(list(text, needle, remainder, 100), expected, `[${needle}] in [${text}] at ${remainder}`);
+    }
+  }
+  assert.ok(several > 1000, `${several} texts had several`);
+});
+
+test("there is no list by words if there are more candidates than room, false ones too", () => {
+  const needle = Uint8Array.of(1, 1, 1, 1, 1, 1, 1);
+  const text = new Uint8Array(16).fill(1);
+  assert.equal(list(text, needle, 0, 10)?.length, 10);
+  assert.is(list(text, needle, 0, 9), undefined);
+  // Seven words of four ones that an occurrence may contain.
+  assert.equal(list(text, Uint8Array.of(1, 1, 1, 1, 1, 1, 2), 0, 7), []);
+  assert.is(list(text, Uint8Array.of(1, 1, 1, 1, 1, 1, 2), 0, 6), undefined);
+  assert.equal(list(needle.subarray(1), needle, 0, 9), []);
 });
 
 test.run();
