@@ -7,7 +7,7 @@
 import { createReadStream, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { MMap } from "../lib/mod.ts";
-import { type Data, type Kind, MiB } from "./data.ts";
+import { type Data, KiB, type Kind, MiB } from "./data.ts";
 import { type Bench, here } from "./harness.ts";
 
 /** The number of characters, without newlines. */
@@ -40,6 +40,13 @@ function decoded(path: string): number {
   return count;
 }
 
+/** Makes the text of one block after the other, and no lines of it. Returns nothing: the text has newlines, which lines have not. */
+function blocks(path: string): void {
+  using mm = MMap.open(path);
+  const size = 64 * KiB;
+  for (let at = 0; at < mm.length; at += size) mm.text(at, at + size);
+}
+
 function all(path: string): number {
   using mm = MMap.open(path);
   return mm.text().length;
@@ -59,6 +66,7 @@ export default async function (bench: Bench, data: Data): Promise<void> {
       { ...nodes, target: 0.4 },
       { name: "readFileSync, split", target: 0.5, time: here(() => split(path)) },
       { name: "lines() and TextDecoder", target: 0.5, time: here(() => decoded(path)) },
+      { name: "the text of its blocks alone (the limit)", time: here(() => blocks(path)) },
     ];
     await bench.compare(
       `text lines of a log, ${name}, ${size / MiB} MiB`,
