@@ -175,10 +175,10 @@ retired("workers share one descriptor of the file that retired regions are mappe
      };
      if (isMainThread) {
        const path = process.argv[2];
+       const mm = MMap.open(path);
        await Promise.all([startWorker({ path }), startWorker({ path })]);
        const after = descriptors();
        await startWorker({ path });
-       const mm = MMap.open(path);
        mm.bytes;
        mm.close({ release: true });
        console.log(after, descriptors());
