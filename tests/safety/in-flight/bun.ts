@@ -109,10 +109,15 @@ export const BUN: Operation[] = [
     },
     { ...options, also: ["cut"] },
   ),
-  pipes("Bun.write: a pipe", async (job) => {
-    const { path, end } = await pipeToRead(job);
-    return { begin: (view) => Bun.write(path, view), end };
-  }),
+  pipes(
+    "Bun.write: a pipe",
+    async (job) => {
+      const { path, end } = await pipeToRead(job);
+      return { begin: (view) => Bun.write(path, view), end };
+    },
+    // On a busy machine, one in 50 never ends, of an array of Bun's own too, with no map beside it.
+    { also: ["hang"] },
+  ),
   sends("Bun.write: a file", async ({ expected }) => {
     const path = newPath();
     const done = later<string>();
