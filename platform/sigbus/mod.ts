@@ -157,6 +157,11 @@ class Handler {
     return this.#table;
   }
 
+  /** What `table` returned last. */
+  get lastTable(): Table | undefined {
+    return this.#table;
+  }
+
   /** The address of the table, if the handler is the library's. */
   #tableOf(entry: number): number | undefined {
     if (entry <= SIG_IGN || entry % this.#pageSize !== HEAD) return undefined;
@@ -263,14 +268,12 @@ export function sigbusGuard(
   const code = CODE[arch];
   let handler: Handler | undefined;
   let works = code !== undefined;
-  let table: Table | undefined;
   return {
     guard(address, length) {
       if (!works) return undefined;
       try {
         handler ??= new Handler(ffi, libraries, pageSize, bytesOf(code as string));
-        table = handler.table();
-        return table.claim(address, length);
+        return handler.table().claim(address, length);
       } catch (error) {
         // A stack overflow, for example: the map is not made.
         if (!(error instanceof Failed)) throw error;
@@ -279,7 +282,7 @@ export function sigbusGuard(
       }
     },
     get table() {
-      return table;
+      return handler?.lastTable;
     },
   };
 }
