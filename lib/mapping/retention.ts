@@ -19,6 +19,7 @@
 
 import { builtins } from "../../ffi/builtins.ts";
 import { List } from "../../ffi/list.ts";
+import { once } from "../../ffi/once.ts";
 import {
   Array,
   type ArrayBuffer,
@@ -135,12 +136,6 @@ const retired = new Queue();
 /** How many bytes of addresses are in stage 3. */
 let left = 0;
 
-/** How many regions this thread keeps; undefined before it keeps one. */
-let mostKept: number | undefined;
-
-/** How many regions of this thread may be retired. */
-let mostRetired = RETIRED_REGIONS;
-
 /** How many members of `kept` have buffers that are still to be detached. */
 let attachedCount = 0;
 
@@ -222,7 +217,7 @@ function registerBuffers(registry: FinalizationRegistry<Retained>, buffers: List
 
 /** Stage 1 of a region; then stage 2 of the oldest ones if too much is kept. */
 function keep(one: Retained): void {
-  mostKept ??= prepareThread();
+  const { mostKept } = limits();
   if (attachedCount > 0) detachAgain();
   kept.add(one);
   if (one.unregistered !== undefined) registerLater(one);
@@ -231,14 +226,16 @@ function keep(one: Retained): void {
   while (kept.oldest !== undefined && isTooMuch(one, kept.oldest)) retireOldest(1);
 }
 
-/** Returns how many regions this thread may keep, and sets how many it may retire. A worker that ends retires them, because no finalizer would run later. */
-function prepareThread(): number {
+/**
+ * How many regions this thread may keep, and how many it may retire. A worker that ends retires what it keeps, because no
+ * finalizer would run later.
+ */
+const limits = once(() => {
   const { isMainThread, process } = builtins();
-  if (isMainThread()) return KEPT_REGIONS;
+  if (isMainThread()) return { mostKept: KEPT_REGIONS, mostRetired: RETIRED_REGIONS };
   process.on("exit", retireKept);
-  mostRetired = RETIRED_REGIONS_IN_WORKER;
-  return KEPT_REGIONS_IN_WORKER;
-}
+  return { mostKept: KEPT_REGIONS_IN_WORKER, mostRetired: RETIRED_REGIONS_IN_WORKER };
+});
 
 /** Whether too much is kept, so that `oldest` must be retired. The newest region is not retired because of a large file. */
 function isTooMuch(newest: Retained, oldest: Retained): boolean {
@@ -366,7 +363,7 @@ class Runs {
 function addRetired(one: Retained): void {
   retired.add(one);
   const { oldest } = retired;
-  if (retired.count <= mostRetired || oldest === undefined) return;
+  if (retired.count <= limits().mostRetired || oldest === undefined) return;
   retired.remove(oldest);
   leave(oldest);
 }

@@ -105,24 +105,30 @@ test("close() keeps at most 16 GiB of files, or one map that is longer", () => {
   assert.equal(printed.split("\n"), ["2", "1", "2"]);
 });
 
+/** What a worker does with the files at `path`, and then counts; printed with what is counted when it has ended. */
+const inWorker = (counted: string, act: string) => `${MAPPINGS}
+  ${WORKERS}
+  if (isMainThread) {
+    const path = process.argv[2];
+    const counts = new Int32Array(new SharedArrayBuffer(4));
+    await startWorker({ path, counts });
+    console.log(counts[0], mappings(path));
+  } else {
+    const { path, counts } = workerData;
+    ${act}
+    counts[0] = mappings(${counted});
+  }`;
+
 test("a worker keeps at most 64 regions, and leaves no mapping of the file when it ends", () => {
   const printed = printedBy(
-    `${MAPPINGS}
-     ${WORKERS}
-     if (isMainThread) {
-       const path = process.argv[2];
-       const counts = new Int32Array(new SharedArrayBuffer(4));
-       await startWorker({ path, counts });
-       console.log(counts[0], mappings(path));
-     } else {
-       const { path, counts } = workerData;
-       for (let round = 0; round < 100; round++) {
+    inWorker(
+      "path",
+      `for (let round = 0; round < 100; round++) {
          const mm = MMap.open(path);
          mm.bytes;
          mm.close();
-       }
-       counts[0] = mappings(path);
-     }`,
+       }`,
+    ),
     { args: [page()] },
   );
   const [during, after] = printed.split(" ").map(Number) as [number, number];
@@ -131,33 +137,27 @@ test("a worker keeps at most 64 regions, and leaves no mapping of the file when 
   assert.is(after, 0);
 });
 
-retired("a worker retires at most 256 regions", () => {
-  const printed = printedBy(
-    `${MAPPINGS}
-     ${WORKERS}
-     if (isMainThread) {
-       const path = process.argv[2];
-       const counts = new Int32Array(new SharedArrayBuffer(4));
-       await startWorker({ path, counts });
-       console.log(counts[0]);
-     } else {
-       const { path, counts } = workerData;
-       // With a map between each two, they are not adjacent, and the kernel does not join them.
-       const apart = [];
-       const maps = Array.from({ length: 400 }, () => {
-         apart.push(MMap.open(path, { access: "write" }));
-         return MMap.open(path);
-       });
-       for (const mm of maps) {
-         mm.bytes;
-         mm.close();
-       }
-       counts[0] = mappings("retired by mmap-ffi");
-     }`,
-    { args: [page()] },
-  );
-  assert.is(Number(printed), 256);
-});
+for (const release of [false, true]) {
+  retired(`a worker retires at most 256 regions, with release: ${release}`, () => {
+    const printed = printedBy(
+      inWorker(
+        '"retired by mmap-ffi"',
+        `// With a map between each two, they are not adjacent, and the kernel does not join them.
+         const apart = [];
+         const maps = Array.from({ length: 400 }, () => {
+           apart.push(MMap.open(path, { access: "write" }));
+           return MMap.open(path);
+         });
+         for (const mm of maps) {
+           mm.bytes;
+           mm.close({ release: ${release} });
+         }`,
+      ),
+      { args: [page()] },
+    );
+    assert.is(Number(printed.split(" ")[0]), 256);
+  });
+}
 
 retired("workers share one descriptor of the file that retired regions are mapped to", () => {
   const printed = printedBy(
