@@ -51,7 +51,7 @@ export interface Missing {
 interface Options {
   /** How many operations one run does: times are reported per operation. */
   readonly per?: number;
-  /** It takes a second or more: it runs in a few rounds, without a first run to warm up. */
+  /** It takes a tenth of a second or more: there is no first run to warm up, and garbage is collected before each run. */
   readonly long?: boolean;
   /** It takes so long that it runs in one round. */
   readonly once?: boolean;
@@ -73,6 +73,12 @@ const MANY = 100;
 
 /** Keeps results alive: an engine removes code whose result is unused. */
 let last: unknown;
+
+function collectGarbage(): void {
+  const { gc, Bun } = globalThis as { gc?: () => void; Bun?: { gc(force: boolean): void } };
+  if (gc !== undefined) gc();
+  else Bun?.gc(true);
+}
 
 /** Times a function of this process. A promise that it returns is awaited. */
 export function here(run: () => unknown): Timed {
@@ -111,7 +117,7 @@ export class Bench {
   async compare(name: string, ours: Timed, peers: readonly Peer[], options: Options = {}): Promise<number[]> {
     const { once = false, long = once, noisy = false } = options;
     const { rounds: usual } = this.#effort;
-    const rounds = once ? 1 : long ? Math.min(3, usual) : noisy ? 3 * usual : usual;
+    const rounds = once ? 1 : noisy ? 3 * usual : usual;
     // Short calls run with one peer at a time, so that each runs right after the other, which left its data in the
     // caches.
     const groups = long ? [peers] : peers.map((peer) => [peer]);
@@ -136,6 +142,8 @@ export class Bench {
     for (let round = 0; round < rounds; round++) {
       const values: unknown[] = [];
       for (const [index, way] of ways.entries()) {
+        // Else the garbage of one is collected in the next one's time, which can take as long as the run itself.
+        if (long) collectGarbage();
         const { nanoseconds, value } = await way(counts[index] as number);
         times[index]?.push(nanoseconds / (counts[index] as number) / per);
         values.push(value);

@@ -53,6 +53,14 @@ const ROWS: readonly Row[] = [
   ["`matchAll`, one of two words", "CPython's `re`", "count of matches, levels, 256 MiB", "CPython"],
   ["`matchAll`, three groups", "CPython's `re`", "count of matches, fields, 256 MiB", "CPython"],
   ["`matchAll`, a rare match", "CPython's `re`", "count of matches, rare, 256 MiB", "CPython"],
+  ...["dense", "absent"].flatMap((how): Row[] => {
+    const name = `count of matches, literal text, ${how}, 128 MiB`;
+    return [
+      [`\`matchAll\`, literal, ${how}`, "a `find` loop", name, "a loop of find()"],
+      [`\`matchAll\`, literal, ${how}`, "`rg -o`", name, "ripgrep -o"],
+      [`\`matchAll\`, literal, ${how}`, "`grep -o`", name, "GNU grep -o"],
+    ];
+  }),
   ["loop over `bytes`", "a plain array", "loop over bytes", "a plain array"],
   ["loop over a `Float64Array`", "a plain array", "loop over view(Float64Array)", "a plain array"],
   ["`move` of 32 MiB", "libc `memmove`", "move of 32 MiB, apart", "libc memmove"],
@@ -81,6 +89,16 @@ const ROWS: readonly Row[] = [
   ["a process that maps", "CPython", MAP, "the same in CPython"],
   ["a process that maps", "`Bun.mmap`", MAP, "the same by Bun.mmap"],
   ["the hundredth map, µs", "", "the hundredth map of a process"],
+  ["longest pause in prefaultAsync, ms", "", "longest pause of a 1 ms timer, 1024 MiB not in memory, prefaultAsync"],
+  ["round trip, `wait`", "a Unix socket", "round trip between two processes, wait", "a Unix socket"],
+  ["round trip, `wait`", "C", "round trip between two processes, wait", "futexes in C"],
+  ["round trip, `waitAsync`", "`process.send`", "round trip between two processes, waitAsync", "process.send"],
+  ["`queue.ts`, 64 bytes", "a Unix socket", "examples/queue.ts, messages of 64 bytes", "a Unix socket"],
+  ["`queue.ts`, 64 bytes", "`process.send`", "examples/queue.ts, messages of 64 bytes", "process.send"],
+  ["`queue.ts`, 64 KiB", "a Unix socket", "examples/queue.ts, messages of 64 KiB", "a Unix socket"],
+  ["mutex, uncontended, ns", "", "tryAcquire and release, uncontended"],
+  ["mutex, contended", "`flock`", "tryAcquire and release, contended by two processes", "flock"],
+  ["`readFile` beside 100 waits", "without them", "fs.readFile beside 100 pending waitAsync calls", "without them"],
 ];
 
 /** The rows of the project's README, by the name of their figure and the peer. */
@@ -93,11 +111,7 @@ const SUMMARY: readonly [name: string, peer: string][] = [
   ["loop over bytes", "a plain array"],
 ];
 
-/**
-
- * The columns of the tables. Each shows the lowest and the highest figure of the set-ups whose names begin with it.
-
- */
+/** The columns of the tables. Each shows the lowest and the highest figure of the set-ups whose names begin with it. */
 const ENGINES = [
   { title: "Node", prefix: "node" },
   { title: "Bun", prefix: "bun" },

@@ -14,6 +14,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { arch, cpus, release, tmpdir, totalmem, type } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { parseArgs } from "node:util";
 import { ROOT, RUNTIMES, type Runtime } from "../tests/helpers/runtimes.ts";
 import { installedVersion, pinned } from "../tests/runners/machine.ts";
 import { pythonVersion } from "./python.ts";
@@ -23,20 +24,22 @@ import { type Outcome, tableOf, textOf, write } from "./report.ts";
 const TOPICS = ["find", "lines", "text", "regex", "read", "open", "views", "prefault", "sharing", "gc", "first"];
 
 const parameters = process.argv.slice(2);
+const { values } = parseArgs({
+  args: parameters,
+  options: { quick: { type: "boolean", default: false }, only: { type: "string" }, runtime: { type: "string" } },
+});
 const measured = commit();
-const quick = parameters.includes("--quick");
-const only = chosen("--only", TOPICS);
+const { quick } = values;
+const only = chosen("only", TOPICS);
 const names = chosen(
-  "--runtime",
+  "runtime",
   RUNTIMES.map(({ name }) => name),
 );
 
-function chosen(option: string, known: readonly string[]): string[] {
-  const at = parameters.indexOf(option);
-  if (at === -1) return [...known];
-  const wanted = (parameters[at + 1] ?? "").split(",");
+function chosen(option: "only" | "runtime", known: readonly string[]): string[] {
+  const wanted = values[option]?.split(",") ?? [...known];
   const unknown = wanted.find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new RangeError(`${option} must be some of ${known.join(", ")}: got "${unknown}"`);
+  if (unknown !== undefined) throw new RangeError(`--${option} must be some of ${known.join(", ")}: got "${unknown}"`);
   return wanted;
 }
 

@@ -20,6 +20,7 @@ import {
   ObjectGetPrototypeOf,
   ReflectApply,
   RegExpPrototypeExec,
+  TextEncoder,
   Uint8Array,
 } from "../ffi/primordials.ts";
 import { classNameOf, show } from "./errors.ts";
@@ -140,7 +141,7 @@ export function bytesOf(name: string, value: unknown): Uint8Array {
 }
 
 function utf8(text: string): Uint8Array {
-  encoder ??= new (globalThis.TextEncoder ?? builtins().TextEncoder)();
+  encoder ??= new (TextEncoder ?? builtins().TextEncoder)();
   return viewedBytes(encoder.encode(text));
 }
 
