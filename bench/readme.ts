@@ -135,7 +135,7 @@ function cell(figures: readonly Figure[]): string {
   const target = figures[0]?.target ?? Number.POSITIVE_INFINITY;
   if (highest <= target) return range(digits(lowest, 2), digits(highest, 2));
   // With as many digits as it takes to see that it is more than the target.
-  const missed = [2, 3, 4].map((count) => digits(highest, count)).find((text) => Number(text) > target);
+  const missed = [2, 3, 4, 5].map((count) => digits(highest, count)).find((text) => Number(text) > target);
   const said = missed ?? `${highest}`;
   return `**${lowest === highest ? said : range(digits(lowest, 2), said)}**`;
 }
