@@ -146,8 +146,8 @@ function digits(value: number, count: number): string {
   return value >= 10 ? value.toFixed(0) : `${Number(value.toPrecision(count))}`;
 }
 
-/** A row's cells, with the target if `withTarget` is set, and the commit at the end. */
-function rowOf([what, against, name, peer]: Row, results: Results, withTarget: boolean): string[] {
+/** A row's cells, with the target in the whole table, and with the commits in the summary. */
+function rowOf([what, against, name, peer]: Row, results: Results, isWhole: boolean): string[] {
   const columns = ENGINES.map(({ prefix }) => {
     const own = [...results].filter(([runtime]) => runtime.startsWith(prefix));
     return own.flatMap(([, outcomes]) => find(outcomes, name, peer) ?? []);
@@ -155,9 +155,9 @@ function rowOf([what, against, name, peer]: Row, results: Results, withTarget: b
   const figures = columns.flat();
   const [figure] = figures;
   if (figure === undefined) throw new Error(`nothing was measured of ${name} / ${peer}`);
+  if (isWhole) return [what, against, `${figure.target ?? ""}`, ...columns.map(cell)];
   const commits = [...new Set(figures.map(({ commit }) => commit))];
-  const target = withTarget ? [`${figure.target ?? ""}`] : [];
-  return [what, against, ...target, ...columns.map(cell), commits.join(" ")];
+  return [what, against, ...columns.map(cell), commits.join(" ")];
 }
 
 /** A document's text with a table in place of the one that it has. */
@@ -180,7 +180,7 @@ export function withFigures(document: string, results: Results): string {
   // The results may be of a run before the row was added.
   const measured = ROWS.filter(([, , name, peer]) => [...results.values()].some((own) => find(own, name, peer)));
   const rows = measured.map((row) => rowOf(row, results, true));
-  return replaceTable(document, [["what", "against", "at most", ...TITLES, "commit"], ...rows]);
+  return replaceTable(document, [["what", "against", "at most", ...TITLES], ...rows]);
 }
 
 /** The text of the project's README with the rows of its summary. */
