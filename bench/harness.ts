@@ -74,7 +74,7 @@ const MANY = 100;
 /** Keeps results alive: an engine removes code whose result is unused. */
 let last: unknown;
 
-function collectGarbage(): void {
+export function collectGarbage(): void {
   const { gc, Bun } = globalThis as { gc?: () => void; Bun?: { gc(force: boolean): void } };
   if (gc !== undefined) gc();
   else Bun?.gc(true);
