@@ -38,6 +38,8 @@ const MAX_VIEW_LENGTH = 2 ** 32;
 export function bunFfi(): Ffi {
   // Not by import, which a bundler for another runtime would not resolve.
   const bun = builtins().getBuiltinModule("bun:ffi" as string) as unknown as BunFfi;
+  // Captured, because it is called with addresses: one that is replaced later could close the map first.
+  const { toArrayBuffer } = bun;
   return {
     maxViewLength: MAX_VIEW_LENGTH,
     // A call into C is faster than creating an array over part of a view.
@@ -52,6 +54,6 @@ export function bunFfi(): Ffi {
       return openFirst(libraries, (library) => bun.dlopen(library, symbols).symbols) as Functions<S>;
     },
     openLater: undefined,
-    view: (address, length) => bun.toArrayBuffer(address, 0, length),
+    view: (address, length) => toArrayBuffer(address, 0, length),
   };
 }

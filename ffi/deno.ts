@@ -37,6 +37,9 @@ const MAX_VIEW_LENGTH = 2 ** 40;
 
 export function denoFfi(): Ffi {
   const deno = (globalThis as unknown as { Deno: DenoFfi }).Deno;
+  // Captured, because they are called with addresses: one that is replaced later could close the map first.
+  const { create } = deno.UnsafePointer;
+  const { getArrayBuffer } = deno.UnsafePointerView;
 
   function open(libraries: readonly string[], signatures: Signatures, nonblocking: boolean): unknown {
     const symbols = mapValues(signatures, ({ parameters, result }) => ({
@@ -65,9 +68,6 @@ export function denoFfi(): Ffi {
       open(libraries, signatures, false) as Functions<S>,
     openLater: <const S extends Signatures>(libraries: readonly string[], signatures: S) =>
       open(libraries, signatures, true) as LaterFunctions<S>,
-    view(address, length) {
-      const pointer = deno.UnsafePointer.create(BigInt(address)) as object;
-      return deno.UnsafePointerView.getArrayBuffer(pointer, length);
-    },
+    view: (address, length) => getArrayBuffer(create(BigInt(address)) as object, length),
   };
 }

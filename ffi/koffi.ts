@@ -28,6 +28,8 @@ const RESULTS: Record<CType, string> = { ...TYPES, pointer: "int64_t" };
 export function koffiFfi(): Ffi {
   const koffi = loadKoffi();
   const { isMainThread, process } = builtins();
+  // Captured, because they are called with addresses: one that is replaced later could close the map first.
+  const { decode, view } = koffi;
   const major = NumberParseInt(process.versions.node, 10);
 
   function functionsOf(libraries: readonly string[], signatures: Signatures): Record<string, KoffiFunction> {
@@ -48,7 +50,7 @@ export function koffiFfi(): Ffi {
     maxViewLength: major < 22 ? 2 ** 32 : 2 ** 40,
     smallCopyLimit: 512,
     operationsKeepBuffers: true,
-    readInt32: canView(koffi) ? undefined : (address) => koffi.decode(address, "int32_t") as number,
+    readInt32: canView(koffi) ? undefined : (address) => decode(address, "int32_t") as number,
     open<const S extends Signatures>(libraries: readonly string[], signatures: S): Functions<S> {
       return functionsOf(libraries, signatures) as unknown as Functions<S>;
     },
@@ -57,7 +59,7 @@ export function koffiFfi(): Ffi {
       if (!isMainThread()) return undefined;
       return (libraries, signatures) => mapValues(functionsOf(libraries, signatures), later) as never;
     },
-    view: (address, length) => koffi.view(address, length),
+    view,
   };
 }
 

@@ -44,6 +44,8 @@ export function nodeFfi(): Ffi {
   // Not by import, which a bundler or a loader could resolve to something else.
   const node = process.getBuiltinModule("node:ffi" as string) as NodeFfi | undefined;
   if (node === undefined) throw new CodedError("ERR_UNKNOWN_BUILTIN_MODULE", "there is no node:ffi");
+  // Captured, because it is called with addresses: one that is replaced later could close the map first.
+  const { toArrayBuffer } = node;
   return {
     maxViewLength: MAX_VIEW_LENGTH,
     smallCopyLimit: 512,
@@ -58,6 +60,6 @@ export function nodeFfi(): Ffi {
       return withNumberArguments(functions, signatures) as Functions<S>;
     },
     openLater: undefined,
-    view: (address, length) => node.toArrayBuffer(BigInt(address), length, false),
+    view: (address, length) => toArrayBuffer(BigInt(address), length, false),
   };
 }

@@ -7,7 +7,7 @@
  * @module
  */
 
-// Each with its type, as JSR wants it of what exported types may be made of.
+// Each with its type: JSR requires it of whatever occurs in exported types.
 export const Array: typeof globalThis.Array = globalThis.Array;
 export const ArrayBuffer: typeof globalThis.ArrayBuffer = globalThis.ArrayBuffer;
 export const BigInt: typeof globalThis.BigInt = globalThis.BigInt;
@@ -145,7 +145,7 @@ export function mapValues<T, R>(object: Readonly<Record<string, T>>, make: (valu
 export function mapArray<T, R>(list: readonly T[], make: (value: T) => R): R[] {
   const result: R[] = [];
   for (let index = 0; index < list.length; index++) {
-    // Not by `define`: so many calls of it would make Bun optimize it during a first map, which takes longer than they do.
+    // Not by `define`: after that many calls Bun would optimize it during the first map, which takes longer than the calls.
     const element = {
       __proto__: null,
       value: make(list[index] as T),

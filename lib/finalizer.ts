@@ -10,7 +10,7 @@ import type { Mapping } from "./mapping/mapping.ts";
 /** A map that has not been closed yet. */
 export interface Registration {
   readonly mapping: Mapping;
-  /** The map, until it is registered with the FinalizationRegistry. No longer: it could never be garbage-collected. */
+  /** The map, until it is registered with the FinalizationRegistry: then a reference would keep it from being collected. */
   map: object | undefined;
   /** The neighbours in the list of maps that are not registered yet: the one made before this one, and the one after. */
   older: Registration | undefined;

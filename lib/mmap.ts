@@ -416,7 +416,7 @@ export class MMap implements Disposable, Iterable<number> {
    * Whether the process survives the file being truncated. Accessing a lost page then reads zeros, and the map's methods
    * throw `MMapError` with `ERR_MMAP_TRUNCATED`.
    *
-   * false with `guard: false`, for anonymous memory, and where the guard is not supported: on Linux, architectures other than
+   * false with `guard: false`, for anonymous memory without a descriptor, and where the guard is not supported: on Linux, architectures other than
    * x64 and arm64, or a kernel that forbids new executable pages; on macOS, shared maps, maps with `trackfd: false`, and all
    * maps before version 11; all maps on other systems.
    *
@@ -1119,7 +1119,7 @@ export class MMap implements Disposable, Iterable<number> {
 
   /**
    * Changes the length of the map, and the size of its file, which then ends where the map ends. The contents are kept up
-   * to the smaller length; new bytes are zeros. A position past the new end moves to the new end.
+   * to the smaller length; what follows are the bytes that the file has there, and zeros past its end. A position past the new end moves to the new end.
    *
    * Detaches every view; `bytes` is a new array afterwards.
    *
@@ -1248,8 +1248,8 @@ export class MMap implements Disposable, Iterable<number> {
    * changes made meanwhile may or may not be included.
    *
    * The map may be closed or resized meanwhile. All errors reject the promise, also those of wrong arguments. On Windows,
-   * OpenBSD and Android, which have no such system call, it blocks like `flush`; on macOS, only flushing the drive's cache
-   * blocks.
+   * OpenBSD and Android, which have no such system call, and for a map that is not writable, it blocks like `flush`; on
+   * macOS, only flushing the drive's cache blocks.
    *
    * @param offset Where the range starts, in bytes from the start of the map. By default 0.
    * @param size Its length in bytes. By default, up to the end of the map.
@@ -1567,7 +1567,7 @@ export class MMap implements Disposable, Iterable<number> {
    *
    * @param byteOffset Where the word is, in bytes from the start of the map. A multiple of 4 in the file.
    * @param count How many to wake at most. By default all.
-   * @returns How many were woken. Waits that poll do not count.
+   * @returns How many were woken. Waits that poll do not count; on FreeBSD always 0.
    * @throws {RangeError} The word is not within the map, or not aligned; `count` is negative.
    * @throws {TypeError} As for `wait`.
    * @throws {MMapError} As for `wait`.

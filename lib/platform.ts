@@ -50,7 +50,9 @@ export function withOpenedPath<T>(descriptor: number, path: string, writable: bo
 /** Allocates the file's disk blocks for a map of `length` bytes; 0: to the end of the file. */
 export function allocateFileBlocks(descriptor: number, offset: number, length: number): void {
   const system = platform();
-  const count = length === 0 ? system.status(descriptor).size - offset : length;
+  const { regular, size } = system.status(descriptor);
+  // Not past the end, which would extend the file: mapping what it does not have throws, and then nothing may have changed.
+  const count = regular && (length === 0 || length > size - offset) ? size - offset : length;
   // If the range is empty, mapping it throws an error that says so.
   if (count > 0) blockAllocator(system, descriptor)(descriptor, offset, count);
 }

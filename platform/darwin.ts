@@ -1,8 +1,9 @@
 /**
  * macOS, on Intel and on Apple silicon.
  *
- * Apple's arm64 passes variadic arguments on the stack, where the runtimes' FFIs pass every argument in a register. So
- * no variadic argument is passed here: a variadic function is called with its named parameters only.
+ * Apple's arm64 passes variadic arguments on the stack, where the runtimes' FFIs pass the first eight in registers. So
+ * variadic functions are called here with their named parameters only. Those of ofd-lock.ts and shm-objects.ts need one
+ * more, which is passed twice.
  *
  * @see https://developer.apple.com/library/archive/documentation/System/Conceptual/ManPages_iPhoneOS/man2/mmap.2.html
  * @module

@@ -132,21 +132,33 @@ function glibcOrMusl(arch: string): CLibrary {
 }
 
 interface Opened extends Functions<typeof SIGNATURES> {
+  /** The library that they are from. */
+  readonly library: string;
   readonly newer: Partial<Functions<typeof NEWER_SIGNATURES>>;
   readonly errno: () => number;
 }
 
-/** Opens the functions of all C libraries, and those that older ones lack. */
+/** Opens the functions of all C libraries, and those that older ones lack, from the first library that has the former. */
 function openFunctions(ffi: Ffi, { libraries, errno }: CLibrary): Opened {
   const signatures = { ...SIGNATURES, [errno]: ERRNO_SIGNATURES[errno] };
   const address = (functions: object) => (functions as Functions<typeof ERRNO_SIGNATURES>)[errno];
-  try {
-    const opened = ffi.open(libraries, { ...signatures, ...NEWER_SIGNATURES });
-    return { ...opened, newer: opened, errno: address(opened) };
-  } catch {
-    const opened = ffi.open(libraries, signatures);
-    return { ...opened, newer: { __proto__: null } as object, errno: address(opened) };
+  let failure: unknown;
+  for (let index = 0; index < libraries.length; index++) {
+    const library = libraries[index] as string;
+    try {
+      const opened = ffi.open([library], { ...signatures, ...NEWER_SIGNATURES });
+      return { ...opened, library, newer: opened, errno: address(opened) };
+    } catch {
+      // It is missing, or older.
+    }
+    try {
+      const opened = ffi.open([library], signatures);
+      return { ...opened, library, newer: { __proto__: null } as object, errno: address(opened) };
+    } catch (error) {
+      failure ??= error;
+    }
   }
+  throw failure;
 }
 
 export function linuxPlatform(
@@ -155,8 +167,10 @@ export function linuxPlatform(
   arch: string = runningArch,
   library: CLibrary = glibcOrMusl(arch),
 ): Platform {
-  const { libraries, constants } = library;
+  const { constants } = library;
   const c = openFunctions(ffi, library);
+  // Never two libraries: a function of musl would take the thread's memory of glibc for its own.
+  const libraries = [c.library];
   const errnoAddress = c.errno();
   const fail = errnoReader(ffi, errnoAddress, errors);
   const posix = posixPlatform(

@@ -173,8 +173,11 @@ export type NamedMemory =
     }
   | {
       readonly kind: "mappings";
-      /** Throws `EEXIST` or `ENOENT` if the request is not for what exists now. */
-      check(name: string, request: NamedRequest): void;
+      /**
+       * Runs `map`, which maps the name. Throws `ENOENT` if the request is not to create memory and there is none, and
+       * `EEXIST` if it must be new and is not.
+       */
+      use<T>(name: string, request: NamedRequest, map: () => T): T;
     };
 
 /**

@@ -31,11 +31,12 @@ export function advise(backing: Backing, memory: Memory, option: number, start: 
 
 /** MADV_REMOVE zeroes whole pages of the file, so a part of a page that is not the map's must not be among them. */
 function checkRemoval(backing: Backing, memory: Memory, start: number, length: number): void {
-  if (backing.anonymous || backing.descriptor === -1) return;
+  if (backing.anonymous) return;
   const { pageSize } = memory.platform;
   const from = memory.offset + start;
   const to = from + length;
-  if (from % pageSize === 0 && (to % pageSize === 0 || to >= backing.status().size)) return;
+  const isAtEnd = () => backing.descriptor !== -1 && to >= backing.status().size;
+  if (from % pageSize === 0 && (to % pageSize === 0 || isAtEnd())) return;
   throw new RangeError(
     `start and length must cover whole pages of ${pageSize} bytes in the file for MADV_REMOVE: got ${start} and ${length}, ` +
       `which are ${from} to ${to}`,

@@ -160,6 +160,11 @@ export class Backing {
     return MathCeil((this.pageOffset + length) / this.#unit) * this.#unit;
   }
 
+  /** How long the region may be so that the file has all of its pages now; without a file, any length. */
+  presentRegionLength(): number {
+    return this.#descriptor === -1 ? Infinity : this.regionLength(MathMax(0, this.status().size - this.offset));
+  }
+
   #request(length: number, descriptor: number, protection: Protection = this.protection): MapRequest {
     return { descriptor, length: this.regionLength(length), offset: this.offset - this.pageOffset, protection };
   }
@@ -177,9 +182,12 @@ export class Backing {
     system.releaseName(address, name);
   }
 
-  /** A region, guarded if it shows the pages of a file. Other processes can truncate an anonymous map through its `fd`. */
+  /**
+   * A region, guarded if it shows the pages of a file. Other processes can truncate an anonymous map through its `fd`. No page
+   * can be put in the place of a huge one.
+   */
   guarded(address: number, length: number, descriptor: number = this.#descriptor): Region {
-    if (!this.#wantsGuard || descriptor === -1) return { address, length, guard: undefined };
+    if (!this.#wantsGuard || descriptor === -1 || this.hasHugePages) return { address, length, guard: undefined };
     const { protection } = this;
     const file = { descriptor: this.#descriptor, offset: this.offset - this.pageOffset, protection };
     return { address, length, guard: this.platform.guard?.(address, length, file) };

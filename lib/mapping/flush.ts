@@ -39,6 +39,11 @@ export async function flushAsync(
     if (!backing.anonymous) backing.requireTracked("flushAsync()");
     return;
   }
+  // aio_fsync needs a descriptor that is open for writing on macOS, and in older versions of glibc.
+  if (!protection.writable) {
+    flush(backing, memory, start, length, undefined);
+    return;
+  }
   const { address, span } = memory.pages(start, length);
   // A duplicate, because the map's own descriptor is closed with it.
   const descriptor = platform.duplicate(backing.descriptor);
@@ -48,5 +53,5 @@ export async function flushAsync(
     platform.closeDescriptor(descriptor);
   }
   // close() has already reported lost pages; after a resize, close() will.
-  if (protection.writable) memoryOf()?.faults.throwIfTruncated(start + length);
+  memoryOf()?.faults.throwIfTruncated(start + length);
 }

@@ -35,6 +35,7 @@ import {
   truncateMapped,
   withLongerFile,
 } from "./resize.ts";
+import { limits } from "./retention.ts";
 
 /** A mapping on its way to reserved addresses. */
 interface Move {
@@ -225,6 +226,8 @@ export class Mapping {
 
   /** Runs `act`, which replaces the map's memory. */
   #replace(call: string, act: (memory: Memory) => void): void {
+    // First, because it may run user code, which must not run during a resize.
+    if (this.memory.views.buffers !== undefined) limits();
     const { memory } = this;
     this.requireReleased(call);
     // An error in the middle would leave views of memory that is unmapped.
@@ -312,10 +315,14 @@ export class Mapping {
     const backing = this.#backing;
     const { address, length: oldLength } = old.region;
     const newLength = backing.regionLength(length);
-    const region = backing.guarded(address, newLength);
-    if (!backing.platform.remapping?.extend(address, oldLength, newLength)) {
-      region.guard?.release();
-      return false;
+    if (!backing.platform.remapping?.extend(address, oldLength, newLength)) return false;
+    let region: Region;
+    try {
+      // Not before the addresses are this map's: the guard would take the faults of another thread's map there.
+      region = backing.guarded(address, newLength);
+    } catch (error) {
+      ignoreErrors(() => backing.platform.trim?.(address, newLength, oldLength));
+      throw error;
     }
     this.#memory = this.#successor(old, region, length);
     this.#endMoved(old);

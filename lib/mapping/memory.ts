@@ -185,6 +185,8 @@ export class Memory {
    * @param retireNow Whether to release the file and the memory at once, if views were handed out.
    */
   release(inMemory: boolean, retireNow = false): void {
+    // A second call would unmap what has the addresses by then.
+    if (this.#released) return;
     if (this.#views !== undefined) {
       release(this.#end(this.#views, inMemory), retireNow);
       return;

@@ -29,7 +29,7 @@ export function lock(backing: Backing, memory: Memory, start: number, length: nu
   try {
     prefault(backing, memory, start, length, false);
   } catch (error) {
-    // Not counted as a change of a part: the limit of mappings would hide the error.
+    // Without `isPart`, with which the limit of mappings could throw another error in the place of this one.
     platform.unlock(address, span);
     throw error;
   }

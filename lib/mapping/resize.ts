@@ -4,7 +4,7 @@
  * @module
  */
 
-import { MathMin, Uint8Array } from "../../ffi/primordials.ts";
+import { MathMax, MathMin, Uint8Array } from "../../ffi/primordials.ts";
 import type { Platform } from "../../platform/types.ts";
 import type { Backing } from "./backing.ts";
 import type { Memory } from "./memory.ts";
@@ -22,9 +22,9 @@ export interface Resize {
   readonly allocate: Platform["allocateBlocks"];
 }
 
-/** Whether the pages can be moved. Shared memory without a file does not grow with its mapping. */
-export function canRemap({ platform, descriptor, protection }: Backing): boolean {
-  return platform.remapping !== undefined && (descriptor !== -1 || !protection.shared);
+/** Whether the pages can be moved. Shared memory without a file does not grow with its mapping, nor do huge pages. */
+export function canRemap({ platform, descriptor, protection, hasHugePages }: Backing): boolean {
+  return platform.remapping !== undefined && !hasHugePages && (descriptor !== -1 || !protection.shared);
 }
 
 /** Makes the file at least as long as the resized map needs, and runs `map`; if that fails, the file is as it was. */
@@ -102,7 +102,8 @@ export function releaseReplaced(backing: Backing, old: Memory, next: Region): vo
   if (views.buffers !== undefined && next.length < region.length) {
     // If the user has seen the old pages, they stay mapped. An access to those that the file no longer has would be fatal.
     try {
-      platform.mapZeros(region.address + next.length, region.length - next.length);
+      const left = MathMax(next.length, backing.presentRegionLength());
+      if (left < region.length) platform.mapZeros(region.address + left, region.length - left);
     } catch {
       // Replacing a part splits the mapping, of which the process may have too many. Replacing all of it does not.
       retires = true;

@@ -12,7 +12,8 @@
  * 3. Left: when `mostRetired` more were retired, only the addresses stay taken, for good: adjacent ones are one mapping of
  *    zeros. When an eighth of the address space is taken in this way, a region is unmapped instead.
  *
- * A region that is kept or retired is unmapped when its buffers have been collected, where that proves something.
+ * A kept region is unmapped when its buffers have been collected, where that proves something; so is a retired one on
+ * Windows.
  *
  * @module
  */
@@ -228,9 +229,9 @@ function keep(one: Retained): void {
 
 /**
  * How many regions this thread may keep, and how many it may retire. A worker that ends retires what it keeps, because no
- * finalizer would run later.
+ * finalizer would run later. The first call runs user code, if a program listens to the "newListener" of `process`.
  */
-const limits = once(() => {
+export const limits = once(() => {
   const { isMainThread, process } = builtins();
   if (isMainThread()) return { mostKept: KEPT_REGIONS, mostRetired: RETIRED_REGIONS };
   process.on("exit", retireKept);

@@ -112,8 +112,7 @@ function requireLength(descriptor: number): void {
 function openMapping<T>(named: Named<"mappings">, name: string, request: SharedRequest, make: MakeMap<T>): T {
   const { length, map } = request;
   if (length === 0) throw new RangeError("length must be given: the size of named memory is not known here: got 0");
-  named.check(name, request);
-  return make(new OpenedFile(-1, name), length, { ...map, tagname: name });
+  return named.use(name, request, () => make(new OpenedFile(-1, name), length, { ...map, tagname: name }));
 }
 
 /** Implements `MMap.unlink`. */

@@ -103,7 +103,7 @@ class Pauses {
   /** Waits for at most `left` milliseconds. Resolves to whether the wait was woken. */
   async next(left: number): Promise<boolean> {
     const background = this.#memory.platform.waiting?.background;
-    // One call waits for so many; the others are polled. And mappings are few.
+    // One call waits for `limit` words at most; further waits poll. Each mirror takes a mapping.
     if (background !== undefined && this.#mirror === undefined && mirrors < background.limit) {
       this.#mirror = mirrorWord(this.#memory, this.#index);
       if (this.#mirror !== undefined) mirrors++;

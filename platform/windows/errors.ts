@@ -59,6 +59,9 @@ export const NUMBERS = { FORMAT_MESSAGE_FROM_SYSTEM: 0x1000, FORMAT_MESSAGE_IGNO
 
 const SYSTEM_MESSAGE = NUMBERS.FORMAT_MESSAGE_FROM_SYSTEM | NUMBERS.FORMAT_MESSAGE_IGNORE_INSERTS;
 
+const SPACE = 0x20;
+const FULL_STOP = 0x2e;
+
 /** The longest message that is read, in UTF-16 units. */
 const LONGEST_MESSAGE = 512;
 
@@ -85,9 +88,14 @@ export function errorReader(kernel: Kernel, errors: ErrorFactory): Fail {
   const units = new Uint16Array(buffer);
   return (syscall, number = kernel.GetLastError()) => {
     const length = kernel.FormatMessageW(SYSTEM_MESSAGE, 0, number, 0, bytes, LONGEST_MESSAGE, 0);
+    // Without the line's end, and the full stop before it. By index: a method of strings that user code has replaced could
+    // close the map in the middle of a resize.
+    let end = length;
+    while (end > 0 && (units[end - 1] as number) <= SPACE) end--;
+    if (end > 0 && units[end - 1] === FULL_STOP) end--;
     let message = "";
-    for (let index = 0; index < length; index++) message += StringFromCharCode(units[index] as number);
-    const meaning = message.trim().replace(/\.$/, "") || `error ${number}`;
+    for (let index = 0; index < end; index++) message += StringFromCharCode(units[index] as number);
+    const meaning = message || `error ${number}`;
     const advice = ADVICE[number];
     throw errors.system(syscall, number, codeOf(number), advice === undefined ? meaning : `${meaning}: ${advice}`);
   };

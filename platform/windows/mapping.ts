@@ -52,19 +52,6 @@ interface Released {
   readonly request: MapRequest;
 }
 
-/** Named memory by `tagname`: a name lasts as long as one of its mappings. */
-export function namedMappings(kernel: Kernel, fail: Fail): NamedMemory {
-  return {
-    kind: "mappings",
-    check(name, { create, exclusive }) {
-      const object = kernel.OpenFileMappingW(FILE_MAP_READ, 0, utf16(name));
-      if (object === 0 && !create) fail("OpenFileMappingW");
-      if (object !== 0) kernel.CloseHandle(object);
-      if (object !== 0 && exclusive) fail("CreateFileMappingW", ERROR_ALREADY_EXISTS);
-    },
-  };
-}
-
 /** The part of the platform that works on mappings. */
 export function mappingFunctions(
   ffi: Ffi,
@@ -82,6 +69,26 @@ export function mappingFunctions(
   const objects = new Map<number, MappingObject>();
   /** The mapping whose name `releaseName` has released for the next one. */
   let released: Released | undefined;
+  /** The name that the next mapping must not find in use. */
+  let newName: string | undefined;
+
+  /** Named memory by `tagname`: a name lasts as long as one of its mappings. */
+  const named: NamedMemory = {
+    kind: "mappings",
+    use(name, { create, exclusive }, map) {
+      // Open until it is mapped: memory whose last map is closed meanwhile would be mapped as new zeros.
+      const object = kernel.OpenFileMappingW(FILE_MAP_READ, 0, utf16(name));
+      if (object === 0 && !create) fail("OpenFileMappingW");
+      newName = exclusive ? name : undefined;
+      try {
+        if (object !== 0 && exclusive) fail("CreateFileMappingW", ERROR_ALREADY_EXISTS);
+        return map();
+      } finally {
+        newName = undefined;
+        if (object !== 0) kernel.CloseHandle(object);
+      }
+    },
+  };
 
   /** Returns 0 if that fails. With a name that is in use, returns that object. */
   function createObject({ descriptor, offset, length, protection: { prot, name } }: MapRequest): number {
@@ -97,12 +104,13 @@ export function mappingFunctions(
     const { offset, length, protection } = request;
     const before = released?.request.protection.name === protection.name ? released : undefined;
     released = undefined;
+    const isNew = newName !== undefined && newName === protection.name;
     const object = createObject(request);
     if (object === 0) return failed("CreateFileMappingW", kernel.GetLastError(), before);
-    // Another program has taken the released name meanwhile, for an object of another length.
-    if (before !== undefined && kernel.GetLastError() === ERROR_ALREADY_EXISTS) {
+    if ((before !== undefined || isNew) && kernel.GetLastError() === ERROR_ALREADY_EXISTS) {
       kernel.CloseHandle(object);
-      return fail("CreateFileMappingW", ERROR_USER_MAPPED_FILE);
+      // Another program has taken a released name meanwhile, for an object of another length.
+      return fail("CreateFileMappingW", isNew ? ERROR_ALREADY_EXISTS : ERROR_USER_MAPPED_FILE);
     }
     const { address, syscall, error } = views.mapView(object, protection.flags, offset, length);
     const staysOpen = protection.name !== undefined || protection.flags === FILE_MAP_READ;
@@ -149,6 +157,7 @@ export function mappingFunctions(
   }
 
   return {
+    named,
     map,
     unmap,
     // A view cannot be shortened or moved.

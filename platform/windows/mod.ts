@@ -12,7 +12,7 @@ import type { Constants, ErrorFactory, Platform, Protection, ProtectionRequest }
 import { errorReader } from "./errors.ts";
 import { fileFunctions } from "./files.ts";
 import { KERNEL, type Kernel, SIGNATURES } from "./kernel.ts";
-import { MADV_WILLNEED, mappingFunctions, namedMappings } from "./mapping.ts";
+import { MADV_WILLNEED, mappingFunctions } from "./mapping.ts";
 import { ownerLocks } from "./owner-locks.ts";
 import {
   FILE_MAP_COPY,
@@ -60,7 +60,6 @@ export function windowsPlatform(ffi: Ffi, errors: ErrorFactory): Platform {
     // WaitOnAddress wakes threads of its own process only.
     waiting: undefined,
     ownerLocks: ownerLocks(ffi, kernel, handleOf, fail),
-    named: namedMappings(kernel, fail),
     mirror: undefined,
   };
 }

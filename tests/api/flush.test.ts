@@ -4,7 +4,7 @@ import process from "node:process";
 import { setImmediate } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { MMap, type MMapError, MS_ASYNC, MS_INVALIDATE, MS_SYNC, PAGESIZE } from "../../lib/mod.ts";
+import { MMap, type MMapError, MS_ASYNC, MS_INVALIDATE, MS_SYNC, PAGESIZE, PROT_READ } from "../../lib/mod.ts";
 import type { Platform } from "../../platform/types.ts";
 import { breakableDisk, failingDisk, withoutDevices } from "../helpers/disk.ts";
 import { withPlatform } from "../helpers/platform.ts";
@@ -63,6 +63,27 @@ async function flushedRanges(act: () => unknown): Promise<[address: number, leng
   await withPlatform(change, act);
   return ranges;
 }
+
+unless(WINDOWS && "it has no prot", test)(
+  "flushAsync() of a shared map for reading needs no descriptor for writing",
+  async () => {
+    const flushed: string[] = [];
+    const change = ({ flush }: Platform): Partial<Platform> => ({
+      flush: (...parameters) => {
+        flushed.push("flush");
+        flush(...parameters);
+      },
+      // aio_fsync of macOS.
+      flushAsync: () => Promise.reject(new Error("EBADF")),
+    });
+    const path = newFile(new Uint8Array(3 * PAGESIZE));
+    await withPlatform(change, () => {
+      using mm = MMap.open(path, { prot: PROT_READ as number });
+      return mm.flushAsync();
+    });
+    assert.equal(flushed, ["flush"]);
+  },
+);
 
 test("flush() and flushAsync() ask the system to write the pages of their range", async () => {
   const path = newFile(new Uint8Array(3 * PAGESIZE));

@@ -18,6 +18,7 @@ import {
   MMap,
   MMapError,
   type MMapOptions,
+  PAGESIZE,
   PROT_READ,
   PROT_WRITE,
 } from "../../lib/mod.ts";
@@ -371,6 +372,24 @@ reserving("open() with reserve fills the holes of an existing file, and keeps it
   assert.ok(allocated(path) >= 50_000);
   assert.is(text(mm.slice(0, 4)), "abc\0");
   assert.is(mm[-1], 100);
+});
+
+reserving("open() with reserve of more than the file has throws, and leaves the file as it was", () => {
+  const path = newFile("abc");
+  refuses(RangeError, () => MMap.open(path, { access: "write", length: 4096, reserve: true }), "length", "4096");
+  assert.is(statSync(path).size, 3);
+});
+
+unless(WINDOWS && "it has no huge pages of this kind", test)("a map of huge pages is not guarded", () => {
+  const change = ({ status }: Platform): Partial<Platform> => ({
+    status: (descriptor) => ({ ...status(descriptor), hugePageSize: 2 * PAGESIZE }),
+  });
+  const path = newFile(new Uint8Array(4 * PAGESIZE));
+  const guarded = withPlatform(change, () => {
+    using mm = MMap.open(path, { access: "write" });
+    return mm.guarded;
+  });
+  assert.is(guarded, false);
 });
 
 /** A case that needs the guard. */

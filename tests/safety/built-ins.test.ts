@@ -8,7 +8,8 @@ import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FFI } from "../helpers/calls.ts";
-import { MUSL, newFile, newPath, printedBy, repetitions, unless, WINDOWS } from "../helpers/support.ts";
+import { WITHOUT_VIEWS } from "../helpers/runtimes.ts";
+import { MUSL, newFile, newPath, printedBy, repetitions, unless, WINDOWS, WORKERS } from "../helpers/support.ts";
 
 const test = suite("safety/built-ins");
 
@@ -212,6 +213,30 @@ test("resize() is not entered again by code that runs while its error is made", 
   assert.is(printed(program), `true ${refused} 65536 97 0`);
 });
 
+unless(WITHOUT_VIEWS && "no memory can be viewed here", test)(
+  "a listener that the library's own listener calls runs before a resize, and may close the map",
+  () => {
+    const program = `
+      ${WORKERS}
+      if (isMainThread) await startWorker({ path: process.argv[2] });
+      else {
+        writeFileSync(workerData.path, new Uint8Array(20_000));
+        const mm = MMap.open(workerData.path, { access: "write" });
+        const { bytes } = mm;
+        let seen;
+        process.on("newListener", (name) => {
+          if (name !== "exit" || seen !== undefined) return;
+          seen = mm.length;
+          mm.close();
+        });
+        const outcome = failure(() => mm.resize(10_000));
+        console.log(seen, outcome, mm.closed, bytes.length);
+      }`;
+    // Node 20 cannot detach.
+    assert.match(printed(program, [newPath()]), /^20000 ERR_MMAP_CLOSED true (?:0|20000)$/);
+  },
+);
+
 linux("resize() of a file that may not be cut leaves the map as long as it was, after unlock() of a part", () => {
   const program = `
     import { openSync, readlinkSync } from "node:fs";
@@ -287,6 +312,40 @@ test("open() uses the engine's own functions for the first map too, though they 
   `;
   assert.is(printed(program, [newPath()]), "150000 99 2 0");
 });
+
+unless(WITHOUT_VIEWS && "no memory can be viewed here", test)(
+  "the runtime's functions for views are not looked up while an address is in use",
+  () => {
+    const program = `
+      import { createRequire } from "node:module";
+      const path = process.argv[2];
+      writeFileSync(path, "abc");
+      const mm = MMap.open(path);
+      let replaced = 0;
+      const replace = (owner, name) => {
+        const real = owner?.[name];
+        if (typeof real !== "function") return;
+        try {
+          owner[name] = function (...values) {
+            mm.close();
+            return Reflect.apply(real, this, values);
+          };
+          replaced++;
+        } catch {
+          // It cannot be replaced.
+        }
+      };
+      const native = "@koromix/koffi-" + process.platform + "-" + process.arch;
+      const optional = (get) => { try { return get(); } catch {} };
+      replace(globalThis.Deno?.UnsafePointer, "create");
+      replace(globalThis.Deno?.UnsafePointerView, "getArrayBuffer");
+      replace(optional(() => process.getBuiltinModule("bun:ffi")), "toArrayBuffer");
+      replace(optional(() => process.getBuiltinModule("node:ffi")), "toArrayBuffer");
+      if (!process.versions.bun && !process.versions.deno) replace(optional(() => createRequire(process.argv[3])(native)), "view");
+      console.log(replaced > 0, mm.bytes[0], mm.closed);`;
+    assert.is(printed(program, [newPath(), FFI]), "true 97 false");
+  },
+);
 
 test("resize() checks the stack though Array.from was replaced", () => {
   const program = `${DEEP}

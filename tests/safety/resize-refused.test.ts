@@ -1,12 +1,14 @@
 /** A resize that is refused, or terminated in the middle, loses nothing. */
 
-import { readFileSync, statSync, truncateSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync, truncateSync } from "node:fs";
 import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MADV_REMOVE, MAP_PRIVATE, MMap, PAGESIZE } from "../../lib/mod.ts";
-import { withPlatform } from "../helpers/platform.ts";
+import type { Platform, Remapping } from "../../platform/types.ts";
+import { recorded, withPlatform } from "../helpers/platform.ts";
 import { EMULATED, newFile, printedBy, refuses, unless, WINDOWS } from "../helpers/support.ts";
+import { UNGUARDED } from "../helpers/truncation.ts";
 
 const tests = suite("safety/resize-refused");
 const posix = unless(
@@ -160,6 +162,30 @@ linux("resize() whose move is refused leaves the old memory", () => {
   );
 });
 
+unless(UNGUARDED, linux)("resize() guards addresses only once they are the map's, and is undone if that fails", () => {
+  const calls: string[] = [];
+  const change = (real: Platform): Partial<Platform> => {
+    const remapping = real.remapping as Remapping;
+    return {
+      remapping: { ...remapping, extend: recorded(calls, "extend", remapping.extend) },
+      guard: recorded(calls, "guard", real.guard as NonNullable<Platform["guard"]>, refused),
+    };
+  };
+  const refused = new Set<string>();
+  withPlatform(change, () => {
+    using mm = MMap.open(newFile(new Uint8Array(PAGESIZE).fill(7)), { access: "write" });
+    refused.add("guard");
+    calls.length = 0;
+    assert.throws(() => mm.resize(2 * PAGESIZE), /refused/);
+    assert.equal([mm.length, mm.size(), mm[0]], [PAGESIZE, PAGESIZE, 7]);
+    // Without room beside it, the mapping moves instead.
+    if (calls.includes("extend")) assert.ok(calls.indexOf("extend") < calls.indexOf("guard"), calls.join());
+    refused.clear();
+    mm.resize(2 * PAGESIZE);
+    assert.equal([mm.length, mm[0], mm.at(-1)], [2 * PAGESIZE, 7, 0]);
+  });
+});
+
 unless(EMULATED && "QEMU ignores MADV_REMOVE", linux)(
   "madvise(MADV_REMOVE) zeroes no byte of the file that is not in the range",
   () => {
@@ -171,6 +197,13 @@ unless(EMULATED && "QEMU ignores MADV_REMOVE", linux)(
     ] as const) {
       using mm = MMap.open(path, { access: "write", offset, length });
       refuses(RangeError, () => mm.madvise(MADV_REMOVE, start, count), "MADV_REMOVE", "whole pages");
+    }
+    // Without a descriptor, nothing tells where the file ends.
+    for (const length of [100, 3 * PAGESIZE - 1]) {
+      const fd = openSync(path, "r+");
+      using mm = new MMap(fd, length, { trackfd: false });
+      closeSync(fd);
+      refuses(RangeError, () => mm.madvise(MADV_REMOVE), "MADV_REMOVE", "whole pages");
     }
     assert.equal(readFileSync(path), Buffer.alloc(3 * PAGESIZE, 7));
     using mm = MMap.open(path, { access: "write" });

@@ -249,10 +249,10 @@ guarded(
       const { mm } = mapped(4);
       assert.is(seen(), "guard");
       mm.resize(8 * PAGE);
-      assert.is(seen(), "guard extend release guard move release");
+      assert.is(seen(), "extend guard move release");
       refused.add("move");
       thrown(() => mm.resize(9 * PAGE));
-      assert.is(seen(), "guard extend release guard move release unmap");
+      assert.is(seen(), "extend guard move release unmap");
       assert.equal([mm.guarded, mm.length, mm.size()], [true, 8 * PAGE, 8 * PAGE]);
       refused.clear();
       refused.add("truncate");

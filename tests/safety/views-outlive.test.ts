@@ -159,6 +159,26 @@ unless(!DETACHES && "this runtime has no transfer()", posix)(
   },
 );
 
+unless(!DETACHES && "this runtime has no transfer()", posix)(
+  "a transferred buffer keeps the bytes that its file still has after remap(), and all of memory without a file",
+  () => {
+    const printed = printedBy(
+      `import { writeFileSync } from "node:fs";
+       writeFileSync(process.argv[2], new Uint8Array(200_000).fill(7));
+       const mm = MMap.open(process.argv[2]);
+       const file = new Uint8Array(mm.buffer.transfer());
+       mm.remap(5000);
+       const memory = MMap.anonymous(200_000, { flags: library.MAP_PRIVATE });
+       memory.bytes.fill(8);
+       const own = new Uint8Array(memory.buffer.transfer());
+       memory.resize(5000);
+       console.log(file[4999], file[8192], file[199_999], own[4999], own[8192], own[199_999]);`,
+      { args: [newFile("")] },
+    );
+    assert.is(printed, "7 7 7 8 8 8");
+  },
+);
+
 // The list of chunks took a buffer out before it put it in elsewhere, so that close() did not find it.
 unless(WITHOUT_VIEWS ? "chunks are copies here" : !DETACHES && "this runtime cannot detach buffers", test)(
   "no chunk outlives its map because the stack overflowed while another was made",

@@ -12,6 +12,24 @@ import { darwin, freebsd, linux, openbsd, played, type System } from "../helpers
 
 const test = suite("systems/anonymous");
 
+// mm/mremap.c: "Don't allow remap expansion, because the underlying hugetlb reservation is not yet split to handle expansion".
+test("resize() on Linux copies private huge pages, which mremap does not extend", () => {
+  const flags = 0x40002 | (21 << 26);
+  const ffi = played(linux, 0);
+  over(linux.open, ffi, () => {
+    const mm = MMap.anonymous(10, { flags });
+    ffi.take();
+    mm.resize(2 ** 21 + 1);
+    const joined = `0x${(flags | 0x20).toString(16)}`;
+    assert.equal(ffi.take(), [
+      `mmap(0, 0x400000, 3, ${joined}, -1, 0)`,
+      "memmove(0x100100000, 0x100000000, 10)",
+      "munmap(0x100000000, 0x200000)",
+    ]);
+    mm.close();
+  });
+});
+
 /** What an anonymous map asks a system for: to be made, to be given more memory, and to be closed. */
 function anonymous(system: System, options?: MMapOptions): Record<string, string[]> {
   const ffi = played(system, 0);

@@ -204,6 +204,23 @@ test("librariesFor() names glibc first and then musl", () => {
   }
 });
 
+test("functions that glibc lacks are not taken from a musl that is installed beside it", () => {
+  const ffi = played(linux, 20_000);
+  const { open } = ffi;
+  const opened = new Set<string>();
+  ffi.open = (libraries, signatures) => {
+    const [library] = libraries as [string];
+    if (library === "libc.so.6" && "memfd_create" in signatures) throw new Error("Symbol not found: memfd_create");
+    for (const name of libraries) opened.add(name);
+    return open(libraries, signatures);
+  };
+  over(linux.open, ffi, () => {
+    using mm = new MMap(9, 0, { access: "read", guard: false });
+    assert.is(mm.size(), 20_000);
+  });
+  assert.equal([...opened], ["libc.so.6"]);
+});
+
 test("size() calls fstat where the C library has no statx", () => {
   // bits/stat.h in Debian's musl-dev 1.2.3. For x86_64: dev_t, ino_t, nlink_t (8 bytes each), mode_t (4, at 24), uid_t, gid_t,
   // __pad0 (4 each), dev_t (8), off_t st_size (at 48): 144 in all. For aarch64: dev_t, ino_t (8 each), mode_t (4, at 16),

@@ -247,8 +247,13 @@ test("write() calls memmove, because the source may be a view of the same memory
 });
 
 test("open() of each platform loads the system's own C library", () => {
-  const opened = ({ open }: System) => {
+  const opened = ({ open }: System, missing: readonly string[] = []) => {
     const ffi = recorder();
+    const { open: load } = ffi;
+    ffi.open = (libraries, signatures) => {
+      if (missing.includes(libraries.join())) throw new Error(`${libraries}: cannot open shared object file`);
+      return load(libraries, signatures);
+    };
     open(ffi, errorFactory);
     return [...new Set(ffi.opened.map(({ libraries }) => libraries.join()))];
   };
@@ -256,7 +261,10 @@ test("open() of each platform loads the system's own C library", () => {
   assert.equal(opened(freebsd), ["libc.so.7"]);
   // libexec/ld.so/library_subr.c of OpenBSD: a name without a version matches any, and the largest found is loaded.
   assert.equal(opened(openbsd), ["libc.so"]);
-  assert.equal(opened(linux), [librariesFor(process.arch).join()]);
+  const [glibc, musl, loader] = librariesFor(process.arch);
+  assert.equal(opened(linux), [glibc]);
+  assert.equal(opened(linux, [glibc]), [musl]);
+  assert.equal(opened(linux, [glibc, musl]), [loader]);
 });
 
 test("openPlatform() names the supported systems on an unknown one", () => {

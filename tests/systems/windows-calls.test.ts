@@ -458,19 +458,20 @@ test("releaseName() takes back a tagname that somebody else has", () => {
   ]);
 });
 
-test("named.check() opens the name, closes it again, and fails if it must not be there, or must", () => {
+test("named.use() has the name open while it is mapped, and fails if it must not be there, or must", () => {
   for (const exists of [false, true]) {
     const { platform, calls } = recorded({ OpenFileMappingW: () => (exists ? 0x99 : 0) });
     const { named } = platform;
     if (named?.kind !== "mappings") throw new Error("Windows has mappings by name");
     calls.length = 0;
+    const isOpen = () => calls.at(-1)?.[0] === "OpenFileMappingW";
     const codes = [
       { create: false, exclusive: false },
       { create: true, exclusive: false },
       { create: true, exclusive: true },
     ].map((how) => {
       try {
-        named.check("name", { writable: true, mode: 0o600, ...how });
+        assert.ok(named.use("name", { writable: true, mode: 0o600, ...how }, isOpen));
         return "passed";
       } catch (error) {
         return (error as MMapError).syscall;
@@ -488,6 +489,20 @@ test("named.check() opens the name, closes it again, and fails if it must not be
       assert.equal(own, [opened, opened, opened]);
     }
   }
+});
+
+test("named.use() fails if another program takes a name that must be new just before it is mapped", () => {
+  // CreateFileMappingW: "If the object exists before the function call, the function returns a handle to the existing object
+  // [...], and GetLastError returns ERROR_ALREADY_EXISTS", which is 183.
+  const { platform, calls } = recorded({ GetLastError: () => 183 });
+  const { named } = platform;
+  if (named?.kind !== "mappings") throw new Error("Windows has mappings by name");
+  const make = () => platform.map(requestFor(platform, -1, 1000, { tagname: "name" }));
+  const how = { writable: true, mode: 0o600, create: true };
+  const error = thrown(() => named.use("name", { ...how, exclusive: true }, make)) as MMapError;
+  assert.equal([error.code, error.errno], ["EEXIST", 183]);
+  assert.equal(calls.at(-2)?.[0], "CloseHandle");
+  assert.is(named.use("name", { ...how, exclusive: false }, make), ADDRESS);
 });
 
 test("truncate() sets the size without moving the position of the user's descriptor", () => {
