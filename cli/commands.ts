@@ -81,7 +81,7 @@ ${Object.entries(COMMANDS)
   .map(([name, { takes, does }]) => `  ${name.padEnd(width)}  ${takes}\n  ${" ".repeat(width)}    ${does}`)
   .join("\n")}
 
-A PATH is a file, or a folder with all files below it; hard links count once, and symbolic links are not followed.
+A PATH is a file, or a folder with all files below it; hard links count once, and symbolic links below it are not followed.
 
 Options:
   --watch    shows it again every second, until it is interrupted
@@ -89,7 +89,7 @@ Options:
   --help     prints this
   --version  prints the version
 
-The exit code is 0, 1 if something failed for a file, and 2 if the command line is wrong.`;
+The exit code is 0, 1 if something failed for a file or doctor finds something missing, and 2 if the command line is wrong.`;
 
 /** A wrong command line. */
 class UsageError extends Error {}

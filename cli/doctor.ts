@@ -4,7 +4,7 @@
  * @module
  */
 
-import { existsSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -64,7 +64,9 @@ function ffi(): string {
 
 /** Maps a file, and returns whether that works. */
 function mapping(findings: Finding[]): string {
-  const path = join(tmpdir(), `mmap-ffi-doctor-${process.pid}`);
+  // A new folder: a file that somebody else has made in the folder of temporary files must not be written to.
+  const folder = mkdtempSync(join(tmpdir(), "mmap-ffi-doctor-"));
+  const path = join(folder, "file");
   try {
     writeFileSync(path, "mapped");
     using mm = MMap.open(path, { access: "write" });
@@ -80,15 +82,15 @@ function mapping(findings: Finding[]): string {
     findings.push({ problem: "no file can be mapped", fix: (error as Error).message });
     return "fails";
   } finally {
-    rmSync(path, { force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
 /** Limits of Linux that programs with many maps reach. */
 function limits(findings: Finding[]): Record<string, string> {
   if (process.platform !== "linux") return {};
-  const maps = Number(read("/proc/sys/vm/max_map_count"));
-  if (maps < USUAL_MAPS) {
+  const maps = read("/proc/sys/vm/max_map_count").trim();
+  if (maps !== "" && Number(maps) < USUAL_MAPS) {
     findings.push({
       problem: `a process may have only ${maps} mappings`,
       fix: `sysctl vm.max_map_count=${USUAL_MAPS}`,
@@ -98,8 +100,8 @@ function limits(findings: Finding[]): Record<string, string> {
   const shared = existsSync("/dev/shm") ? statfsSync("/dev/shm") : undefined;
   if (shared === undefined) findings.push({ problem: "there is no /dev/shm", fix: "mount -t tmpfs tmpfs /dev/shm" });
   return {
-    "vm.max_map_count": String(maps),
-    "locked memory": unit === "bytes" && locked !== "unlimited" ? `up to ${size(Number(locked))}` : locked,
+    "vm.max_map_count": maps || "unknown",
+    "locked memory": unit === "bytes" && locked !== "unlimited" ? `up to ${size(Number(locked))}` : locked || "unknown",
     "/dev/shm": shared === undefined ? "missing" : `${size(shared.bavail * shared.bsize)} free`,
   };
 }

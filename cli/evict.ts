@@ -1,5 +1,5 @@
 /**
- * `mmap-ffi evict`: drops files from the page cache, by `posix_fadvise`, as vmtouch does.
+ * `mmap-ffi evict`: drops files from the page cache, by `posix_fadvise` or on macOS by `msync`, as vmtouch does.
  *
  * @see https://man7.org/linux/man-pages/man2/posix_fadvise.2.html
  * @module
@@ -8,7 +8,7 @@
 import { closeSync, fsyncSync, openSync } from "node:fs";
 import process from "node:process";
 import { openFfi } from "../ffi/mod.ts";
-import { MMap, MS_INVALIDATE } from "../lib/mod.ts";
+import { MAP_SHARED, MMap, MS_INVALIDATE, MS_SYNC, PROT_READ } from "../lib/mod.ts";
 import { LIBRARIES as FREEBSD_LIBRARIES } from "../platform/freebsd.ts";
 import { librariesFor } from "../platform/linux.ts";
 import type { Failures } from "./failures.ts";
@@ -57,11 +57,13 @@ function dropper(): (path: string) => void {
       }
     };
   }
-  if (platform === "darwin") {
-    return (path) => {
-      using mm = MMap.open(path);
-      mm.flush(0, mm.length, { flags: MS_INVALIDATE as number });
-    };
-  }
+  if (platform === "darwin") return invalidate;
   throw new Error(`evict is not supported on this system (${platform}): it has no posix_fadvise`);
+}
+
+/** Drops a file from the page cache on systems whose `msync` does that (macOS). */
+export function invalidate(path: string): void {
+  // Shared, because a map for reading is private by default, and nothing of a private map is flushed.
+  using mm = MMap.open(path, { prot: PROT_READ as number, flags: MAP_SHARED as number });
+  mm.flush(0, mm.length, { flags: (MS_SYNC as number) | (MS_INVALIDATE as number) });
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { lstatSync, readdirSync, type Stats, statSync } from "node:fs";
+import { type BigIntStats, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Failures } from "./failures.ts";
 
@@ -22,14 +22,15 @@ export function* filesOf(paths: readonly string[], failures: Failures): Generato
 
 function* walk(
   path: string,
-  status: (path: string) => Stats,
+  status: (path: string, options: { bigint: true }) => BigIntStats,
   seen: Set<string>,
   failures: Failures,
 ): Generator<FileEntry> {
-  let stats: Stats;
+  let stats: BigIntStats;
   let names: string[];
   try {
-    stats = status(path);
+    // File numbers of Windows have more bits than a number holds exactly.
+    stats = status(path, { bigint: true });
     names = stats.isDirectory() ? readdirSync(path).sort() : [];
   } catch (error) {
     failures.report(error);
@@ -43,5 +44,5 @@ function* walk(
   const key = `${stats.dev}:${stats.ino}`;
   if (!stats.isFile() || seen.has(key)) return;
   seen.add(key);
-  yield { path, size: stats.size };
+  yield { path, size: Number(stats.size) };
 }

@@ -12,8 +12,11 @@ import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { invalidate } from "../../cli/evict.ts";
 import { bar, percent, size } from "../../cli/terminal.ts";
-import { PAGESIZE } from "../../lib/mod.ts";
+import { MS_INVALIDATE, MS_SYNC, PAGESIZE } from "../../lib/mod.ts";
+import type { Platform } from "../../platform/types.ts";
+import { withPlatform } from "../helpers/platform.ts";
 import { MACHINE, ROOT } from "../helpers/runtimes.ts";
 import {
   commandFor,
@@ -146,6 +149,20 @@ unless(withoutEvict(), test)("evict drops all pages, also those that were just w
   assert.is(code, 0);
   assert.is(stdout.trim(), `1 file evicted, ${size(PAGES * PAGESIZE)}`);
   assert.is(sample(path).resident, 0);
+});
+
+unless(WINDOWS && "it has no msync", test)("evict by msync invalidates the pages of a shared map of the file", () => {
+  const path = newPages();
+  const flushed: unknown[] = [];
+  const change = ({ flush }: Platform): Partial<Platform> => ({
+    flush(address, length, descriptor, flags) {
+      flushed.push([length, flags]);
+      flush(address, length, descriptor, flags);
+    },
+  });
+  withPlatform(change, () => invalidate(path));
+  assert.equal(flushed, [[PAGES * PAGESIZE, (MS_SYNC as number) | (MS_INVALIDATE as number)]]);
+  assert.equal([...readFileSync(path).subarray(-2)], [97, 97]);
 });
 
 /** Starts the tool, and gives what it prints as it comes. */
