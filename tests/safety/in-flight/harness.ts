@@ -64,6 +64,8 @@ export interface Operation {
    * when it is detached already.
    */
   readonly also?: readonly string[];
+  /** Does it now and then never end, without a map too? It still meets every ending, unlike what hangs each time. */
+  readonly stalls?: boolean;
   setup(job: Job): Ready | Promise<Ready>;
 }
 
