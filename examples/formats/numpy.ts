@@ -1,10 +1,8 @@
 /**
- * NumPy's .npy files, and .npz archives of them, as typed arrays over a map. What is compressed, or does not lie at a
- * multiple of its element's size, is copied: most arrays of `np.savez`. float16 is its bits without Float16Array.
+ * NumPy's .npy files, and .npz archives of them, as typed arrays over a map. Compressed and unaligned arrays (most of
+ * `np.savez`) are copied. float16 is its bits without Float16Array. Close the map when nobody uses the arrays any more.
  *
  *     numpy.ts FILE      .npy or .npz
- *
- * Close the map when nobody uses the arrays any more: `close` detaches those that are views.
  *
  * @module
  */
@@ -14,9 +12,8 @@ import { inflateRawSync } from "node:zlib";
 import { MMap } from "../../lib/mod.ts"; // in your program: from "mmap-ffi"
 
 const FLOATS = { f8: Float64Array, f4: Float32Array, f2: globalThis.Float16Array ?? Uint16Array };
-const SIGNED = { i8: BigInt64Array, i4: Int32Array, i2: Int16Array, i1: Int8Array };
-const UNSIGNED = { u8: BigUint64Array, u4: Uint32Array, u2: Uint16Array, u1: Uint8Array, b1: Uint8Array };
-const TYPES = { ...FLOATS, ...SIGNED, ...UNSIGNED };
+const LONG = { i8: BigInt64Array, u8: BigUint64Array, i4: Int32Array, u4: Uint32Array };
+const TYPES = { ...FLOATS, ...LONG, i2: Int16Array, u2: Uint16Array, i1: Int8Array, u1: Uint8Array, b1: Uint8Array };
 
 /** An array from the bytes of a .npy file: magic, version, the header's length, the header, the data. */
 function arrayOf(bytes: Uint8Array<ArrayBuffer>) {
@@ -54,10 +51,9 @@ if (process.argv[2] === undefined) {
   console.error("usage: numpy.ts FILE");
   process.exit(1);
 }
-const mm = MMap.open(process.argv[2]);
+using mm = MMap.open(process.argv[2]);
 for (const [name, bytes] of mm.text(0, 2) === "PK" ? filesOf(mm) : [["array", mm.bytes] as const]) {
   const { type, shape, array } = arrayOf(bytes);
   const kind = array.buffer === mm.buffer ? "a view" : "a copy";
   console.log(`${name}: ${type} [${shape}], ${kind}: ${array.slice(0, 4).join(" ")}`);
 }
-mm.close();

@@ -1,11 +1,9 @@
 /**
  * A reader of safetensors files: each tensor is a view of the file, without a copy, so a model that is larger than memory
  * loads at once. float16 is a `Float16Array` if the runtime has it, else its bits, as those of bfloat16 are; `numberAt`
- * converts one value.
+ * converts one value. Close the map when nobody uses the tensors any more: `close` detaches them.
  *
  *     safetensors.ts FILE
- *
- * Close the map when nobody uses the tensors any more: `close` detaches them. The header is a copy.
  *
  * @module
  */
@@ -54,9 +52,8 @@ if (process.argv[2] === undefined) {
   console.error("usage: safetensors.ts FILE");
   process.exit(1);
 }
-const mm = MMap.open(process.argv[2]);
+using mm = MMap.open(process.argv[2]);
 for (const [name, tensor] of tensorsOf(mm)) {
   const first = Array.from({ length: Math.min(5, tensor.data.length) }, (_, index) => numberAt(tensor, index));
   console.log(`${name}: ${tensor.dtype} [${tensor.shape}] ${first.join(" ")}`);
 }
-mm.close();

@@ -43,6 +43,12 @@ test("the examples are short", () => {
     const lines = readFileSync(example(name), "utf8").trimEnd().split("\n").length;
     assert.ok(lines < 100, `${name} has ${lines}`);
   }
+  for (const name of ["arrow.ts", "maxmind.ts", "numpy.ts", "parquet.ts", "pmtiles.ts", "safetensors.ts"]) {
+    const lines = readFileSync(example(`formats/${name}`), "utf8")
+      .trimEnd()
+      .split("\n").length;
+    assert.ok(lines < 60, `${name} has ${lines}`);
+  }
 });
 
 test("examples/counter.ts counts in several runtimes at once", async () => {
