@@ -29,7 +29,7 @@ export interface Figure {
   readonly unit: string;
   /** The largest value that meets the target, if there is one. */
   readonly target?: number;
-  /** The medians of both times, in nanoseconds. */
+  /** Both times in nanoseconds, in the round with the median ratio. */
   readonly ours?: number;
   readonly theirs?: number;
   /** The quantity on which the cost may depend: `growth.to` bytes, or open maps. */
@@ -154,9 +154,12 @@ export class Bench {
     for (const [index, { name: peer, target }] of peers.entries()) {
       const other = theirs[index] as number[];
       const ratios = own.map((time, round) => time / (other[round] as number));
-      const times = { ours: median(own), theirs: median(other) };
+      const value = median(ratios);
+      // Those of the round with that ratio: their medians may be of different rounds, of which one was slow for both.
+      const round = ratios.indexOf(value);
+      const times = { ours: own[round] as number, theirs: other[round] as number };
       const wanted = target === undefined ? {} : { target };
-      this.#report({ name, peer, value: median(ratios), unit: "×", ...wanted, ...times, ...(growth && { growth }) });
+      this.#report({ name, peer, value, unit: "×", ...wanted, ...times, ...(growth && { growth }) });
     }
     return theirs.map((other) => median(own.map((time, round) => time - (other[round] as number))));
   }
