@@ -63,7 +63,7 @@ const ENTER = `
 /** Starts a Windows program: its output goes through a file, since Node cannot write to a pipe under Wine. */
 const START = `
   output=$(mktemp)
-  timeout --kill-after=10 840 "$@" < /dev/null > "$output" 2>&1
+  timeout --kill-after=10 1500 "$@" < /dev/null > "$output" 2>&1
   code=$?
   cat "$output"
   rm "$output"
