@@ -64,10 +64,11 @@ function ffi(): string {
 
 /** Maps a file, and returns whether that works. */
 function mapping(findings: Finding[]): string {
-  // A new folder: a file that somebody else has made in the folder of temporary files must not be written to.
-  const folder = mkdtempSync(join(tmpdir(), "mmap-ffi-doctor-"));
-  const path = join(folder, "file");
+  let folder: string | undefined;
   try {
+    // A new folder: a file that somebody else has made in the folder of temporary files must not be written to.
+    folder = mkdtempSync(join(tmpdir(), "mmap-ffi-doctor-"));
+    const path = join(folder, "file");
     writeFileSync(path, "mapped");
     using mm = MMap.open(path, { access: "write" });
     if (mm.find("pp") !== 2) throw new Error("a mapped file has other bytes than were written");
@@ -82,7 +83,7 @@ function mapping(findings: Finding[]): string {
     findings.push({ problem: "no file can be mapped", fix: (error as Error).message });
     return "fails";
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   }
 }
 

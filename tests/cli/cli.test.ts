@@ -29,6 +29,7 @@ import {
   WINDOWS,
   WINE,
 } from "../helpers/support.ts";
+import { NEEDS_TSX } from "../helpers/workers.ts";
 
 const test = suite("cli");
 const resident = unless(WINDOWS && "residency is not supported there", test);
@@ -163,6 +164,13 @@ unless(WINDOWS && "it has no msync", test)("evict by msync invalidates the pages
   withPlatform(change, () => invalidate(path));
   assert.equal(flushed, [[PAGES * PAGESIZE, (MS_SYNC as number) | (MS_INVALIDATE as number)]]);
   assert.equal([...readFileSync(path).subarray(-2)], [97, 97]);
+});
+
+unless(NEEDS_TSX && "tsx makes the folder", test)("doctor reports that it has no folder for a file", () => {
+  const none = join(FOLDER, "none");
+  const { code, stdout } = runFile(MAIN, { args: ["doctor"], env: { TMPDIR: none, TEMP: none, TMP: none } });
+  assert.is(code, 1);
+  assert.match(stdout, "no file can be mapped");
 });
 
 /** Starts the tool, and gives what it prints as it comes. */
