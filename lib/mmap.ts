@@ -416,9 +416,9 @@ export class MMap implements Disposable, Iterable<number> {
    * Whether the process survives the file being truncated. Accessing a lost page then reads zeros, and the map's methods
    * throw `MMapError` with `ERR_MMAP_TRUNCATED`.
    *
-   * false with `guard: false`, for anonymous memory without a descriptor, and where the guard is not supported: on Linux, architectures other than
-   * x64 and arm64, or a kernel that forbids new executable pages; on macOS, shared maps, maps with `trackfd: false`, and all
-   * maps before version 11; all maps on other systems.
+   * false with `guard: false`, for huge pages and anonymous memory without a descriptor, and where the guard is not supported:
+   * on Linux, architectures other than x64 and arm64, or a kernel that forbids new executable pages; on macOS, shared maps,
+   * maps with `trackfd: false`, and all maps before version 11; all maps on other systems.
    *
    * @example
    * ```ts
@@ -1119,7 +1119,8 @@ export class MMap implements Disposable, Iterable<number> {
 
   /**
    * Changes the length of the map, and the size of its file, which then ends where the map ends. The contents are kept up
-   * to the smaller length; what follows are the bytes that the file has there, and zeros past its end. A position past the new end moves to the new end.
+   * to the smaller length; what follows are the bytes that the file has there, and zeros past its end. A position past the
+   * new end moves to the new end.
    *
    * Detaches every view; `bytes` is a new array afterwards.
    *

@@ -39,15 +39,15 @@ function start(name: string, runtime: Runtime, args: string[]) {
 }
 
 test("the examples are short", () => {
-  for (const name of ["counter.ts", "queue.ts", "queue-lines.ts", "cache.ts", "python-shares.ts"]) {
-    const lines = readFileSync(example(name), "utf8").trimEnd().split("\n").length;
-    assert.ok(lines < 100, `${name} has ${lines}`);
-  }
-  for (const name of ["arrow.ts", "maxmind.ts", "numpy.ts", "parquet.ts", "pmtiles.ts", "safetensors.ts"]) {
-    const lines = readFileSync(example(`formats/${name}`), "utf8")
-      .trimEnd()
-      .split("\n").length;
-    assert.ok(lines < 60, `${name} has ${lines}`);
+  const formats = ["arrow.ts", "maxmind.ts", "numpy.ts", "parquet.ts", "pmtiles.ts", "safetensors.ts"];
+  for (const [names, limit] of [
+    [["counter.ts", "queue.ts", "queue-lines.ts", "cache.ts", "python-shares.ts"], 100],
+    [formats.map((name) => `formats/${name}`), 60],
+  ] as const) {
+    for (const name of names) {
+      const lines = readFileSync(example(name), "utf8").trimEnd().split("\n").length;
+      assert.ok(lines < limit, `${name} has ${lines}`);
+    }
   }
 });
 
